@@ -1,0 +1,56 @@
+# Every compiler flag of the project, in two interface libraries: `stead_flags` for what runs on the
+# host's C library, `stead_musl_flags` for what PID 1 links.
+
+add_library(stead_flags INTERFACE)
+target_include_directories(stead_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/src)
+target_compile_definitions(stead_flags INTERFACE _GNU_SOURCE STEAD_VERSION="${PROJECT_VERSION}")
+target_compile_options(stead_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough
+    -ffunction-sections -fdata-sections)
+target_link_options(stead_flags INTERFACE -Wl,--gc-sections)
+
+if(STEAD_SANITIZE)
+    target_compile_options(stead_flags INTERFACE -fsanitize=address,undefined
+        -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    target_link_options(stead_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(STEAD_FUZZ)
+    target_compile_options(stead_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer)
+    target_link_options(stead_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+# musl has no C++ library of its own: libstdc++'s header-only parts are compiled against musl's C
+# headers, and nothing of its run-time library is linked. The specs file is what the musl-gcc
+# wrapper passes; giving it per target lets one CMake build hold both C libraries.
+add_library(stead_musl_flags INTERFACE)
+if(STEAD_INIT_LIBC STREQUAL "musl")
+    find_program(STEAD_MUSL_GCC musl-gcc)
+    if(NOT STEAD_MUSL_GCC)
+        message(FATAL_ERROR "musl-gcc is missing: install musl-tools, or configure with -DSTEAD_INIT_LIBC=glibc")
+    endif()
+    execute_process(COMMAND ${CMAKE_C_COMPILER} -dumpmachine OUTPUT_VARIABLE STEAD_TRIPLET
+        OUTPUT_STRIP_TRAILING_WHITESPACE)
+    file(READ ${STEAD_MUSL_GCC} wrapper)
+    if(NOT wrapper MATCHES "-specs[ =]\"?([^\" \n]+)")
+        message(FATAL_ERROR "${STEAD_MUSL_GCC} names no specs file")
+    endif()
+    set(STEAD_MUSL_SPECS ${CMAKE_MATCH_1})
+    string(REGEX MATCH "^[0-9]+" major ${CMAKE_CXX_COMPILER_VERSION})
+    find_path(STEAD_LIBSTDCXX span PATHS /usr/include/c++/${major} /usr/${STEAD_TRIPLET}/include/c++/${major}
+        NO_DEFAULT_PATH REQUIRED)
+    find_path(STEAD_LIBSTDCXX_ARCH bits/c++config.h
+        PATHS /usr/include/${STEAD_TRIPLET}/c++/${major} ${STEAD_LIBSTDCXX}/${STEAD_TRIPLET} NO_DEFAULT_PATH REQUIRED)
+
+    target_include_directories(stead_musl_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/src)
+    target_compile_definitions(stead_musl_flags INTERFACE _GNU_SOURCE NDEBUG STEAD_VERSION="${PROJECT_VERSION}")
+    set(STEAD_MUSL_CXX_FLAGS -Os -specs=${STEAD_MUSL_SPECS} -nostdinc++
+        "SHELL:-isystem ${STEAD_LIBSTDCXX}" "SHELL:-isystem ${STEAD_LIBSTDCXX_ARCH}"
+        "SHELL:-D '__GLIBC_PREREQ(a,b)=0'" "SHELL:-idirafter /usr/include"
+        "SHELL:-idirafter /usr/include/${STEAD_TRIPLET}" -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables
+        -fno-unwind-tables -fno-stack-protector -fno-threadsafe-statics -fno-plt -fno-pic -fno-pie
+        -ffunction-sections -fdata-sections -fmerge-all-constants -U_FORTIFY_SOURCE
+        -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough)
+    target_compile_options(stead_musl_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${STEAD_MUSL_CXX_FLAGS}>")
+    target_link_options(stead_musl_flags INTERFACE -specs=${STEAD_MUSL_SPECS} -static -no-pie -s
+        -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--build-id=none -Wl,-z,norelro)
+endif()

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cassert>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+
+namespace stead {
+
+/// A value or the Error that prevented it; spelled like std::expected so that it can become one.
+template <typename T>
+class [[nodiscard]] Result {
+public:
+    // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
+    Result(T value)
+        : state_(std::in_place_index<0>, std::move(value)) {} // NOLINT(google-explicit-constructor)
+
+    Result(Error error)
+        : state_(std::in_place_index<1>, error) {} // NOLINT(google-explicit-constructor)
+
+    [[nodiscard]] bool has_value() const { return state_.index() == 0; }
+
+    explicit operator bool() const { return has_value(); }
+
+    T& operator*() & { return *std::get_if<0>(&state_); }
+
+    const T& operator*() const& { return *std::get_if<0>(&state_); }
+
+    T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
+
+    T* operator->() { return std::get_if<0>(&state_); }
+
+    const T* operator->() const { return std::get_if<0>(&state_); }
+
+    [[nodiscard]] const Error& error() const { return *std::get_if<1>(&state_); }
+
+private:
+    std::variant<T, Error> state_;
+};
+
+template <>
+class [[nodiscard]] Result<void> {
+public:
+    Result() = default;
+
+    Result(Error error)
+        : error_(error) {} // NOLINT(google-explicit-constructor)
+
+    [[nodiscard]] bool has_value() const { return !error_; }
+
+    explicit operator bool() const { return has_value(); }
+
+    [[nodiscard]] const Error& error() const { return *error_; }
+
+private:
+    std::optional<Error> error_;
+};
+
+namespace detail {
+
+template <typename T>
+T take(Result<T>& result) {
+    return std::move(*result);
+}
+
+inline void take(Result<void>& /*result*/) {}
+
+} // namespace detail
+
+} // namespace stead
+
+/// Unwraps a Result or returns its Error from the enclosing function. One per statement, never
+/// nested, never after fork. (A statement expression: both compilers that build this have it.)
+#define TRY(expression)                                                                            \
+    __extension__({                                                                                \
+        auto try_result = (expression);                                                            \
+        if (!try_result.has_value()) return try_result.error();                                    \
+        ::stead::detail::take(try_result);                                                         \
+    })

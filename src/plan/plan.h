@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/exec.h"
+#include "model/guest.h"
+#include "model/unit.h"
+
+/// The flat image PID 1 boots from. `stead` writes it (writer.h), PID 1 reads it in place: nothing
+/// is parsed, copied or allocated. A plan may come from a hostile loader: `open` checks every
+/// offset, count, enumerator, list order and string of the image before any accessor can be called,
+/// so accessors on an opened plan cannot leave the image.
+namespace stead::plan {
+
+inline constexpr std::uint32_t kMagic = 0x4e4c5053; // "SPLN"
+inline constexpr std::uint32_t kVersion = 1;
+/// No plan is larger: 4096 units with long commands need less.
+inline constexpr std::size_t kMaxImage = 16U << 20U;
+
+class Plan {
+public:
+    Plan() = default;
+
+    /// Validates `image` (8-byte aligned), which must outlive the plan and must not change (a
+    /// sealed memfd). The Error's operation says what is wrong, its subject where.
+    static Result<Plan> open(std::span<const std::byte> image);
+
+    [[nodiscard]] std::size_t unit_count() const;
+    [[nodiscard]] const UnitGraph& graph() const;
+    [[nodiscard]] std::optional<UnitId> find_unit(std::string_view name) const;
+
+    [[nodiscard]] std::string_view name(UnitId unit) const;
+    [[nodiscard]] std::string_view description(UnitId unit) const;
+    /// The unit file it was compiled from, for people.
+    [[nodiscard]] std::string_view source(UnitId unit) const;
+
+    [[nodiscard]] ExecView exec(UnitId unit) const;
+    /// The argv of command `index` of `role`; index < policy.command_counts[role].
+    [[nodiscard]] StringList command(UnitId unit, CommandRole role, std::size_t index) const;
+    /// What the tcp, unix and path probe looks at: "ADDRESS:PORT" already resolved to a sockaddr,
+    /// or a path.
+    [[nodiscard]] std::span<const std::byte> ready_address(UnitId unit) const;
+    [[nodiscard]] std::string_view ready_path(UnitId unit) const;
+    [[nodiscard]] DirectoryView directory(UnitId unit, std::size_t index) const;
+    [[nodiscard]] CgroupSetting cgroup_setting(UnitId unit, std::size_t index) const;
+    /// Size and count of the unit's log files, for the keeper.
+    [[nodiscard]] std::uint64_t log_size(UnitId unit) const;
+    [[nodiscard]] std::uint32_t log_keep(UnitId unit) const;
+
+    /// The launcher's decisions; nothing in a plan that a loader made inside a guest.
+    [[nodiscard]] std::optional<GuestView> guest() const;
+    /// PID 1's environment as the launcher wants it, and sentences for `status`.
+    [[nodiscard]] StringList notices() const;
+    /// Names and messages of units that were left out because of mistakes: pairs of {name,
+    /// message}.
+    [[nodiscard]] StringList rejected() const;
+
+private:
+    std::span<const std::byte> image_;
+    UnitGraph graph_;
+};
+
+} // namespace stead::plan

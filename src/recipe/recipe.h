@@ -1,0 +1,147 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/exec.h"
+
+/// A context described as data: what `compile` makes of a guest file, `context` applies and `stead
+/// explain` prints. Everything is resolved and checked already; nothing here is looked up again.
+/// (It is no part of the plan: PID 1 never sees it. It is no part of `context` either, so that
+/// describing a sandbox needs none of the code that builds one.)
+namespace stead::recipe {
+
+enum class Users : std::uint8_t {
+    /// Ids inside are ids outside (Linux-VServer's way); also every jail.
+    Host,
+    /// A user namespace with a range of host ids of its own.
+    Private
+};
+
+/// `count` ids from 0 inside are `first`.. on the host.
+struct IdRange {
+    std::uint32_t first = 0;
+    std::uint32_t count = 65536;
+};
+
+enum class RootKind : std::uint8_t {
+    /// `path`, writable or read-only.
+    Directory,
+    /// `path` below an overlay whose changes live in memory.
+    EphemeralOverlay,
+    /// An empty tmpfs with the host's program folders bound read-only (`mounts` lists them).
+    HostPrograms
+};
+
+struct Root {
+    RootKind kind = RootKind::Directory;
+    std::string path;
+    bool read_only = false;
+};
+
+enum class MountKind : std::uint8_t {
+    /// A fresh tmpfs; `options` as fsconfig keys: size=, nr_inodes=, mode=.
+    Tmpfs,
+    /// `source` of the host, by descriptor.
+    Bind,
+    /// New instances for the guest; attached by the child before pivot_root.
+    Proc,
+    Sysfs,
+    Mqueue,
+    Devpts,
+    Cgroup,
+    /// An empty read-only file or folder of ours above `target`; missing targets are left out.
+    Mask,
+    /// `target` bound onto itself read-only; missing targets are left out.
+    ReadOnly,
+    /// A device node of ours (`source` is its name: null, zero, full, random, urandom, tty).
+    Device,
+    /// A symbolic link with text `source`, on a file system of ours.
+    Link,
+    /// A folder on a file system of ours.
+    Folder,
+    /// A small file with text `source`, on a file system of ours.
+    File
+};
+
+struct Mount {
+    MountKind kind = MountKind::Bind;
+    std::string source;
+    /// Absolute path inside the guest.
+    std::string target;
+    /// MOUNT_ATTR_* of mount_setattr(2).
+    std::uint64_t attributes = 0;
+    std::vector<std::string> options;
+    bool recursive = false;
+    bool idmap = false;
+    /// Not an error if the source or target is missing.
+    bool optional = false;
+    /// Place in the guest file or the default it came from, for `explain` and error messages.
+    std::string origin;
+};
+
+/// An address a guest with a shared network may bind.
+struct Listen {
+    enum class Protocol : std::uint8_t { Tcp, Udp };
+    Protocol protocol = Protocol::Tcp;
+    bool v6 = false;
+    /// Network byte order; 4 or 16 bytes used. All zero: every address.
+    std::uint8_t address[16] = {};
+    std::uint16_t port = 0;
+    std::string text;
+};
+
+enum class NetworkMode : std::uint8_t { Own, Host };
+
+struct Network {
+    NetworkMode mode = NetworkMode::Own;
+    /// Host: bind only these; `restrict_bind` with an empty list: none at all.
+    bool restrict_bind = false;
+    std::vector<Listen> listen;
+};
+
+/// A cgroup file and its value; `origin` is the guest file's line, empty for a default (then best
+/// effort).
+struct Level {
+    std::string file;
+    std::string value;
+    std::string origin;
+};
+
+struct Limit {
+    ResourceLimit limit;
+    std::string name;
+    std::string origin;
+};
+
+struct Context {
+    std::string name;
+    std::string hostname;
+    /// CLONE_NEW* flags besides NEWUSER and NEWTIME.
+    std::uint64_t namespaces = 0;
+    bool own_time = false;
+    Users users = Users::Private;
+    IdRange ids;
+
+    Root root;
+    std::vector<Mount> mounts;
+    Network network;
+
+    /// Allow-list; bit N is capability N.
+    std::uint64_t capabilities = 0;
+    /// The guest's filter, and the wider one PID 1 gets with private users (empty: the same).
+    std::vector<std::uint64_t> filter;
+    std::vector<std::uint64_t> init_filter;
+    bool no_new_privileges = false;
+    bool no_root = false;
+
+    std::vector<Level> levels;
+    std::vector<Limit> limits;
+    /// PID 1's environment, "NAME=value".
+    std::vector<std::string> environment;
+    /// Defaults that this machine cannot give, one sentence each: shown by `status`.
+    std::vector<std::string> notices;
+};
+
+} // namespace stead::recipe

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "model/exec.h"
+#include "model/unit.h"
+
+namespace stead::unitfile {
+
+/// A place in a file, as the reader of an error message needs it. Line and column count from 1; 0
+/// is unknown.
+struct Place {
+    std::string file;
+    std::uint32_t line = 0;
+    std::uint32_t column = 0;
+};
+
+/// A value and where it was written; `place.file` is empty for a default.
+template <typename T>
+struct Placed {
+    T value{};
+    Place place;
+
+    [[nodiscard]] bool given() const { return !place.file.empty(); }
+};
+
+using Text = Placed<std::string>;
+using TextList = std::vector<Text>;
+using Argv = std::vector<std::string>;
+
+struct ProbeSpec {
+    ReadyKind kind = ReadyKind::None;
+    Argv exec;
+    /// tcp: "host:port"; unix, path: a path; http: a URL.
+    std::string endpoint;
+    Place place;
+};
+
+struct DirectorySpec {
+    DirectoryKind kind = DirectoryKind::State;
+    /// Below /var/lib, /run, /var/cache, /var/log.
+    std::string name;
+    Place place;
+};
+
+struct RlimitSpec {
+    std::string name;
+    ResourceLimit limit;
+    Place place;
+};
+
+/// A cgroup level, checked by form only: `key` is the unit file's ("memory-max"), `value` as
+/// written.
+struct LevelSpec {
+    std::string key;
+    std::string value;
+    Place place;
+};
+
+/// A list that may build on a default: ["...", "NET_RAW", "!SETFCAP"] in the order written.
+struct ListSpec {
+    /// False: the key was not written.
+    bool given = false;
+    std::vector<Text> items;
+    Place place;
+};
+
+/// What one unit file says, with every default filled in, names not yet resolved.
+struct UnitSpec {
+    std::string name;
+    std::string file;
+    Place place;
+
+    std::string description;
+    UnitType type = UnitType::Exec;
+    bool enabled = true;
+    bool essential = false;
+    bool require = false;
+
+    TextList needs; // requires
+    TextList binds_to;
+    TextList wants;
+    TextList after;
+    TextList before;
+    TextList conflicts;
+
+    Argv command;
+    Place command_place;
+    Text user{"root", {}};
+    Text group;
+    TextList supplementary_groups;
+    Text working_directory{"/", {}};
+    std::uint32_t umask = 022;
+    bool remain_after_exit = true;
+    std::map<std::string, std::string> environment;
+    ListSpec environment_inherit;
+
+    ListSpec capabilities;
+    ListSpec ambient_capabilities;
+    std::optional<bool> no_new_privileges;
+    ListSpec system_calls;
+    std::string system_call_error = "EPERM";
+
+    std::vector<Argv> pre_start;
+    std::vector<Argv> post_start;
+    std::vector<Argv> pre_stop;
+    std::vector<Argv> post_stop;
+    Duration hook_timeout = 30_s;
+
+    ProbeSpec ready;
+    std::uint32_t ready_fd = 3;
+    NotifyAccess notify_access = NotifyAccess::Main;
+    Duration ready_interval = 500_ms;
+    Duration ready_timeout = 90_s;
+
+    RestartPolicy restart = RestartPolicy::OnFailure;
+    RestartMode restart_mode = RestartMode::Direct;
+    Duration restart_delay = 500_ms;
+    double restart_factor = 2.0;
+    Duration restart_max_delay = 30_s;
+    double restart_jitter = 0.1;
+    Duration restart_reset_after = 30_s;
+    std::uint32_t restart_burst = 10;
+    Duration restart_interval = 5_min;
+
+    /// stop.signal and stop.timeout are a schedule of one step.
+    std::vector<StopStep> stop_schedule;
+    Argv stop_command;
+    Duration stop_timeout = 10_s;
+    KillMode kill_mode = KillMode::ControlGroup;
+    bool send_hup = false;
+
+    std::uint8_t reload_signal = 0;
+    Argv reload_command;
+
+    OutputKind output = OutputKind::Log;
+    std::string output_target;
+    OutputKind error = OutputKind::Log;
+    std::string error_target;
+    bool error_follows_output = true;
+    std::uint64_t log_size = 1U << 20U;
+    std::uint32_t log_keep = 5;
+    bool log_timestamp = true;
+
+    std::vector<RlimitSpec> rlimits;
+    std::vector<LevelSpec> levels;
+
+    std::optional<std::int8_t> nice;
+    std::optional<std::int16_t> oom_score_adjust;
+
+    std::vector<DirectorySpec> directories;
+    std::uint32_t directory_mode = 0750;
+};
+
+enum class ProfileKind : std::uint8_t { System, Jail };
+
+enum class UsersKind : std::uint8_t { Private, Host, Range };
+
+struct BindSpec {
+    std::string from;
+    std::string to;
+    bool read_only = false;
+    bool nosuid = true;
+    bool nodev = true;
+    bool noexec = false;
+    bool idmap = false;
+    Place place;
+};
+
+/// What one guest file says.
+struct GuestSpec {
+    std::string name;
+    std::string file;
+
+    std::string description;
+    std::string hostname;
+    Placed<ProfileKind> profile{ProfileKind::System, {}};
+    TextList unit_folders;
+
+    /// A directory, or "host"; empty in a jail, whose root is the host's programs.
+    Text root;
+    bool ephemeral = false;
+    Placed<bool> read_only;
+    std::vector<BindSpec> binds;
+
+    Text target{"default", {}};
+    Duration stop_timeout = 90_s;
+    bool propagate_stop_exit = false;
+    Placed<bool> hidepid;
+
+    std::map<std::string, std::string> environment;
+
+    Placed<UsersKind> users{UsersKind::Private, {}};
+    std::uint32_t users_first = 0;
+    std::uint32_t users_count = 65536;
+    ListSpec capabilities;
+    ListSpec system_calls;
+
+    /// none | host; the other modes answer "not supported yet".
+    Text network_mode{"none", {}};
+    TextList listen;
+    /// [view] uptime: a time namespace of its own.
+    bool own_uptime = false;
+
+    std::vector<RlimitSpec> rlimits;
+    std::vector<LevelSpec> levels;
+
+    /// [unit.NAME]: the units of a jail.
+    std::vector<UnitSpec> units;
+};
+
+} // namespace stead::unitfile

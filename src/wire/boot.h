@@ -1,0 +1,52 @@
+#pragma once
+
+/// What a launcher hands to stead-init, and `stead` hands to the keeper, by descriptor number. A
+/// number that is not open was not given. argv is {"stead-init", "--boot"} and {"stead-init",
+/// "--keep", "NAME"}: the options carry no data.
+namespace stead::wire {
+
+enum BootDescriptor : int {
+    /// Sealed memfd: the launcher's plan, with a guest record.
+    kBootPlan = 3,
+    /// Listening SOCK_SEQPACKET sockets: the host's and the guest's own.
+    kBootHostControl = 4,
+    kBootGuestControl = 5,
+    /// PID 1's end of the channel to the keeper (SOCK_SEQPACKET).
+    kBootKeeper = 6,
+    /// Root of a detached cgroup2 mount that shows only the guest's own subtree. PID 1 itself sits
+    /// in its child `init`.
+    kBootCgroup = 7,
+    /// O_PATH descriptor of `stead`, for the loader.
+    kBootLoader = 8,
+    kBootDescriptors = 9
+};
+
+enum KeeperDescriptor : int {
+    /// Memfd with one wire message, Kind::KeeperConfig.
+    kKeeperConfig = 3,
+    /// The keeper's end of the channel to PID 1.
+    kKeeperChannel = 4,
+    /// pidfd of PID 1.
+    kKeeperPidfd = 5,
+    /// O_PATH descriptor of `stead`, for cleaning up and compressing.
+    kKeeperStead = 6,
+    /// Folder of the guest's log files (one folder per unit).
+    kKeeperLogs = 7,
+    /// A foreground jail's pipes: write end of its input, read ends of its output and error; or one
+    /// pty master.
+    kKeeperInput = 8,
+    kKeeperOutput = 9,
+    kKeeperError = 10,
+    kKeeperTerminal = 11,
+    /// The guest's lock, held as long as the keeper lives.
+    kKeeperLock = 12,
+    kKeeperDescriptors = 13
+};
+
+/// Tag::Flags of KeeperConfig.
+inline constexpr unsigned kKeeperForeground =
+    1; // print lines, relay signals, return the guest's exit code
+inline constexpr unsigned kKeeperPrefix = 2; // "unit: line" in the foreground
+inline constexpr unsigned kKeeperTimestamp = 4;
+
+} // namespace stead::wire

@@ -1,0 +1,209 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+/// Messages between `stead`, PID 1 and the keeper: one SOCK_SEQPACKET record each. A fixed header,
+/// then fields of {tag, length, bytes}, each padded to 4 bytes; little of it is ever optional and
+/// nothing nests deeper than a list of equal fields. Bytes from the other side are hostile: every
+/// length is checked before use, an unknown tag is skipped, and reading past the end yields
+/// nothing.
+namespace stead::wire {
+
+inline constexpr std::uint32_t kMagic = 0x31445453; // "STD1"
+inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::size_t kMaxMessage = 64 * 1024;
+
+/// What a message is. Requests below 0x100 come from clients, 0x100.. are PID 1's answers, 0x200..
+/// run between PID 1 and its keeper, 0x300.. are files in this format (the keeper's configuration).
+enum class Kind : std::uint16_t {
+    Ping = 1,
+    /// Every unit, or with Tag::Name one; answered by Unit..., End.
+    Status = 2,
+    Start = 3,
+    Stop = 4,
+    Restart = 5,
+    Reload = 6,
+    /// Tag::Signal to Tag::Name, Tag::Whom.
+    Kill = 7,
+    /// Answers Unit at every change of Tag::Name (all without it) until the client closes; End when
+    /// settled with Tag::Flags bit kUntilSettled.
+    Wait = 8,
+    /// A transient unit: Tag::Argv..., Tag::Environment..., Tag::Directory, Tag::Uid, Tag::Gid,
+    /// Tag::Group..., Tag::Flags; descriptors 0, 1, 2 ride along unless kTerminal asks for a pty
+    /// (its master comes back with Started).
+    Exec = 9,
+    /// Window size or a signal for the transient unit of this connection: Tag::Rows, Tag::Columns,
+    /// Tag::Signal.
+    ExecControl = 10,
+    /// Lines of Tag::Name (all without it): Tag::Count, Tag::Flags kFollow, Tag::Since. The read
+    /// end of a pipe comes back.
+    Logs = 11,
+    /// Tag::End, an EndKind.
+    Shutdown = 12,
+    /// Host only: makes the sender the keeper's log channel; ring and pipes follow.
+    AttachKeeper = 13,
+    /// Compile the guest's unit files again and swap.
+    ReloadUnits = 14,
+
+    /// One unit's state.
+    Unit = 0x100,
+    /// The answer is complete: Tag::Code (0, 1, 2, 5, 124 of the command's exit codes), Tag::Text.
+    End = 0x101,
+    /// The transient unit runs: Tag::Pid.
+    Started = 0x102,
+    /// The transient unit ended: Tag::ExitKind, Tag::Code.
+    Ended = 0x103,
+    /// A guest-wide record that precedes the units of a Status answer.
+    Guest = 0x104,
+
+    /// PID 1 -> keeper: a unit's pipe (one descriptor): Tag::Name, Tag::Stream (1, 2),
+    /// Tag::LogSize, Tag::LogKeep, Tag::Flags.
+    LogPipe = 0x200,
+    /// PID 1 -> keeper: lines collected while nobody was connected: Tag::Name, Tag::Stream,
+    /// Tag::Text.
+    LogText = 0x201,
+    /// PID 1 -> keeper: one line of PID 1's own for the console and the guest's log: Tag::Priority,
+    /// Tag::Text.
+    Say = 0x202,
+    /// PID 1 -> keeper: readiness of the whole guest, in sd_notify words: Tag::Text.
+    Notify = 0x203,
+    /// PID 1 -> keeper, its last message: Tag::End, Tag::Code.
+    GuestEnd = 0x204,
+    /// PID 1 -> keeper: a Logs request, with the write end of the client's pipe as descriptor.
+    LogQuery = 0x205,
+    /// Keeper -> PID 1: orderly stop, as the signal would.
+    StopGuest = 0x206,
+    /// PID 1 -> keeper: how many bytes were dropped from the ring: Tag::Count.
+    LogLost = 0x207,
+
+    KeeperConfig = 0x300
+};
+
+enum class Tag : std::uint16_t {
+    Name = 1,
+    Text = 2,
+    Code = 3,
+    State = 4,
+    ReasonKind = 5,
+    ReasonStage = 6,
+    ReasonRole = 7,
+    ReasonError = 8,
+    ReasonUnit = 9,
+    ExitKind = 10,
+    ExitValue = 11,
+    Pid = 12,
+    /// Nanoseconds of CLOCK_MONOTONIC; Now lets a reader turn it into "3 s ago".
+    Since = 13,
+    Now = 14,
+    Restarts = 15,
+    Flags = 16,
+    Description = 17,
+    StatusText = 18,
+    Source = 19,
+    Argv = 20,
+    Environment = 21,
+    Directory = 22,
+    Uid = 23,
+    Gid = 24,
+    Group = 25,
+    Signal = 26,
+    Whom = 27,
+    Rows = 28,
+    Columns = 29,
+    Count = 30,
+    Stream = 31,
+    LogSize = 32,
+    LogKeep = 33,
+    Priority = 34,
+    End = 35,
+    Type = 36,
+    NextAttempt = 37,
+    Dependency = 38,
+    Terminal = 39,
+    BootTime = 40,
+    Notice = 41,
+    Path = 42,
+    Timeout = 43,
+    Value = 44,
+    Dropped = 45
+};
+
+inline constexpr std::uint32_t kTerminal = 1;
+inline constexpr std::uint32_t kFollow = 1;
+inline constexpr std::uint32_t kUntilSettled = 1;
+inline constexpr std::uint32_t kNoWait = 2;
+inline constexpr std::uint32_t kForce = 4;
+
+struct Header {
+    std::uint32_t magic = kMagic;
+    std::uint16_t version = kVersion;
+    Kind kind = Kind::Ping;
+    /// Bytes after this header.
+    std::uint32_t size = 0;
+    std::uint32_t reserved = 0;
+};
+
+static_assert(sizeof(Header) == 16);
+
+/// Builds a message in memory of the caller. What does not fit sets `overflowed` and is left out
+/// whole.
+class Writer {
+public:
+    Writer(std::span<std::byte> buffer, Kind kind);
+
+    Writer& text(Tag tag, std::string_view value);
+    Writer& number(Tag tag, std::int64_t value);
+
+    [[nodiscard]] bool overflowed() const { return overflowed_; }
+
+    /// The finished record; valid as long as the buffer.
+    [[nodiscard]] std::span<const std::byte> bytes();
+
+private:
+    std::byte* reserve(Tag tag, std::size_t size);
+
+    std::span<std::byte> buffer_;
+    std::size_t used_ = sizeof(Header);
+    bool overflowed_ = false;
+};
+
+struct Field {
+    Tag tag{};
+    std::span<const std::byte> bytes;
+
+    /// The field as text; NUL bytes included, if the sender put some in.
+    [[nodiscard]] std::string_view text() const;
+    /// The field as a number; nothing unless it is exactly 8 bytes long.
+    [[nodiscard]] std::optional<std::int64_t> number() const;
+};
+
+/// Reads a message of the other side. Copies nothing: the record must outlive it.
+class Reader {
+public:
+    /// Nothing if the record is no message of this version, or its lengths do not add up.
+    static std::optional<Reader> open(std::span<const std::byte> record);
+
+    [[nodiscard]] Kind kind() const { return kind_; }
+
+    /// The next field; nothing at the end.
+    std::optional<Field> next();
+    /// The first field with `tag`, wherever `next` stands.
+    [[nodiscard]] std::optional<Field> find(Tag tag) const;
+    [[nodiscard]] std::string_view text(Tag tag) const;
+    [[nodiscard]] std::int64_t number(Tag tag, std::int64_t otherwise = 0) const;
+
+private:
+    explicit Reader(std::span<const std::byte> fields, Kind kind)
+        : fields_(fields)
+        , kind_(kind) {}
+
+    std::span<const std::byte> fields_;
+    std::size_t at_ = 0;
+    Kind kind_;
+};
+
+} // namespace stead::wire
