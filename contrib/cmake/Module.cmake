@@ -1,14 +1,16 @@
-# stead_module(NAME [PID1] SOURCES ... [USES ...] [LIBRARIES ...])
+# stead_module(NAME [PID1] SOURCES ... [HOST_SOURCES ...] [USES ...] [LIBRARIES ...])
 #
-# One folder of src/: a static library `stead_NAME` (alias stead::NAME) that may use exactly the folders
-# in USES. PID1 marks the folders that stead-init links: they are compiled a second time, against musl,
-# as `stead_NAME_musl`. The same table stands in tests/layering: a wrong call does not link, a wrong
-# include does not pass. A folder of headers only names no SOURCES.
+# One folder of src/: a static library `stead_NAME` (alias stead::NAME) that may use exactly the
+# folders in USES. PID1 marks the folders that stead-init links: they are compiled a second time,
+# against musl, as `stead_NAME_musl`, without their HOST_SOURCES (which may use the whole standard
+# library). The same table stands in src/README.md, and the `layering` test compares both with the
+# include lines: a wrong call does not link, a wrong include does not pass. A folder of headers only
+# names no SOURCES.
 function(stead_module name)
-    cmake_parse_arguments(arg "PID1" "" "SOURCES;USES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(arg "PID1" "" "SOURCES;HOST_SOURCES;USES;LIBRARIES" ${ARGN})
     set(kind PUBLIC)
-    if(arg_SOURCES)
-        add_library(stead_${name} STATIC ${arg_SOURCES})
+    if(arg_SOURCES OR arg_HOST_SOURCES)
+        add_library(stead_${name} STATIC ${arg_SOURCES} ${arg_HOST_SOURCES})
     else()
         add_library(stead_${name} INTERFACE)
         set(kind INTERFACE)
@@ -22,12 +24,14 @@ function(stead_module name)
     if(arg_PID1 AND STEAD_INIT_LIBC STREQUAL "musl")
         if(arg_SOURCES)
             add_library(stead_${name}_musl STATIC ${arg_SOURCES})
+            set(musl_kind PUBLIC)
         else()
+            set(musl_kind INTERFACE)
             add_library(stead_${name}_musl INTERFACE)
         endif()
-        target_link_libraries(stead_${name}_musl ${kind} stead_musl_flags)
+        target_link_libraries(stead_${name}_musl ${musl_kind} stead_musl_flags)
         foreach(used IN LISTS arg_USES)
-            target_link_libraries(stead_${name}_musl ${kind} stead_${used}_musl)
+            target_link_libraries(stead_${name}_musl ${musl_kind} stead_${used}_musl)
         endforeach()
     endif()
 endfunction()

@@ -85,6 +85,9 @@ struct ExecView {
     bool require = false;
     /// Empty: the guest's filter.
     FilterView filter;
+    /// Loaded on top of `filter`, after it: the guest's filter, where `filter` was written inside
+    /// the guest and so must not be wider (plan::cut sets it; it never lies in an image).
+    FilterView ceiling_filter;
 
     std::span<const ResourceLimit> limits;
     std::uint32_t directory_count = 0;

@@ -27,10 +27,10 @@ struct GuestView {
     /// `stop-exit = "propagate"`.
     bool propagate_stop_exit = false;
     std::uint32_t stop_timeout_ms = 90'000;
+    /// How many units a loader's plan may bring; 0: kMaxUnits.
     std::uint32_t max_units = 0;
-    /// Default bounding set of the units and default rlimits are applied by the launcher to PID 1.
+    /// The target that is started at boot; empty: every enabled unit.
     std::string_view target;
-    std::span<const std::uint64_t> reserved;
 };
 
 } // namespace stead

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "model/names.h"
 
@@ -158,13 +159,16 @@ struct UnitPolicy {
 
     /// The units that on_success, on_failure and on_limit start.
     std::array<UnitId, 3> outcome_units{kNoUnit, kNoUnit, kNoUnit};
-    std::uint16_t reserved = 0;
+    /// Zero; keeps every byte of the record explicit, it lies in plan images.
+    std::array<std::uint16_t, 3> reserved{};
 
     ExitSet success;
     ExitSet prevent;
 
     friend constexpr bool operator==(const UnitPolicy&, const UnitPolicy&) = default;
 };
+
+static_assert(sizeof(UnitPolicy) == 224 && std::has_unique_object_representations_v<UnitPolicy>);
 
 /// The units of a plan as the engine sees them. Views into the plan image (or, in tests, into
 /// vectors).

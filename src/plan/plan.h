@@ -9,6 +9,7 @@
 #include "model/exec.h"
 #include "model/guest.h"
 #include "model/unit.h"
+#include "plan/limits.h"
 
 /// The flat image PID 1 boots from. `stead` writes it (writer.h), PID 1 reads it in place: nothing
 /// is parsed, copied or allocated. A plan may come from a hostile loader: `open` checks every
@@ -18,8 +19,6 @@ namespace stead::plan {
 
 inline constexpr std::uint32_t kMagic = 0x4e4c5053; // "SPLN"
 inline constexpr std::uint32_t kVersion = 1;
-/// No plan is larger: 4096 units with long commands need less.
-inline constexpr std::size_t kMaxImage = 16U << 20U;
 
 class Plan {
 public:
@@ -50,10 +49,11 @@ public:
     /// Size and count of the unit's log files, for the keeper.
     [[nodiscard]] std::uint64_t log_size(UnitId unit) const;
     [[nodiscard]] std::uint32_t log_keep(UnitId unit) const;
+    [[nodiscard]] bool log_timestamp(UnitId unit) const;
 
     /// The launcher's decisions; nothing in a plan that a loader made inside a guest.
     [[nodiscard]] std::optional<GuestView> guest() const;
-    /// PID 1's environment as the launcher wants it, and sentences for `status`.
+    /// Sentences for `status`.
     [[nodiscard]] StringList notices() const;
     /// Names and messages of units that were left out because of mistakes: pairs of {name,
     /// message}.
