@@ -14,8 +14,9 @@ struct GuestView {
     std::string_view name;
     /// The allow-list: no process of the guest holds a capability outside it.
     std::uint64_t capabilities = 0;
-    /// The guest's default filter. `private_users`: spawn loads it as its last step; else the
-    /// launcher has installed it on PID 1 and children inherit it.
+    /// The guest's default filter. With `private_users` or `no_new_privileges` (a jail) PID 1 runs
+    /// under a wider one and spawn loads this as its last step; else the launcher has installed it
+    /// on PID 1 and children inherit it.
     FilterView filter;
     bool private_users = false;
     bool no_new_privileges = false;

@@ -115,6 +115,16 @@ struct Limit {
     std::string origin;
 };
 
+/// A folder of the host that is made, component by component, if it is missing: a jail unit's
+/// state.
+struct HostFolder {
+    std::string path;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t mode = 0750;
+    std::string origin;
+};
+
 struct Context {
     std::string name;
     std::string hostname;
@@ -128,13 +138,24 @@ struct Context {
     std::vector<Mount> mounts;
     Network network;
 
+    /// Made before the mount tree, owned as they say; an existing folder keeps its owner and mode.
+    std::vector<HostFolder> host_folders;
+
     /// Allow-list; bit N is capability N.
     std::uint64_t capabilities = 0;
-    /// The guest's filter, and the wider one PID 1 gets with private users (empty: the same).
+    /// What PID 1 alone holds beside `capabilities`, permitted and inheritable but outside the
+    /// bounding set: SYS_ADMIN of its own user namespace, or in a jail what it takes to become the
+    /// units' users.
+    std::uint64_t init_capabilities = 0;
+    /// What the units get, and what PID 1 gets: the launcher installs `init_filter` if it is not
+    /// empty (then spawn loads `filter` in each child, see GuestView::filter), else `filter`.
     std::vector<std::uint64_t> filter;
     std::vector<std::uint64_t> init_filter;
     bool no_new_privileges = false;
     bool no_root = false;
+    /// A shared network brings the host's abstract sockets along: close them with a Landlock scope
+    /// where the kernel has it.
+    bool scope_abstract_sockets = false;
 
     std::vector<Level> levels;
     std::vector<Limit> limits;

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recipe/recipe.h"
+
+namespace stead::compile {
+
+/// What is at a path of the host, without following a final symbolic link.
+struct PathFact {
+    enum class Kind : std::uint8_t { Missing, Folder, File, Link, Other };
+    Kind kind = Kind::Missing;
+    /// Link: its text.
+    std::string link;
+};
+
+/// What the machine is like. `compile` looks at nothing itself, so that every rule can be tested
+/// without root: the caller measures, a test invents.
+struct HostFacts {
+    /// The newest capability the kernel knows (/proc/sys/kernel/cap_last_cap).
+    std::uint32_t cap_last = 40;
+    std::uint64_t memory_bytes = 0;
+    std::uint32_t cpu_count = 1;
+    /// Anything mounted as cgroup2, and the controllers that a guest's cgroup can be given there.
+    bool cgroup2 = true;
+    std::vector<std::string> controllers;
+    /// This process may raise hard rlimits (CAP_SYS_RESOURCE); else its own hard limit of
+    /// `resource` is the most a guest gets.
+    bool may_raise_limits = true;
+    std::function<std::uint64_t(std::uint32_t resource)> hard_limit;
+
+    /// lstat(2) and readlink(2). Must be set.
+    std::function<PathFact(const std::string& path)> look;
+    /// An unused range of host ids for this guest, and an unused host id for one unit of a jail
+    /// (61184..65519). Empty answers: none is left.
+    std::function<std::optional<recipe::IdRange>(const std::string& guest)> id_range;
+    std::function<std::optional<std::uint32_t>(const std::string& guest, const std::string& unit)>
+        dynamic_uid;
+};
+
+} // namespace stead::compile
