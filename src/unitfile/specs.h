@@ -1,9 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -33,6 +37,26 @@ using Text = Placed<std::string>;
 using TextList = std::vector<Text>;
 using Argv = std::vector<std::string>;
 
+/// Where each key that was written stands, by its full name ("restart.delay", "user"): for messages
+/// about values that only later turn out to be impossible, and for `explain`.
+class KeyPlaces {
+public:
+    void add(std::string key, Place place) { places_[std::move(key)] = std::move(place); }
+
+    [[nodiscard]] bool has(std::string_view key) const {
+        return places_.find(key) != places_.end();
+    }
+
+    /// The place of `key`, or an empty one for a key that was not written.
+    [[nodiscard]] Place find(std::string_view key) const {
+        const auto found = places_.find(key);
+        return found == places_.end() ? Place{} : found->second;
+    }
+
+private:
+    std::map<std::string, Place, std::less<>> places_;
+};
+
 struct ProbeSpec {
     ReadyKind kind = ReadyKind::None;
     Argv exec;
@@ -55,10 +79,12 @@ struct RlimitSpec {
 };
 
 /// A cgroup level, checked by form only: `key` is the unit file's ("memory-max"), `value` as
-/// written.
+/// written; `file` and `content` are what that means to the kernel ("memory.max", "536870912").
 struct LevelSpec {
     std::string key;
     std::string value;
+    std::string file;
+    std::string content;
     Place place;
 };
 
@@ -70,13 +96,30 @@ struct ListSpec {
     Place place;
 };
 
+/// A count without a limit: "infinity".
+inline constexpr std::uint32_t kUnlimited = 0xffffffff;
+
+/// Exit code 0 and the signals HUP, INT, PIPE and TERM, by their kernel numbers.
+constexpr ExitSet default_success_exit() {
+    ExitSet set;
+    set.add_code(0);
+    for (const std::uint8_t signal : std::array<std::uint8_t, 4>{1, 2, 13, 15})
+        set.add_signal(signal);
+    return set;
+}
+
 /// What one unit file says, with every default filled in, names not yet resolved.
 struct UnitSpec {
     std::string name;
     std::string file;
+    /// Where the unit begins: its file, or the [unit.NAME] table of a guest file.
     Place place;
+    /// What follows the '@' of the name; empty for an ordinary unit.
+    std::string instance;
+    KeyPlaces keys;
 
     std::string description;
+    TextList documentation;
     UnitType type = UnitType::Exec;
     bool enabled = true;
     bool essential = false;
@@ -97,6 +140,8 @@ struct UnitSpec {
     Text working_directory{"/", {}};
     std::uint32_t umask = 022;
     bool remain_after_exit = true;
+    /// The exit codes and signals that are no failure: 0, HUP, INT, TERM, PIPE.
+    ExitSet success_exit = default_success_exit();
     std::map<std::string, std::string> environment;
     ListSpec environment_inherit;
 
@@ -125,10 +170,13 @@ struct UnitSpec {
     Duration restart_max_delay = 30_s;
     double restart_jitter = 0.1;
     Duration restart_reset_after = 30_s;
+    /// kUnlimited: "infinity".
     std::uint32_t restart_burst = 10;
     Duration restart_interval = 5_min;
+    /// Ends after which the unit is not started again, whatever the policy.
+    ExitSet restart_prevent;
 
-    /// stop.signal and stop.timeout are a schedule of one step.
+    /// stop.signal and stop.timeout are a schedule of one step; never empty once read.
     std::vector<StopStep> stop_schedule;
     Argv stop_command;
     Duration stop_timeout = 10_s;
@@ -176,6 +224,7 @@ struct BindSpec {
 struct GuestSpec {
     std::string name;
     std::string file;
+    KeyPlaces keys;
 
     std::string description;
     std::string hostname;

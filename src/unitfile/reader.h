@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "unitfile/diagnostic.h"
+#include "unitfile/specs.h"
+
+/// Reads unit and guest files: text in, rich specs and every mistake with its place out. It refuses
+/// to resolve anything: no user, capability, system call, program or other unit is looked up here,
+/// and apart from the `load_` functions nothing touches the system.
+namespace stead::unitfile {
+
+/// No unit or guest file is larger.
+inline constexpr std::size_t kMaxFileSize = 1U << 20U;
+
+enum class Kind : std::uint8_t { Unit, Guest };
+
+/// What a file is, by its keys: `command` or `type` make a unit; `root`, `image`, `profile` or
+/// `[unit.NAME]` a guest. Text that is no TOML, or has neither, counts as a unit.
+Kind kind_of(std::string_view text);
+
+/// The spec of one unit file, or nothing and at least one error in `diagnostics`. `file` is the
+/// name messages use, `name` the unit's.
+std::optional<UnitSpec> read_unit(std::string_view text,
+                                  const std::string& file,
+                                  const std::string& name,
+                                  Diagnostics& diagnostics);
+
+/// The spec of one guest file. A mistake in one [unit.NAME] refuses the whole guest.
+std::optional<GuestSpec> read_guest(std::string_view text,
+                                    const std::string& file,
+                                    const std::string& name,
+                                    Diagnostics& diagnostics);
+
+/// A jail around one unit, as `stead run nginx.toml` makes it.
+GuestSpec jail_of(UnitSpec unit);
+
+/// "web" of "/etc/stead/units/web.toml".
+std::string name_of_file(std::string_view path);
+
+/// The text of a regular file of at most kMaxFileSize bytes of UTF-8. A FIFO, a folder, a device, a
+/// larger file, an unreadable one: an error, never a wait.
+std::optional<std::string> load_text(const std::string& path, Diagnostics& diagnostics);
+
+std::optional<UnitSpec> load_unit(const std::string& path, Diagnostics& diagnostics);
+std::optional<GuestSpec> load_guest(const std::string& path, Diagnostics& diagnostics);
+
+/// A unit file that was left out, and why in one line (its first error).
+struct RejectedUnit {
+    std::string name;
+    std::string message;
+};
+
+struct UnitFolders {
+    std::vector<UnitSpec> units;
+    std::vector<RejectedUnit> rejected;
+    /// The folders that exist; none of them is an error of the caller's to word.
+    std::vector<std::string> searched;
+};
+
+/// All units of `folders`, sorted by name. The first folder that has a file of a name wins, also
+/// when that file is wrong: it is reported and left out, the others load. A missing folder is
+/// skipped.
+UnitFolders load_unit_folders(const std::vector<std::string>& folders, Diagnostics& diagnostics);
+
+} // namespace stead::unitfile
