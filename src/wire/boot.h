@@ -18,7 +18,10 @@ enum BootDescriptor : int {
     kBootCgroup = 7,
     /// O_PATH descriptor of `stead`, for the loader.
     kBootLoader = 8,
-    kBootDescriptors = 9
+    /// Datagram socket bound to /run/stead/notify. Without it PID 1 binds one itself, which needs a
+    /// writable /run/stead.
+    kBootNotify = 9,
+    kBootDescriptors = 10
 };
 
 enum KeeperDescriptor : int {

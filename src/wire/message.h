@@ -17,39 +17,54 @@ inline constexpr std::uint32_t kMagic = 0x31445453; // "STD1"
 inline constexpr std::uint16_t kVersion = 1;
 inline constexpr std::size_t kMaxMessage = 64 * 1024;
 
+/// Every request is answered by exactly one End, after whatever else it brings; one connection
+/// holds one request at a time (the next is read when the last has ended), Exec's ExecControl
+/// excepted. On the guest's listener Ping, Status, Wait and Logs are for everybody, the others for
+/// uid 0 (in somebody else's container also for the owner of stead-init).
+///
 /// What a message is. Requests below 0x100 come from clients, 0x100.. are PID 1's answers, 0x200..
 /// run between PID 1 and its keeper, 0x300.. are files in this format (the keeper's configuration).
 enum class Kind : std::uint16_t {
     Ping = 1,
     /// Every unit, or with Tag::Name one; answered by Unit..., End.
     Status = 2,
+    /// Start to Reload: Tag::Name. End comes when the unit has settled (Unit precedes it), or at
+    /// once with Tag::Flags kNoWait.
     Start = 3,
     Stop = 4,
     Restart = 5,
     Reload = 6,
-    /// Tag::Signal to Tag::Name, Tag::Whom.
+    /// Tag::Signal to Tag::Name, Tag::Whom: 0 every process (default), 1 the main one.
     Kill = 7,
     /// Answers Unit at every change of Tag::Name (all without it) until the client closes; End when
     /// settled with Tag::Flags bit kUntilSettled.
     Wait = 8,
     /// A transient unit: Tag::Argv..., Tag::Environment..., Tag::Directory, Tag::Uid, Tag::Gid,
     /// Tag::Group..., Tag::Flags; descriptors 0, 1, 2 ride along unless kTerminal asks for a pty
-    /// (its master comes back with Started).
+    /// (its master rides on Started). Tag::Name: the unit whose identity and limits it takes
+    /// (default: the guest's first unit in a jail, else uid 0 under the guest's limits); Tag::Uid,
+    /// Tag::Gid, Tag::Group replace that unit's. Answered by Started, Ended, End; where no program
+    /// came to run by End alone, with Tag::Code 125, 126 or 127, Tag::ReasonStage and
+    /// Tag::ReasonError. Closing the connection ends the transient unit.
     Exec = 9,
     /// Window size or a signal for the transient unit of this connection: Tag::Rows, Tag::Columns,
     /// Tag::Signal.
     ExecControl = 10,
     /// Lines of Tag::Name (all without it): Tag::Count, Tag::Flags kFollow, Tag::Since. The read
-    /// end of a pipe comes back.
+    /// end of a pipe comes back, as descriptor of End.
     Logs = 11,
     /// Tag::End, an EndKind.
     Shutdown = 12,
-    /// Host only: makes the sender the keeper's log channel; ring and pipes follow.
+    /// Host only: makes this connection the keeper's channel. Answered by the same kind with PID
+    /// 1's pidfd as descriptor; pipes and ring follow.
     AttachKeeper = 13,
     /// Compile the guest's unit files again and swap.
     ReloadUnits = 14,
 
-    /// One unit's state.
+    /// One unit's state: Name, State, ReasonKind (with ReasonStage, ReasonRole, ReasonError,
+    /// ReasonUnit, ExitKind, ExitValue where they mean something), Pid, Since, Now, Restarts,
+    /// NextAttempt (only in back-off), Type, StatusText, Description, Source, Flags (kEssential,
+    /// kEnabled).
     Unit = 0x100,
     /// The answer is complete: Tag::Code (0, 1, 2, 5, 124 of the command's exit codes), Tag::Text.
     End = 0x101,
@@ -57,7 +72,9 @@ enum class Kind : std::uint16_t {
     Started = 0x102,
     /// The transient unit ended: Tag::ExitKind, Tag::Code.
     Ended = 0x103,
-    /// A guest-wide record that precedes the units of a Status answer.
+    /// A guest-wide record that precedes the units of a Status answer: Name, State (a GuestState),
+    /// Now, BootTime, Count (units), Notice..., Dropped (bytes of log lost while no keeper was
+    /// there). Left-out units appear as Notice.
     Guest = 0x104,
 
     /// PID 1 -> keeper: a unit's pipe (one descriptor): Tag::Name, Tag::Stream (1, 2),
@@ -131,6 +148,13 @@ enum class Tag : std::uint16_t {
     Value = 44,
     Dropped = 45
 };
+
+/// Tag::State of a Guest record.
+enum class GuestState : std::uint8_t { Starting = 0, Up = 1, Stopping = 2 };
+
+/// Tag::Flags of a Unit record.
+inline constexpr std::uint32_t kEssential = 1;
+inline constexpr std::uint32_t kEnabled = 2;
 
 inline constexpr std::uint32_t kTerminal = 1;
 inline constexpr std::uint32_t kFollow = 1;
