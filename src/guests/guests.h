@@ -1,0 +1,83 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sys/process.h"
+
+/// The life of guests on the host: which run, where their files and cgroups are, how one is started
+/// and how what is left of one is cleared away. State is files under /run/stead and /var/lib/stead,
+/// one lock per guest; whatever a file says about a process is verified against the kernel before
+/// it is believed, so nothing stale blocks a start. This folder never prints and keeps no daemon.
+namespace stead::guests {
+
+/// Where Stead keeps its things. STEAD_RUNTIME_DIR, STEAD_STATE_DIR and STEAD_CONFIG_DIR move them,
+/// for tests.
+struct Paths {
+    std::string runtime = "/run/stead";
+    std::string state = "/var/lib/stead";
+    std::string config = "/etc/stead";
+
+    static Paths from_environment();
+
+    /// /run/stead/guests/NAME: lock, control, state.json.
+    [[nodiscard]] std::string guest(std::string_view name) const;
+    /// The host's listener of a running guest.
+    [[nodiscard]] std::string control(std::string_view name) const;
+    /// /var/lib/stead/logs/NAME.
+    [[nodiscard]] std::string logs(std::string_view name) const;
+    /// /etc/stead/guests/NAME.toml.
+    [[nodiscard]] std::string guest_file(std::string_view name) const;
+};
+
+/// A guest's name is a file name, a host name and a cgroup: [A-Za-z0-9] first, then also "._-", at
+/// most kMaxGuestName characters.
+bool valid_name(std::string_view name);
+
+/// What state.json says of a guest that was started.
+struct Record {
+    std::string name;
+    /// The guest file it came from; empty for a jail of the command line.
+    std::string file;
+    pid_t pid = 0;
+    /// Field 22 of /proc/PID/stat: together with the pid, an identity.
+    std::uint64_t start_time = 0;
+    /// Inode of the guest's pid namespace.
+    std::uint64_t pid_namespace = 0;
+    /// Absolute path of its cgroup; empty where the host has no cgroup2.
+    std::string cgroup;
+    /// Seconds since 1970.
+    std::int64_t created = 0;
+    /// The dynamic uid a jail was given; 0 for none.
+    std::uint32_t dynamic_uid = 0;
+};
+
+struct Guest {
+    Record record;
+    /// PID 1 of the guest, verified; nothing if it has ended.
+    std::optional<sys::Process> init;
+    /// Somebody holds the guest's lock: its keeper, or a command that starts or clears it.
+    bool kept = false;
+
+    [[nodiscard]] bool running() const { return init.has_value(); }
+};
+
+/// Every guest with a folder under /run/stead/guests, running or left over, by name.
+Result<std::vector<Guest>> list(const Paths& paths);
+/// One guest; nothing if there is no folder of that name.
+Result<std::optional<Guest>> find(const Paths& paths, std::string_view name);
+
+/// Clears away what is left of a guest that no longer runs: processes, cgroups, claimed uid, state
+/// files. Does nothing to a running guest. May be called any number of times.
+Result<void> clean_up(const Paths& paths, std::string_view name);
+
+/// Starts a new keeper for a running guest whose keeper has died; does nothing if it has one.
+Result<void> revive_keeper(const Paths& paths, const Guest& guest);
+
+} // namespace stead::guests

@@ -1,0 +1,272 @@
+#include "guests/state.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include <dirent.h>
+#include <nlohmann/json.hpp>
+
+#include "sys/file.h"
+
+namespace stead::guests {
+
+namespace {
+
+constexpr std::size_t kMaxRecord = 64 * 1024;
+/// The number of a keeper's lock descriptor, which `stead cleanup` inherits (wire/boot.h).
+constexpr int kInheritedLock = 12;
+constexpr int kLockAttempts = 50;
+constexpr int kLockPauseMilliseconds = 20;
+
+/// What follows the command's name in /proc/PID/stat: the name is in parentheses and may hold any
+/// byte, so the last parenthesis counts (proc(5)).
+struct Stat {
+    char state = '?';
+    std::uint64_t start_time = 0;
+};
+
+Result<Stat> read_stat(pid_t pid) {
+    constexpr int kFieldsFromStateToStartTime = 19;
+    const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY));
+    std::array<std::byte, 1024> buffer{};
+    const std::size_t size = TRY(sys::read_full(file.get(), buffer));
+
+    std::string_view text(reinterpret_cast<const char*>(buffer.data()), size);
+    const std::size_t end_of_name = text.rfind(')');
+    if (end_of_name == std::string_view::npos || end_of_name + 2 >= text.size()) {
+        return make_error("read", path, EINVAL);
+    }
+    text.remove_prefix(end_of_name + 2);
+
+    Stat stat{text.front(), 0};
+    for (int i = 0; i < kFieldsFromStateToStartTime; ++i) {
+        const std::size_t space = text.find(' ');
+        if (space == std::string_view::npos) return make_error("read", path, EINVAL);
+        text.remove_prefix(space + 1);
+    }
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), stat.start_time);
+    if (error != std::errc{}) return make_error("read", path, EINVAL);
+    return stat;
+}
+
+Result<std::uint64_t> pid_namespace_of(pid_t pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/ns/pid";
+    const struct stat status = TRY(sys::status_at(AT_FDCWD, path.c_str(), 0));
+    return static_cast<std::uint64_t>(status.st_ino);
+}
+
+/// Takes the lock, and checks that the file is still the one in the folder: the last holder may
+/// have cleared the folder away between our open and our lock. ESTALE then.
+Result<sys::UniqueFd> lock_folder(int folder, int flags) {
+    sys::UniqueFd lock = TRY(sys::open_at(folder, "lock", O_RDWR | O_NOFOLLOW | flags, 0600));
+    const Result<void> taken = sys::take_lock(lock.get());
+    if (!taken) {
+        const bool busy = taken.error().code == EAGAIN || taken.error().code == EACCES;
+        return busy ? make_error("lock", {}, EBUSY) : taken.error();
+    }
+    const struct stat held = TRY(sys::status_at(lock.get(), "", AT_EMPTY_PATH));
+    if (held.st_nlink == 0) return make_error("lock", {}, ESTALE);
+    return lock;
+}
+
+/// The descriptor a keeper left open for us, if it is this folder's lock.
+bool inherited_lock(int folder) {
+    const auto ours = sys::status_at(kInheritedLock, "", AT_EMPTY_PATH);
+    const auto theirs = sys::status_at(folder, "lock", AT_SYMLINK_NOFOLLOW);
+    return ours && theirs && ours->st_ino == theirs->st_ino && ours->st_dev == theirs->st_dev;
+}
+
+struct CloseFolder {
+    void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+Guest look_at(const Paths& paths, const std::string& name) {
+    Guest guest;
+    guest.record.name = name;
+    const auto folder =
+        sys::open_at(AT_FDCWD, paths.guest(name).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!folder) return guest;
+    if (auto record = read_record(folder->get())) {
+        guest.record = *std::move(record);
+        guest.record.name = name;
+        guest.init = verify(guest.record);
+    }
+    const auto lock = sys::open_at(folder->get(), "lock", O_RDWR | O_NOFOLLOW);
+    if (lock) {
+        const auto locked = sys::is_locked(lock->get());
+        guest.kept = locked && *locked;
+    }
+    return guest;
+}
+
+} // namespace
+
+Result<void> make_folders(const std::string& path) {
+    // Usually it is there: one call then.
+    const Result<void> made = sys::make_folder(AT_FDCWD, path.c_str(), 0755);
+    if (made || made.error().code == EEXIST) return {};
+    const std::size_t slash = path.rfind('/');
+    if (made.error().code != ENOENT || slash == 0 || slash == std::string::npos) {
+        return made.error();
+    }
+    TRY(make_folders(path.substr(0, slash)));
+    return sys::make_folder(AT_FDCWD, path.c_str(), 0755);
+}
+
+Result<Claim> claim(const Paths& paths, std::string_view name) {
+    const std::string path = paths.guest(name);
+    for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+        Result<void> made = sys::make_folder(AT_FDCWD, path.c_str(), 0700);
+        if (!made && made.error().code == ENOENT) {
+            TRY(make_folders(paths.runtime + "/guests"));
+            made = sys::make_folder(AT_FDCWD, path.c_str(), 0700);
+        }
+        if (!made && made.error().code != EEXIST) return made.error();
+
+        auto folder = sys::open_at(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+        if (!folder && folder.error().code == ENOENT) continue;
+        if (!folder) return folder.error();
+        auto lock = lock_folder(folder->get(), O_CREAT);
+        if (lock) return Claim{path, *std::move(folder), *std::move(lock)};
+
+        // ESTALE, ENOENT: it was just cleared away. EBUSY: it may be just about to be.
+        const int code = lock.error().code;
+        if (code == EBUSY) ::poll(nullptr, 0, kLockPauseMilliseconds);
+        if (code == EBUSY && look_at(paths, std::string(name)).running()) break;
+        if (code != EBUSY && code != ESTALE && code != ENOENT) return lock.error();
+    }
+    return make_error("lock", name, EBUSY);
+}
+
+Result<Claim> claim_existing(const Paths& paths, std::string_view name) {
+    const std::string path = paths.guest(name);
+    sys::UniqueFd folder =
+        TRY(sys::open_at(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    if (inherited_lock(folder.get())) {
+        return Claim{path, std::move(folder), sys::UniqueFd(kInheritedLock)};
+    }
+    auto lock = lock_folder(folder.get(), 0);
+    if (!lock && lock.error().code == ENOENT) lock = lock_folder(folder.get(), O_CREAT);
+    if (!lock) return make_error("lock", name, lock.error().code);
+    return Claim{path, std::move(folder), *std::move(lock)};
+}
+
+Result<std::string> read_file(int folder, const char* name, std::size_t limit) {
+    const sys::UniqueFd file = TRY(sys::open_at(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    const struct stat status = TRY(sys::status_at(file.get(), "", AT_EMPTY_PATH));
+    if (!S_ISREG(status.st_mode)) return make_error("read", name, EINVAL);
+    std::string content(std::min(limit, static_cast<std::size_t>(status.st_size)) + 1, '\0');
+    const std::size_t size =
+        TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(content))));
+    if (size > limit) return make_error("read", name, EFBIG);
+    content.resize(size);
+    return content;
+}
+
+Result<void> replace_file(int folder, const char* name, std::string_view content, mode_t mode) {
+    const std::string draft = std::string(name) + ".new";
+    {
+        const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+        const sys::UniqueFd file = TRY(sys::open_at(folder, draft.c_str(), flags, mode));
+        TRY(sys::write_full(file.get(), content));
+    }
+    return sys::rename_at(folder, draft.c_str(), name);
+}
+
+Result<void> write_record(const Claim& claim, const Record& record) {
+    nlohmann::json json;
+    json["name"] = record.name;
+    json["file"] = record.file;
+    json["pid"] = record.pid;
+    json["start-time"] = record.start_time;
+    json["pid-namespace"] = record.pid_namespace;
+    json["cgroup"] = record.cgroup;
+    json["created"] = record.created;
+    json["dynamic-uid"] = record.dynamic_uid;
+    // Names of files may be no UTF-8: replaced rather than refused, they are for people here.
+    const std::string text =
+        json.dump(4, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    return replace_file(claim.folder.get(), "state.json", text, 0600);
+}
+
+std::optional<Record> read_record(int folder) {
+    const auto content = read_file(folder, "state.json", kMaxRecord);
+    if (!content) return std::nullopt;
+    const auto json = nlohmann::json::parse(*content, nullptr, false);
+    if (!json.is_object()) return std::nullopt;
+    const auto number = [&](const char* key) -> std::int64_t {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+    };
+    const auto text = [&](const char* key) {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_string() ? found->get<std::string>()
+                                                         : std::string();
+    };
+    return Record{text("name"),
+                  text("file"),
+                  static_cast<pid_t>(number("pid")),
+                  static_cast<std::uint64_t>(number("start-time")),
+                  static_cast<std::uint64_t>(number("pid-namespace")),
+                  text("cgroup"),
+                  number("created"),
+                  static_cast<std::uint32_t>(number("dynamic-uid"))};
+}
+
+Result<void> identify(pid_t pid, Record& record) {
+    record.pid = pid;
+    record.start_time = TRY(read_stat(pid)).start_time;
+    record.pid_namespace = TRY(pid_namespace_of(pid));
+    return {};
+}
+
+std::optional<sys::Process> verify(const Record& record) {
+    if (record.pid <= 0) return std::nullopt;
+    // First the descriptor, then the question whether this is still the recorded process: if so,
+    // the descriptor cannot be of another one.
+    auto process = sys::open_process(record.pid);
+    if (!process) return std::nullopt;
+    const auto stat = read_stat(record.pid);
+    if (!stat || stat->start_time != record.start_time) return std::nullopt;
+    if (stat->state == 'Z' || stat->state == 'X') return std::nullopt;
+    const auto inode = pid_namespace_of(record.pid);
+    if (!inode || *inode != record.pid_namespace) return std::nullopt;
+    return *std::move(process);
+}
+
+Result<std::vector<Guest>> list(const Paths& paths) {
+    std::vector<Guest> guests;
+    const std::string path = paths.runtime + "/guests";
+    const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
+    if (!folder) {
+        if (errno == ENOENT) return guests;
+        return last_error("open", path);
+    }
+    // One stream, one thread: readdir(3) is safe here.
+    while (const dirent* entry = ::readdir(folder.get())) { // NOLINT(concurrency-mt-unsafe)
+        if (valid_name(entry->d_name)) guests.push_back(look_at(paths, entry->d_name));
+    }
+    std::sort(guests.begin(), guests.end(),
+              [](const Guest& a, const Guest& b) { return a.record.name < b.record.name; });
+    return guests;
+}
+
+Result<std::optional<Guest>> find(const Paths& paths, std::string_view name) {
+    if (!valid_name(name)) return std::optional<Guest>{};
+    const auto status = sys::status_at(AT_FDCWD, paths.guest(name).c_str(), AT_SYMLINK_NOFOLLOW);
+    if (!status) {
+        if (status.error().code == ENOENT) return std::optional<Guest>{};
+        return status.error();
+    }
+    return std::optional<Guest>{look_at(paths, std::string(name))};
+}
+
+} // namespace stead::guests

@@ -1,0 +1,107 @@
+#include "sys/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+namespace stead::sys {
+
+namespace {
+
+struct flock whole_file() {
+    struct flock range {};
+
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    return range;
+}
+
+Result<void> lock(int fd, int command) {
+    struct flock range = whole_file();
+    while (::fcntl(fd, command, &range) < 0) {
+        if (errno != EINTR) return last_error("fcntl F_OFD_SETLK");
+    }
+    return {};
+}
+
+} // namespace
+
+Result<UniqueFd> open_at(int folder, const char* name, int flags, mode_t mode) {
+    const int fd = ::openat(folder, name, flags | O_CLOEXEC, mode);
+    if (fd < 0) return last_error("open", name);
+    return UniqueFd(fd);
+}
+
+Result<void> make_folder(int folder, const char* name, mode_t mode) {
+    if (::mkdirat(folder, name, mode) < 0) return last_error("mkdir", name);
+    return {};
+}
+
+Result<void> remove_at(int folder, const char* name, bool is_folder) {
+    if (::unlinkat(folder, name, is_folder ? AT_REMOVEDIR : 0) < 0) {
+        return last_error(is_folder ? "rmdir" : "unlink", name);
+    }
+    return {};
+}
+
+Result<void> rename_at(int folder, const char* from, const char* to) {
+    if (::renameat(folder, from, folder, to) < 0) return last_error("rename", to);
+    return {};
+}
+
+Result<void> make_link(const char* text, int folder, const char* name) {
+    if (::symlinkat(text, folder, name) < 0) return last_error("symlink", name);
+    return {};
+}
+
+Result<std::size_t> read_link(int folder, const char* name, std::span<char> buffer) {
+    const ssize_t size = ::readlinkat(folder, name, buffer.data(), buffer.size());
+    if (size < 0) return last_error("readlink", name);
+    return static_cast<std::size_t>(size);
+}
+
+Result<struct stat> status_at(int folder, const char* name, int flags) {
+    struct stat status {};
+
+    if (::fstatat(folder, name, &status, flags) < 0) return last_error("stat", name);
+    return status;
+}
+
+Result<std::size_t> read_full(int fd, std::span<std::byte> buffer) {
+    std::size_t used = 0;
+    while (used < buffer.size()) {
+        const ssize_t size = ::read(fd, buffer.data() + used, buffer.size() - used);
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) return last_error("read");
+        if (size == 0) break;
+        used += static_cast<std::size_t>(size);
+    }
+    return used;
+}
+
+Result<void> write_full(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t size = ::write(fd, bytes.data(), bytes.size());
+        if (size < 0 && errno == EINTR) continue;
+        if (size < 0) return last_error("write");
+        bytes.remove_prefix(static_cast<std::size_t>(size));
+    }
+    return {};
+}
+
+Result<void> take_lock(int fd) {
+    return lock(fd, F_OFD_SETLK);
+}
+
+Result<void> wait_for_lock(int fd) {
+    return lock(fd, F_OFD_SETLKW);
+}
+
+Result<bool> is_locked(int fd) {
+    struct flock range = whole_file();
+    if (::fcntl(fd, F_OFD_GETLK, &range) < 0) return last_error("fcntl F_OFD_GETLK");
+    return range.l_type != F_UNLCK;
+}
+
+} // namespace stead::sys
