@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "base/time.h"
@@ -10,13 +11,13 @@
 
 /// The supervisor as a pure function of state, event and time. It decides what happens to units; it
 /// never reads a clock, logs, allocates after `create`, or calls the system. Time comes in as an
-/// argument, wishes go out as actions.
+/// argument, wishes go out as actions. service.h explains the machine.
 namespace stead::engine {
 
 enum class EventKind : std::uint8_t {
-    /// Start the target's (default: every enabled) units.
+    /// Start `unit` (the boot target) or, with kNoUnit, every enabled unit. Sent once.
     Boot,
-    /// By hand, for `Event::unit`.
+    /// By hand, for `Event::unit`. Refused (nothing happens) while the guest shuts down.
     Start,
     Stop,
     Restart,
@@ -24,7 +25,8 @@ enum class EventKind : std::uint8_t {
     /// The guest is to end: `end`, `value` = exit code. A second one hurries, a third kills at
     /// once.
     Shutdown,
-    /// The process of `role` exists (it may not have reached its program yet).
+    /// The process of `role` exists (it may not have reached its program yet). This and the next
+    /// three carry the `ticket` of the Spawn that they answer; others are ignored as stale.
     Spawned,
     /// The process of `role` runs its program.
     Executed,
@@ -32,21 +34,23 @@ enum class EventKind : std::uint8_t {
     SpawnFailed,
     /// The process of `role` ended with `status`, after it was reaped.
     Exited,
-    /// No process of the unit is left.
+    /// Looked up just now: no process of the unit is left. Sent after the Exited of its last known
+    /// process when nothing else is left, whenever its cgroup becomes empty, and in answer to
+    /// KillAll and to a Signal with Scope::All that finds nobody. One too many does no harm.
     Emptied,
     /// READY=1, a line on the descriptor, or a probe that succeeded.
     Ready,
     /// RELOADING=1 and STOPPING=1.
     Reloading,
     Stopping,
-    /// WATCHDOG=1; WATCHDOG=trigger.
+    /// WATCHDOG=1 and WATCHDOG=trigger.
     WatchdogPing,
     WatchdogTrigger,
     /// EXTEND_TIMEOUT_USEC: `value` milliseconds from now.
     ExtendTimeout,
-    /// A condition of the unit does not hold: it counts as up without running.
+    /// Instead of Spawned: a condition of the unit does not hold, it counts as up without running.
     Skipped,
-    /// The kernel's OOM killer ended a process of the unit.
+    /// The kernel's OOM killer ended a process of the unit. Best sent before its Exited.
     OomKilled,
     /// A deadline may have passed.
     Tick
@@ -61,18 +65,19 @@ struct Event {
     UnitId unit = kNoUnit;
     std::int32_t error = 0;
     std::uint32_t value = 0;
+    std::uint32_t ticket = 0;
 };
 
 enum class ActionKind : std::uint8_t {
-    /// Run command `index` of `role` of `unit`. Answered by Spawned or SpawnFailed, then Executed,
-    /// then Exited.
+    /// Run command `index` of `role` of `unit`. Answered by Spawned or SpawnFailed (or Skipped),
+    /// then
+    /// Executed, then Exited, each with this action's `ticket`.
     Spawn,
     /// Send `signal` to the main process (`Scope::Main`), or to every process of the unit
-    /// (`Scope::All`), or to the
-    /// process of `role` (`Scope::Command`). After a signal that stops, the caller sends CONT as
-    /// well.
+    /// (`Scope::All`), or to the process of `role` (`Scope::Command`). The caller sends CONT right
+    /// after it, so that a stopped process can obey.
     Signal,
-    /// Kill every process of the unit; Emptied answers.
+    /// Kill every process of the unit; Emptied answers. Repeated until it does.
     KillAll,
     /// Make the unit's readiness probe once (tcp, unix, path; exec probes come as Spawn); Ready
     /// answers if it holds.
@@ -81,7 +86,9 @@ enum class ActionKind : std::uint8_t {
     Release,
     /// Its visible state or reason changed: waiters and `status` want to know.
     Changed,
-    /// Every unit has ended: leave with `end` and exit code `value`.
+    /// Every unit has ended, or the time for it is over: leave with `end` and exit code `value`.
+    /// The
+    /// last action; `unit` is the first one that is still alive (a hung file system), or kNoUnit.
     End
 };
 
@@ -96,6 +103,7 @@ struct Action {
     std::uint16_t index = 0;
     std::int32_t signal = 0;
     std::int32_t value = 0;
+    std::uint32_t ticket = 0;
 };
 
 /// What the engine remembers of one unit; see service.h for its phases. Trivially copyable, so that
@@ -112,22 +120,35 @@ struct UnitView {
     std::uint32_t restarts = 0;
     /// Backoff: when the next attempt is due.
     Instant next_attempt = Instant::never();
+    /// The unit whose [on] outcome started it.
+    UnitId trigger = kNoUnit;
 };
 
-/// The supervisor of one guest. Memory comes from the caller (`required_memory` bytes, 16-byte
-/// aligned, zeroed); the graph must outlive it and has been validated (plan::Plan does): every
-/// index is in range and no cycle is left.
+struct Settings {
+    /// Drives the jitter of restart delays, and nothing else.
+    std::uint64_t seed = 0;
+    /// How long an orderly shutdown may take in all.
+    Duration stop_budget = Duration{90'000'000'000};
+    /// After an ordered stop the guest's exit code is that of its essential unit, instead of 0.
+    bool propagate_stop_exit = false;
+};
+
+/// The supervisor of one guest. All its state lies in `memory` of the caller (`required_memory`
+/// bytes, 16-byte aligned), holds no pointer, and may be mapped elsewhere later (`resume`); an
+/// Engine itself is a view and owns nothing. The graph must outlive it and has been validated
+/// (plan::Plan does): every index is in range and no cycle is left.
 class Engine {
 public:
     static std::size_t required_memory(const UnitGraph& graph);
 
-    /// `seed` drives the jitter of restart delays, and nothing else.
-    Engine(const UnitGraph& graph,
-           std::span<std::byte> memory,
-           std::uint64_t seed,
-           Duration stop_budget);
+    /// Starts afresh: every unit is down. Nothing happens before Boot or a Start.
+    Engine(const UnitGraph& graph, std::span<std::byte> memory, const Settings& settings);
 
-    /// Takes in one event. Actions it causes wait for `next`.
+    /// Goes on with the state that an engine for the same graph left in `memory`; nothing if it is
+    /// not such a state.
+    static std::optional<Engine> resume(const UnitGraph& graph, std::span<std::byte> memory);
+
+    /// Takes in one event. Actions it causes wait for `next`. `now` never runs backwards.
     void handle(const Event& event, Instant now);
     /// The next thing to do, oldest first; false when there is none. Call until false after each
     /// `handle`.
@@ -141,6 +162,14 @@ public:
     /// Every wanted unit is up, done or failed for good: the guest has started.
     [[nodiscard]] bool boot_settled() const;
     [[nodiscard]] bool shutting_down() const;
+
+private:
+    Engine(const UnitGraph& graph, std::byte* memory)
+        : graph_(graph)
+        , memory_(memory) {}
+
+    UnitGraph graph_;
+    std::byte* memory_;
 };
 
 } // namespace stead::engine

@@ -49,7 +49,9 @@ enum class ReasonKind : std::uint8_t {
     /// READY never came before the end.
     EndedBeforeReady,
     ConditionNotMet,
-    BoundUnitStopped
+    BoundUnitStopped,
+    /// Was started only for units that have ended since.
+    NotNeeded
 };
 
 /// Where a child failed between clone and exec; the order in which they happen. Sent up the error

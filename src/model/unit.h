@@ -150,6 +150,8 @@ struct UnitPolicy {
     std::uint32_t restart_factor_permille = 2000;
     std::uint32_t restart_jitter_permille = 100;
     std::uint32_t restart_reset_after_ms = 30'000;
+    /// How many restarts `restart_interval_ms` may see before the unit fails; 0 or kForever: no
+    /// limit.
     std::uint32_t restart_burst = 10;
     std::uint32_t restart_interval_ms = 300'000;
 
