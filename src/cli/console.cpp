@@ -15,12 +15,18 @@ namespace {
 
 std::string_view escape_of(Colour colour) {
     switch (colour) {
-    case Colour::None: return "";
-    case Colour::Red: return "\x1b[31m";
-    case Colour::Green: return "\x1b[32m";
-    case Colour::Yellow: return "\x1b[33m";
-    case Colour::Dim: return "\x1b[2m";
-    case Colour::Bold: return "\x1b[1m";
+    case Colour::None:
+        return "";
+    case Colour::Red:
+        return "\x1b[31m";
+    case Colour::Green:
+        return "\x1b[32m";
+    case Colour::Yellow:
+        return "\x1b[33m";
+    case Colour::Dim:
+        return "\x1b[2m";
+    case Colour::Bold:
+        return "\x1b[1m";
     }
     return "";
 }

@@ -9,8 +9,8 @@
 #include "cli/exit_codes.h"
 
 /// The command `stead`: one file per verb (verb_NAME.cpp), one row per verb in verbs.cpp. Verbs
-/// parse their own options (options.h), print through Context::console and return an exit code; they
-/// decide nothing that the folders below could decide.
+/// parse their own options (options.h), print through Context::console and return an exit code;
+/// they decide nothing that the folders below could decide.
 namespace stead::cli {
 
 /// What a verb is given beside its arguments.
