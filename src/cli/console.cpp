@@ -3,11 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <numeric>
 
 #include <nlohmann/json.hpp>
+
+#include "base/printable.h"
 
 namespace stead::cli {
 
@@ -42,39 +43,6 @@ bool wants_colour() {
 void write(std::FILE* to, std::string_view text) {
     // A lost byte shows in the stream's error flag, which flush() reports.
     (void)std::fwrite(text.data(), 1, text.size(), to);
-}
-
-/// How many bytes of the UTF-8 sequence at the start of `text` are well-formed and printable; 0 if
-/// it is not.
-std::size_t printable_length(std::string_view text) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
-    const unsigned char first = byte(0);
-    if (first == '\t' || (first >= 0x20 && first < 0x7f)) return 1;
-    std::size_t length = 0;
-    char32_t point = 0;
-    if (first >= 0xc2 && first < 0xe0) {
-        length = 2;
-        point = first & 0x1fU;
-    } else if (first >= 0xe0 && first < 0xf0) {
-        length = 3;
-        point = first & 0x0fU;
-    } else if (first >= 0xf0 && first < 0xf5) {
-        length = 4;
-        point = first & 0x07U;
-    }
-    if (length == 0 || text.size() < length) return 0;
-    for (std::size_t at = 1; at < length; ++at) {
-        if ((byte(at) & 0xc0U) != 0x80) return 0;
-        point = point << 6U | (byte(at) & 0x3fU);
-    }
-    constexpr std::array<char32_t, 5> kSmallest{0, 0, 0x80, 0x800, 0x10000};
-    if (point < kSmallest[length] || point > 0x10ffff) return 0;
-    // C1 controls act like escapes; surrogates are no characters; the bidirectional controls make a
-    // line read otherwise than it is.
-    const bool control = point < 0xa0 || (point >= 0xd800 && point < 0xe000) ||
-                         (point >= 0x202a && point <= 0x202e) ||
-                         (point >= 0x2066 && point <= 0x2069) || point == 0x2028 || point == 0x2029;
-    return control ? 0 : length;
 }
 
 /// Columns on a terminal, near enough: one per character.
@@ -155,7 +123,6 @@ bool Console::flush() {
 }
 
 std::string safe(std::string_view text) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
     std::string result;
     result.reserve(text.size());
     while (!text.empty()) {
@@ -167,8 +134,8 @@ std::string safe(std::string_view text) {
         }
         const auto byte = static_cast<unsigned char>(text.front());
         result.append("\\x");
-        result.push_back(kDigits[byte >> 4U]);
-        result.push_back(kDigits[byte & 0x0fU]);
+        result.push_back(kHexDigits[byte >> 4U]);
+        result.push_back(kHexDigits[byte & 0x0fU]);
         text.remove_prefix(1);
     }
     return result;
@@ -207,7 +174,7 @@ std::vector<std::string> nearest(std::string_view wanted, const std::vector<std:
     for (const std::string& name : known) {
         const std::size_t distance = edits(wanted, name);
         const bool begins = wanted.size() >= 2 && name.starts_with(wanted);
-        if (begins || distance <= std::max<std::size_t>(1, wanted.size() / 3))
+        if (begins || distance <= std::max<std::size_t>(1, (wanted.size() + 2) / 3))
             found.emplace_back(begins ? 0 : distance, name);
     }
     std::sort(found.begin(), found.end());
