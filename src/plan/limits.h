@@ -19,8 +19,8 @@ inline constexpr std::size_t kMaxEnvironment = 1024;
 inline constexpr std::size_t kMaxCommands = 32;
 /// Supplementary groups, directories, cgroup settings and resource limits of one unit.
 inline constexpr std::size_t kMaxGroups = 256;
-inline constexpr std::size_t kMaxDirectories = 64;
-inline constexpr std::size_t kMaxCgroupSettings = 64;
+inline constexpr std::size_t kMaxDirectories = 16;
+inline constexpr std::size_t kMaxCgroupSettings = 32;
 inline constexpr std::size_t kMaxResourceLimits = 16;
 /// Edges of the unit graph.
 inline constexpr std::size_t kMaxDependencies = 65536;

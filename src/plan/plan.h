@@ -25,7 +25,12 @@ public:
     Plan() = default;
 
     /// Validates `image` (8-byte aligned), which must outlive the plan and must not change (a
-    /// sealed memfd). The Error's operation says what is wrong, its subject where.
+    /// sealed memfd). Time is bounded by the limits of limits.h, memory is a few words. The Error
+    /// reads "plan unit web: a stop step without a signal". What holds afterwards: names are unit
+    /// names and all different; the order of units has no cycle (kinds Requires, BindsTo, Wants,
+    /// After); paths are absolute and without ".."; cgroup settings name files of the unit's own
+    /// cgroup; a unit has exactly the commands, the address or the path that its type and its
+    /// readiness need.
     static Result<Plan> open(std::span<const std::byte> image);
 
     [[nodiscard]] std::size_t unit_count() const;

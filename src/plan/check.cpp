@@ -1,0 +1,203 @@
+#include "plan/check.h"
+
+#include <algorithm>
+
+#include "plan/ceiling.h"
+#include "plan/checker.h"
+#include "plan/plan.h"
+
+namespace stead::plan {
+
+bool is_plain_path(std::string_view path) {
+    if (path.size() > kMaxPath || !path.starts_with('/')) return false;
+    if (path == "/") return true;
+    while (!path.empty()) {
+        path.remove_prefix(1);
+        const std::string_view component = path.substr(0, path.find('/'));
+        if (component.empty() || component == "." || component == "..") return false;
+        path.remove_prefix(component.size());
+    }
+    return true;
+}
+
+Error Checker::verdict() const {
+    Error error = make_error("plan", {}, 0);
+    if (unit_ != kNoUnit) {
+        error.subject.append("unit ");
+        if (named_) {
+            // A long name must not push the reason out of the subject.
+            error.subject.append(
+                text(table<UnitRecord>(TableId::Units)[unit_].name, kMaxUnitName).substr(0, 40));
+        } else {
+            error.subject.append_number(unit_);
+        }
+        error.subject.append(": ");
+    }
+    error.subject.append(wrong_ != nullptr ? wrong_ : "unreadable");
+    return error;
+}
+
+bool Checker::header() {
+    if (!need(image_.size() >= sizeof header_, "shorter than its header") ||
+        !need(image_.size() <= kMaxImage, "larger than 16 MB") ||
+        !need(reinterpret_cast<std::uintptr_t>(image_.data()) % 8 == 0, "not aligned"))
+        return false;
+    std::memcpy(&header_, image_.data(), sizeof header_);
+    return need(header_.magic == kMagic, "is no plan") &&
+           need(header_.version == kVersion,
+                "written for another version of stead-init; compile it again") &&
+           need(header_.size == image_.size(), "cut off, or longer than it says") &&
+           need(header_.reserved == 0, "a reserved field is in use");
+}
+
+bool Checker::layout() {
+    std::uint64_t end = sizeof(Header);
+    for (std::size_t id = 0; id < kTables; ++id) {
+        const Slice place = header_.tables[id];
+        const std::uint64_t start = aligned(end);
+        if (!need(place.first == start && start <= image_.size(), "a table is out of its place"))
+            return false;
+        for (; end < start; ++end) {
+            if (!need(image_[end] == std::byte{0}, "padding is not zero")) return false;
+        }
+        end = start + std::uint64_t{place.count} * kRecordSize[id];
+        if (!need(end <= image_.size(), "a table is larger than the plan")) return false;
+    }
+    if (!need(aligned(end) == image_.size(), "bytes after the last table")) return false;
+    const auto tail = image_.subspan(end);
+    return need(std::ranges::all_of(tail, [](std::byte b) { return b == std::byte{0}; }),
+                "padding is not zero") &&
+           need(count(TableId::Policies) <= kMaxUnits, "more than 4096 units") &&
+           need(count(TableId::Policies) == count(TableId::Units) &&
+                    count(TableId::Policies) == count(TableId::Names),
+                "tables of different length") &&
+           need(count(TableId::Dependencies) <= kMaxDependencies, "too many dependencies") &&
+           need(count(TableId::Guest) <= 1, "more than one guest record");
+}
+
+bool Checker::strings() {
+    const auto bytes = table<char>(TableId::Strings);
+    if (!need(!bytes.empty() && bytes.front() == '\0' && bytes.back() == '\0',
+              "its strings do not begin and end with NUL"))
+        return false;
+    for (std::size_t at = 0; at < bytes.size();) {
+        const std::size_t size = ::strnlen(bytes.data() + at, bytes.size() - at);
+        if (!need(size <= kMaxString, "a string is too long")) return false;
+        at += size + 1;
+    }
+    return true;
+}
+
+bool Checker::lists() {
+    for (const StringRef at : table<StringRef>(TableId::Lists)) {
+        if (!need(is_string(at), "a list points outside the strings")) return false;
+    }
+    for (const Slice command : table<Slice>(TableId::Commands)) {
+        if (!need(inside(command, count(TableId::Lists), kMaxArguments),
+                  "a command is outside the lists") ||
+            !need(command.count > 0 && !is_empty(table<StringRef>(TableId::Lists)[command.first]),
+                  "a command without a program"))
+            return false;
+    }
+    return need(inside(header_.notices, count(TableId::Lists), kMaxNotices),
+                "notices are outside the lists") &&
+           need(inside(header_.rejected, count(TableId::Lists), kMaxRejected) &&
+                    header_.rejected.count % 2 == 0,
+                "rejected units are no list of pairs");
+}
+
+bool Checker::records() {
+    for (const ResourceLimit& limit : table<ResourceLimit>(TableId::Limits)) {
+        if (!need(limit.resource < 16 && limit.reserved == 0, "an unknown resource limit") ||
+            !need(limit.soft <= limit.hard, "a soft resource limit above its hard one"))
+            return false;
+    }
+    for (const std::uint32_t group : table<std::uint32_t>(TableId::Groups)) {
+        if (!need(group != ~0U, "group -1")) return false;
+    }
+    const std::size_t most = count(TableId::Units);
+    if (!need(count(TableId::Directories) <= most * kMaxDirectories, "too many directories") ||
+        !need(count(TableId::Settings) <= most * kMaxCgroupSettings, "too many cgroup settings"))
+        return false;
+    for (const auto& directory : table<DirectoryRecord>(TableId::Directories)) {
+        if (!need(is_string(directory.path) && is_path(directory.path) && directory.mode <= 07777 &&
+                      known(directory.kind, DirectoryKind::Logs) && directory.reserved == 0,
+                  "a directory is no plain absolute path"))
+            return false;
+    }
+    for (const auto& setting : table<SettingRecord>(TableId::Settings)) {
+        if (!need(is_string(setting.file) && is_string(setting.value) &&
+                      is_unit_cgroup_file(text(setting.file, kMaxPath)),
+                  "a cgroup setting is no level of a unit") ||
+            !need(!is_empty(setting.value) && text(setting.value, kMaxPath).size() <= kMaxPath,
+                  "a cgroup setting without a value"))
+            return false;
+    }
+    return true;
+}
+
+bool Checker::names() {
+    const auto units = table<UnitRecord>(TableId::Units);
+    for (std::size_t id = 0; id < units.size(); ++id) {
+        unit_ = static_cast<UnitId>(id);
+        if (!need(is_string(units[id].name) && is_unit_name(text(units[id].name, kMaxUnitName)),
+                  "a name that no unit may have"))
+            return false;
+    }
+    unit_ = kNoUnit;
+    named_ = true;
+
+    // Each name greater than the one before: then all differ, and every unit is listed.
+    std::string_view last;
+    for (const UnitId id : table<UnitId>(TableId::Names)) {
+        if (!need(id < units.size(), "the index of names points outside")) return false;
+        unit_ = id;
+        const std::string_view name = text(units[id].name, kMaxUnitName);
+        if (!need(last < name, "its name is there twice, or the index is not sorted")) return false;
+        last = name;
+    }
+    unit_ = kNoUnit;
+    return true;
+}
+
+bool Checker::guest() {
+    unit_ = kNoUnit;
+    for (const auto& guest : table<GuestRecord>(TableId::Guest)) {
+        if (!need(is_string(guest.name) && is_guest_name(text(guest.name, kMaxGuestName)),
+                  "a name that no guest may have") ||
+            !need(is_string(guest.target) &&
+                      (is_empty(guest.target) || is_unit_name(text(guest.target, kMaxUnitName))),
+                  "the guest's target is no unit's name") ||
+            !need(inside(guest.filter, count(TableId::Filters), kMaxFilter),
+                  "the guest's filter is too long") ||
+            !need((guest.flags & ~kGuestFlags) == 0 && guest.reserved == 0 &&
+                      guest.max_units <= kMaxUnits,
+                  "the guest's record has values out of range") ||
+            !need((guest.flags & kHasUnits) == 0 || count(TableId::Units) > 0,
+                  "the guest's units are missing"))
+            return false;
+    }
+    return true;
+}
+
+Result<void> Checker::run() {
+    bool good = header() && layout() && strings() && lists() && records() && names();
+    for (std::size_t id = 0; good && id < count(TableId::Units); ++id) {
+        good = unit(static_cast<UnitId>(id));
+    }
+    good = good && guest() &&
+           need(next_dependency_ == count(TableId::Dependencies) &&
+                    next_command_ == count(TableId::Commands) &&
+                    next_limit_ == count(TableId::Limits) &&
+                    next_directory_ == count(TableId::Directories) &&
+                    next_setting_ == count(TableId::Settings),
+                "records that belong to no unit");
+    if (!good) return verdict();
+    return {};
+}
+
+Result<void> check(std::span<const std::byte> image) {
+    return Checker(image).run();
+}
+
+} // namespace stead::plan

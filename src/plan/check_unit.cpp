@@ -1,0 +1,218 @@
+#include "plan/checker.h"
+
+namespace stead::plan {
+
+bool Checker::flags_of_policy(const std::byte* raw) {
+    // Looked at as bytes: a bool that is neither 0 nor 1 must not be read as one.
+    for (const std::size_t at :
+         {offsetof(UnitPolicy, enabled), offsetof(UnitPolicy, essential),
+          offsetof(UnitPolicy, remain_after_exit), offsetof(UnitPolicy, send_hup)}) {
+        if (!need(raw[at] <= std::byte{1}, "a flag that is neither true nor false")) return false;
+    }
+    return true;
+}
+
+bool Checker::policy(const UnitPolicy& policy) {
+    return need(known(policy.type, UnitType::Target) && known(policy.ready, ReadyKind::Http) &&
+                    known(policy.restart, RestartPolicy::Always) &&
+                    known(policy.restart_mode, RestartMode::Normal) &&
+                    known(policy.kill_mode, KillMode::Process) &&
+                    known(policy.exit_type, ExitType::Cgroup) &&
+                    known(policy.essential_stop, EssentialStop::Exit),
+                "an unknown word in its policy") &&
+           need(policy.reload_signal <= 64 && policy.watchdog_signal >= 1 &&
+                    policy.watchdog_signal <= 64,
+                "a signal outside 1 to 64") &&
+           need(policy.restart_factor_permille >= 1000 &&
+                    policy.restart_factor_permille <= 1'000'000 &&
+                    policy.restart_jitter_permille <= 1000,
+                "a restart factor below 1 or above 1000, or a jitter above 1") &&
+           need(policy.reserved == std::array<std::uint16_t, 3>{}, "a reserved field is in use") &&
+           stop(policy) && outcomes(policy);
+}
+
+bool Checker::stop(const UnitPolicy& policy) {
+    if (!need(policy.stop_steps <= kMaxStopSteps, "too many stop steps")) return false;
+    for (std::size_t step = 0; step < kMaxStopSteps; ++step) {
+        const StopStep& wanted = policy.stop[step];
+        if (step >= policy.stop_steps) {
+            if (!need(wanted == StopStep{}, "a stop step beyond the last")) return false;
+            continue;
+        }
+        if (!need(wanted.signal >= 1 && wanted.signal <= 64, "a stop step without a signal") ||
+            !need(wanted.reserved == StopStep{}.reserved, "a reserved field is in use"))
+            return false;
+    }
+    return true;
+}
+
+bool Checker::outcomes(const UnitPolicy& policy) {
+    const std::array actions{policy.on_success, policy.on_failure, policy.on_limit};
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+        const bool starts = actions[i] == OutcomeAction::StartUnit;
+        const UnitId other = policy.outcome_units[i];
+        if (!need(known(actions[i], OutcomeAction::StartUnit), "an unknown outcome") ||
+            !need(starts ? other < count(TableId::Units) : other == kNoUnit,
+                  "an outcome starts a unit that does not exist"))
+            return false;
+    }
+    return true;
+}
+
+bool Checker::commands(const UnitPolicy& policy, const UnitRecord& record) {
+    if (!need(record.first_command == next_command_, "its commands are out of place")) return false;
+    for (std::size_t i = 0; i < kCommandRoles; ++i) {
+        const auto role = static_cast<CommandRole>(i);
+        const bool is_hook = role == CommandRole::PreStart || role == CommandRole::PostStart ||
+                             role == CommandRole::PreStop || role == CommandRole::PostStop;
+        const std::size_t has = policy.command_counts[i];
+        if (!need(has <= (is_hook ? kMaxCommands : 1), "too many commands of one kind") ||
+            !need((policy.commands >> i & 1U) == (has > 0 ? 1U : 0U), "miscounted commands"))
+            return false;
+        next_command_ += has;
+    }
+    const bool has_main = policy.command_counts[static_cast<std::size_t>(CommandRole::Main)] == 1;
+    return need(next_command_ <= count(TableId::Commands), "its commands are out of place") &&
+           need(policy.commands >> kCommandRoles == 0, "a command of an unknown kind") &&
+           need(has_main == (policy.type != UnitType::Target),
+                has_main ? "a target with a command" : "no command");
+}
+
+bool Checker::readiness(const UnitPolicy& policy, const UnitRecord& record) {
+    const bool probes =
+        policy.command_counts[static_cast<std::size_t>(CommandRole::ReadyProbe)] == 1;
+    bool needs_command = false;
+    bool needs_address = false;
+    bool needs_path = false;
+    bool polls = true;
+    switch (policy.ready) {
+    case ReadyKind::None:
+    case ReadyKind::Notify:
+    case ReadyKind::Fd:
+        polls = false;
+        break;
+    case ReadyKind::Tcp:
+    case ReadyKind::Unix:
+        needs_address = true;
+        break;
+    case ReadyKind::PidFile:
+    case ReadyKind::Path:
+        needs_path = true;
+        break;
+    case ReadyKind::Exec:
+    case ReadyKind::Http:
+        needs_command = true;
+        break;
+    }
+    return need(inside(record.address, count(TableId::Addresses), kMaxAddress),
+                "a socket address is too long") &&
+           need(probes == needs_command && (record.address.count >= 2) == needs_address &&
+                    (needs_path ? is_path(record.ready_path) : is_empty(record.ready_path)),
+                "its readiness probe does not fit its kind") &&
+           need(!polls || policy.ready_interval_ms > 0, "a readiness probe without a pause") &&
+           need(record.ready_fd >= 3 && record.ready_fd < 1024,
+                "a readiness descriptor outside 3 to 1023");
+}
+
+bool Checker::dependencies(UnitId id, const UnitPolicy& policy) {
+    if (!need(policy.first_dependency == next_dependency_ &&
+                  policy.dependency_count <= count(TableId::Dependencies) - next_dependency_,
+              "its dependencies are out of place"))
+        return false;
+    const auto units = table<UnitRecord>(TableId::Units);
+    const auto edges = table<Dependency>(TableId::Dependencies);
+    for (const Dependency& edge : edges.subspan(next_dependency_, policy.dependency_count)) {
+        if (!need(edge.target < units.size() && known(edge.kind, DependencyKind::PartOf) &&
+                      edge.reserved == 0,
+                  "a dependency on a unit that does not exist") ||
+            !need(edge.target != id, "a dependency on itself") ||
+            !need(!orders(edge.kind) || units[edge.target].rank < units[id].rank,
+                  "its order has a cycle"))
+            return false;
+    }
+    next_dependency_ += policy.dependency_count;
+    return true;
+}
+
+bool Checker::output(OutputKind kind, StringRef path) {
+    if (!need(known(kind, OutputKind::Inherit), "an unknown output")) return false;
+    switch (kind) {
+    case OutputKind::File:
+        return need(is_path(path), "its output is no plain absolute path");
+    case OutputKind::Unit:
+        return need(is_unit_name(text(path, kMaxUnitName)), "its output goes to no unit");
+    case OutputKind::Log:
+    case OutputKind::Console:
+    case OutputKind::Null:
+    case OutputKind::Inherit:
+        break;
+    }
+    return need(is_empty(path), "an output path without a file");
+}
+
+bool Checker::identity(const UnitRecord& record) {
+    return need(record.uid != ~0U && record.gid != ~0U, "user or group -1") &&
+           need(record.umask <= 0777, "an impossible umask") &&
+           need((record.flags & ~kUnitFlags) == 0, "an unknown flag") &&
+           need(record.nice >= -20 && record.nice <= 19 &&
+                    ((record.flags & kHasNice) != 0 || record.nice == 0),
+                "a nice value outside -20 to 19") &&
+           need(record.oom_score_adjust >= -1000 && record.oom_score_adjust <= 1000 &&
+                    ((record.flags & kHasOomScore) != 0 || record.oom_score_adjust == 0),
+                "an OOM score outside -1000 to 1000") &&
+           need(known(record.notify_access, NotifyAccess::All), "an unknown notify access") &&
+           need(is_string(record.description) && is_string(record.source) &&
+                    is_string(record.working_directory) && is_string(record.output_path) &&
+                    is_string(record.error_path) && is_string(record.ready_path),
+                "a string outside the strings") &&
+           need(is_path(record.working_directory), "its working directory is no plain path") &&
+           output(record.output, record.output_path) && output(record.error, record.error_path);
+}
+
+bool Checker::limits(Slice slice) {
+    std::uint32_t seen = 0;
+    for (const auto& limit :
+         table<ResourceLimit>(TableId::Limits).subspan(slice.first, slice.count)) {
+        if (!need((seen >> limit.resource & 1U) == 0, "a resource limit is there twice"))
+            return false;
+        seen |= 1U << limit.resource;
+    }
+    return true;
+}
+
+bool Checker::parts(const UnitRecord& record) {
+    if (!need(inside(record.environment, count(TableId::Lists), kMaxEnvironment) &&
+                  inside(record.environment_inherit, count(TableId::Lists), kMaxEnvironment),
+              "its environment is out of place") ||
+        !need(inside(record.groups, count(TableId::Groups), kMaxGroups), "too many groups") ||
+        !need(inside(record.filter, count(TableId::Filters), kMaxFilter), "too long a filter") ||
+        !need(inside(record.limits, count(TableId::Limits), kMaxResourceLimits) &&
+                  record.limits.first == next_limit_,
+              "its resource limits are out of place") ||
+        !need(inside(record.directories, count(TableId::Directories), kMaxDirectories) &&
+                  record.directories.first == next_directory_,
+              "its directories are out of place") ||
+        !need(inside(record.settings, count(TableId::Settings), kMaxCgroupSettings) &&
+                  record.settings.first == next_setting_,
+              "its cgroup settings are out of place"))
+        return false;
+    next_limit_ += record.limits.count;
+    next_directory_ += record.directories.count;
+    next_setting_ += record.settings.count;
+    return limits(record.limits);
+}
+
+bool Checker::unit(UnitId id) {
+    unit_ = id;
+    const std::byte* raw = image_.data() +
+                           header_.tables[static_cast<std::size_t>(TableId::Policies)].first +
+                           std::size_t{id} * sizeof(UnitPolicy);
+    if (!flags_of_policy(raw)) return false;
+    const UnitPolicy& its_policy = table<UnitPolicy>(TableId::Policies)[id];
+    const UnitRecord& record = table<UnitRecord>(TableId::Units)[id];
+    return identity(record) && policy(its_policy) && parts(record) &&
+           commands(its_policy, record) && readiness(its_policy, record) &&
+           dependencies(id, its_policy);
+}
+
+} // namespace stead::plan

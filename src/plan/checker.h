@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "plan/format.h"
+#include "plan/limits.h"
+
+namespace stead::plan {
+
+/// Whether an enumerator that came from outside is one of those up to `last`.
+template <typename Enum>
+bool known(Enum value, Enum last) {
+    return static_cast<std::uint8_t>(value) <= static_cast<std::uint8_t>(last);
+}
+
+/// Whether `slice` lies in a table of `table` records and is no longer than `most`.
+inline bool inside(Slice slice, std::size_t table, std::size_t most) {
+    return slice.count <= most && slice.first <= table && slice.count <= table - slice.first;
+}
+
+/// Absolute and in its simplest form: no empty, "." or ".." component, at most kMaxPath bytes.
+bool is_plain_path(std::string_view path);
+
+/// Judges one image. `need` remembers the first thing that is wrong; everything is && chained
+/// behind it, so nothing is looked at before what it depends on has been judged.
+class Checker {
+public:
+    explicit Checker(std::span<const std::byte> image)
+        : image_(image) {}
+
+    Result<void> run();
+
+private:
+    bool need(bool holds, const char* what) {
+        if (!holds && wrong_ == nullptr) wrong_ = what;
+        return holds;
+    }
+
+    [[nodiscard]] Error verdict() const;
+
+    bool header();
+    bool layout();
+    bool strings();
+    bool lists();
+    bool records();
+    bool names();
+    bool unit(UnitId id);
+    bool flags_of_policy(const std::byte* raw);
+    bool policy(const UnitPolicy& policy);
+    bool stop(const UnitPolicy& policy);
+    bool outcomes(const UnitPolicy& policy);
+    bool commands(const UnitPolicy& policy, const UnitRecord& record);
+    bool readiness(const UnitPolicy& policy, const UnitRecord& record);
+    bool dependencies(UnitId id, const UnitPolicy& policy);
+    bool identity(const UnitRecord& record);
+    bool output(OutputKind kind, StringRef path);
+    bool parts(const UnitRecord& record);
+    bool limits(Slice slice);
+    bool guest();
+
+    template <typename Record>
+    [[nodiscard]] std::span<const Record> table(TableId id) const {
+        const Slice place = header_.tables[static_cast<std::size_t>(id)];
+        return {reinterpret_cast<const Record*>(image_.data() + place.first), place.count};
+    }
+
+    [[nodiscard]] std::size_t count(TableId id) const {
+        return header_.tables[static_cast<std::size_t>(id)].count;
+    }
+
+    [[nodiscard]] bool is_string(StringRef at) const { return at < count(TableId::Strings); }
+
+    /// The string at `at`, of which no more than `most` + 1 bytes are looked at.
+    [[nodiscard]] std::string_view text(StringRef at, std::size_t most) const {
+        const char* start = table<char>(TableId::Strings).data() + at;
+        return {start, ::strnlen(start, most + 1)};
+    }
+
+    [[nodiscard]] bool is_empty(StringRef at) const { return text(at, 0).empty(); }
+
+    [[nodiscard]] bool is_path(StringRef at) const { return is_plain_path(text(at, kMaxPath)); }
+
+    std::span<const std::byte> image_;
+    Header header_;
+    const char* wrong_ = nullptr;
+    /// The unit that is being judged, and whether its name may be shown.
+    UnitId unit_ = kNoUnit;
+    bool named_ = false;
+    /// The parts of these tables belong to the units in turn: where the next one's begin.
+    std::size_t next_dependency_ = 0;
+    std::size_t next_command_ = 0;
+    std::size_t next_limit_ = 0;
+    std::size_t next_directory_ = 0;
+    std::size_t next_setting_ = 0;
+};
+
+} // namespace stead::plan

@@ -1,0 +1,205 @@
+#include "plan/plan.h"
+
+#include <cstring>
+
+#include "plan/check.h"
+#include "plan/format.h"
+
+namespace stead::plan {
+
+namespace {
+
+const Header& header_of(std::span<const std::byte> image) {
+    return *reinterpret_cast<const Header*>(image.data());
+}
+
+template <typename Record>
+std::span<const Record> table(std::span<const std::byte> image, TableId id) {
+    const Slice place = header_of(image).tables[static_cast<std::size_t>(id)];
+    return {reinterpret_cast<const Record*>(image.data() + place.first), place.count};
+}
+
+template <typename Record>
+std::span<const Record> part(std::span<const std::byte> image, TableId id, Slice slice) {
+    return table<Record>(image, id).subspan(slice.first, slice.count);
+}
+
+const UnitRecord& record(std::span<const std::byte> image, UnitId unit) {
+    return table<UnitRecord>(image, TableId::Units)[unit];
+}
+
+std::string_view text(std::span<const std::byte> image, StringRef at) {
+    return table<char>(image, TableId::Strings).data() + at;
+}
+
+StringList list(std::span<const std::byte> image, Slice slice) {
+    return {part<StringRef>(image, TableId::Lists, slice),
+            table<char>(image, TableId::Strings).data()};
+}
+
+} // namespace
+
+Result<Plan> Plan::open(std::span<const std::byte> image) {
+    TRY(check(image));
+    Plan plan;
+    plan.image_ = image;
+    plan.graph_ = {table<UnitPolicy>(image, TableId::Policies),
+                   table<Dependency>(image, TableId::Dependencies)};
+    return plan;
+}
+
+std::size_t Plan::unit_count() const {
+    return graph_.units.size();
+}
+
+const UnitGraph& Plan::graph() const {
+    return graph_;
+}
+
+std::optional<UnitId> Plan::find_unit(std::string_view wanted) const {
+    if (image_.empty()) return std::nullopt;
+    const auto sorted = table<UnitId>(image_, TableId::Names);
+    std::size_t low = 0;
+    std::size_t high = sorted.size();
+    while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        const int order = name(sorted[middle]).compare(wanted);
+        if (order == 0) return sorted[middle];
+        if (order < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string_view Plan::name(UnitId unit) const {
+    return text(image_, record(image_, unit).name);
+}
+
+std::string_view Plan::description(UnitId unit) const {
+    return text(image_, record(image_, unit).description);
+}
+
+std::string_view Plan::source(UnitId unit) const {
+    return text(image_, record(image_, unit).source);
+}
+
+ExecView Plan::exec(UnitId unit) const {
+    const UnitRecord& from = record(image_, unit);
+    const auto is = [&from](UnitFlag flag) { return (from.flags & flag) != 0; };
+    ExecView view;
+    view.uid = from.uid;
+    view.gid = from.gid;
+    view.groups = part<std::uint32_t>(image_, TableId::Groups, from.groups);
+    view.environment = list(image_, from.environment);
+    view.environment_inherit = list(image_, from.environment_inherit);
+    view.inherit_all = is(kInheritAll);
+    view.working_directory = text(image_, from.working_directory);
+    view.umask = from.umask;
+
+    view.capabilities = from.capabilities;
+    view.ambient = from.ambient;
+    view.own_capabilities = is(kOwnCapabilities);
+    view.no_new_privileges = is(kNoNewPrivileges);
+    view.no_root = is(kNoRoot);
+    view.require = is(kRequire);
+    view.filter = {part<std::uint64_t>(image_, TableId::Filters, from.filter)};
+
+    view.limits = part<ResourceLimit>(image_, TableId::Limits, from.limits);
+    view.directory_count = from.directories.count;
+    view.cgroup_setting_count = from.settings.count;
+
+    view.nice = from.nice;
+    view.has_nice = is(kHasNice);
+    view.has_oom_score = is(kHasOomScore);
+    view.oom_score_adjust = from.oom_score_adjust;
+
+    view.inherit_input = is(kInheritInput);
+    view.controlling_terminal = is(kControllingTerminal);
+    view.output = from.output;
+    view.error = from.error;
+    view.error_follows_output = is(kErrorFollowsOutput);
+    view.output_path = text(image_, from.output_path);
+    view.error_path = text(image_, from.error_path);
+
+    view.ready_fd = from.ready_fd;
+    view.notify_access = from.notify_access;
+    return view;
+}
+
+StringList Plan::command(UnitId unit, CommandRole role, std::size_t index) const {
+    const UnitPolicy& policy = graph_.units[unit];
+    std::size_t at = record(image_, unit).first_command + index;
+    for (std::size_t before = 0; before < static_cast<std::size_t>(role); ++before) {
+        at += policy.command_counts[before];
+    }
+    return list(image_, table<Slice>(image_, TableId::Commands)[at]);
+}
+
+std::span<const std::byte> Plan::ready_address(UnitId unit) const {
+    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).address);
+}
+
+std::string_view Plan::ready_path(UnitId unit) const {
+    return text(image_, record(image_, unit).ready_path);
+}
+
+DirectoryView Plan::directory(UnitId unit, std::size_t index) const {
+    const Slice slice = record(image_, unit).directories;
+    const auto& from = part<DirectoryRecord>(image_, TableId::Directories, slice)[index];
+    return {from.kind, from.mode, text(image_, from.path)};
+}
+
+CgroupSetting Plan::cgroup_setting(UnitId unit, std::size_t index) const {
+    const Slice slice = record(image_, unit).settings;
+    const auto& from = part<SettingRecord>(image_, TableId::Settings, slice)[index];
+    return {text(image_, from.file), text(image_, from.value)};
+}
+
+std::uint64_t Plan::log_size(UnitId unit) const {
+    return record(image_, unit).log_size;
+}
+
+std::uint32_t Plan::log_keep(UnitId unit) const {
+    return record(image_, unit).log_keep;
+}
+
+bool Plan::log_timestamp(UnitId unit) const {
+    return (record(image_, unit).flags & kLogTimestamp) != 0;
+}
+
+std::optional<GuestView> Plan::guest() const {
+    if (image_.empty()) return std::nullopt;
+    const auto guests = table<GuestRecord>(image_, TableId::Guest);
+    if (guests.empty()) return std::nullopt;
+    const GuestRecord& from = guests.front();
+    const auto is = [&from](GuestFlag flag) { return (from.flags & flag) != 0; };
+    GuestView view;
+    view.name = text(image_, from.name);
+    view.capabilities = from.capabilities;
+    view.filter = {part<std::uint64_t>(image_, TableId::Filters, from.filter)};
+    view.private_users = is(kPrivateUsers);
+    view.no_new_privileges = is(kGuestNoNewPrivileges);
+    view.no_root = is(kGuestNoRoot);
+    view.has_units = is(kHasUnits);
+    view.launched = is(kLaunched);
+    view.propagate_stop_exit = is(kPropagateStopExit);
+    view.stop_timeout_ms = from.stop_timeout_ms;
+    view.max_units = from.max_units;
+    view.target = text(image_, from.target);
+    return view;
+}
+
+StringList Plan::notices() const {
+    if (image_.empty()) return {};
+    return list(image_, header_of(image_).notices);
+}
+
+StringList Plan::rejected() const {
+    if (image_.empty()) return {};
+    return list(image_, header_of(image_).rejected);
+}
+
+} // namespace stead::plan

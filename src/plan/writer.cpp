@@ -1,0 +1,298 @@
+#include "plan/writer.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <span>
+#include <string_view>
+
+#include "base/checked.h"
+#include "plan/format.h"
+#include "plan/plan.h"
+
+namespace stead::plan {
+
+namespace {
+
+/// A table under construction whose equal slices are stored once.
+template <typename T>
+struct SharedTable {
+    std::vector<T> records;
+    std::map<std::vector<T>, Slice> known;
+
+    Slice add(const std::vector<T>& values) {
+        if (values.empty()) return {};
+        const Slice slice{static_cast<std::uint32_t>(records.size()),
+                          static_cast<std::uint32_t>(values.size())};
+        const auto [at, is_new] = known.emplace(values, slice);
+        if (is_new) records.insert(records.end(), values.begin(), values.end());
+        return at->second;
+    }
+};
+
+Error mistake(std::string_view unit, std::string_view what) {
+    Error error = make_error("plan", {}, 0);
+    if (!unit.empty()) error.subject.append("unit ").append(unit.substr(0, 40)).append(": ");
+    error.subject.append(what);
+    return error;
+}
+
+/// Appends and says which slice it became.
+template <typename T>
+Slice append(std::vector<T>& table, const std::vector<T>& values) {
+    const Slice slice{static_cast<std::uint32_t>(table.size()),
+                      static_cast<std::uint32_t>(values.size())};
+    table.insert(table.end(), values.begin(), values.end());
+    return slice;
+}
+
+/// For each unit a number greater than those of the units it is ordered after; nothing if the order
+/// has a cycle. `cyclic` then names a unit that cannot be reached.
+std::optional<std::vector<std::uint16_t>> rank_units(const std::vector<UnitInput>& units,
+                                                     std::string& cyclic) {
+    std::vector<std::uint32_t> missing(units.size(), 0);
+    std::vector<std::vector<UnitId>> followers(units.size());
+    for (std::size_t id = 0; id < units.size(); ++id) {
+        for (const Dependency& edge : units[id].dependencies) {
+            if (!orders(edge.kind) || edge.target >= units.size()) continue;
+            missing[id] += 1;
+            followers[edge.target].push_back(static_cast<UnitId>(id));
+        }
+    }
+    std::vector<UnitId> ready;
+    for (std::size_t id = 0; id < units.size(); ++id) {
+        if (missing[id] == 0) ready.push_back(static_cast<UnitId>(id));
+    }
+    std::vector<std::uint16_t> ranks(units.size(), 0);
+    for (std::size_t at = 0; at < ready.size(); ++at) {
+        ranks[ready[at]] = static_cast<std::uint16_t>(at);
+        for (const UnitId follower : followers[ready[at]]) {
+            if (--missing[follower] == 0) ready.push_back(follower);
+        }
+    }
+    if (ready.size() == units.size()) return ranks;
+    const auto stuck = std::ranges::find_if(missing, [](std::uint32_t n) { return n > 0; });
+    cyclic = units[static_cast<std::size_t>(stuck - missing.begin())].name;
+    return std::nullopt;
+}
+
+class Builder {
+public:
+    Result<std::vector<std::byte>> build(const PlanInput& input);
+
+private:
+    StringRef string(const std::string& value);
+    Slice list(const std::vector<std::string>& values);
+    UnitPolicy policy(const UnitInput& unit);
+    UnitRecord record(const UnitInput& unit, std::uint16_t rank);
+    GuestRecord guest(const GuestInput& guest);
+    void index_names(const std::vector<UnitInput>& units);
+    [[nodiscard]] std::vector<std::byte> image() const;
+
+    std::vector<UnitPolicy> policies_;
+    std::vector<Dependency> dependencies_;
+    std::vector<UnitRecord> units_;
+    std::vector<UnitId> names_;
+    std::vector<Slice> commands_;
+    SharedTable<StringRef> lists_;
+    SharedTable<std::uint32_t> groups_;
+    std::vector<ResourceLimit> limits_;
+    std::vector<DirectoryRecord> directories_;
+    std::vector<SettingRecord> settings_;
+    SharedTable<std::uint64_t> filters_;
+    SharedTable<std::byte> addresses_;
+    std::vector<GuestRecord> guest_;
+    std::vector<char> strings_ = {'\0'};
+    std::map<std::string, StringRef, std::less<>> known_strings_ = {{"", 0}};
+    Slice notices_;
+    Slice rejected_;
+    bool has_nul_ = false;
+};
+
+StringRef Builder::string(const std::string& value) {
+    has_nul_ = has_nul_ || value.find('\0') != std::string::npos;
+    const auto [at, is_new] =
+        known_strings_.emplace(value, static_cast<StringRef>(strings_.size()));
+    if (is_new) strings_.insert(strings_.end(), value.c_str(), value.c_str() + value.size() + 1);
+    return at->second;
+}
+
+Slice Builder::list(const std::vector<std::string>& values) {
+    std::vector<StringRef> refs;
+    refs.reserve(values.size());
+    for (const std::string& value : values)
+        refs.push_back(string(value));
+    return lists_.add(refs);
+}
+
+UnitPolicy Builder::policy(const UnitInput& unit) {
+    UnitPolicy policy = unit.policy;
+    policy.first_dependency = append(dependencies_, unit.dependencies).first;
+    policy.dependency_count = static_cast<std::uint32_t>(unit.dependencies.size());
+    policy.commands = 0;
+    for (std::size_t role = 0; role < kCommandRoles; ++role) {
+        const std::size_t count = unit.commands[role].size();
+        policy.command_counts[role] = static_cast<std::uint8_t>(count);
+        if (count > 0) policy.commands = static_cast<std::uint16_t>(policy.commands | 1U << role);
+    }
+    return policy;
+}
+
+std::uint32_t flags_of(const UnitInput& unit) {
+    const ExecInput& exec = unit.exec;
+    const auto bit = [](bool holds, UnitFlag flag) { return holds ? std::uint32_t{flag} : 0U; };
+    return bit(exec.inherit_all, kInheritAll) | bit(exec.own_capabilities, kOwnCapabilities) |
+           bit(exec.no_new_privileges, kNoNewPrivileges) | bit(exec.no_root, kNoRoot) |
+           bit(exec.require, kRequire) | bit(exec.nice.has_value(), kHasNice) |
+           bit(exec.oom_score_adjust.has_value(), kHasOomScore) |
+           bit(exec.inherit_input, kInheritInput) |
+           bit(exec.controlling_terminal, kControllingTerminal) |
+           bit(exec.error_follows_output, kErrorFollowsOutput) |
+           bit(unit.log_timestamp, kLogTimestamp);
+}
+
+UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
+    const ExecInput& exec = unit.exec;
+    UnitRecord record;
+    record.name = string(unit.name);
+    record.description = string(unit.description);
+    record.source = string(unit.source);
+    record.working_directory = string(exec.working_directory);
+    record.output_path = string(exec.output_path);
+    record.error_path = string(exec.error_path);
+    record.ready_path = string(unit.ready_path);
+    record.flags = flags_of(unit);
+
+    record.first_command = static_cast<std::uint32_t>(commands_.size());
+    for (const auto& role : unit.commands) {
+        for (const Argv& argv : role)
+            commands_.push_back(list(argv));
+    }
+    record.log_keep = unit.log_keep;
+    record.environment = list(exec.environment);
+    record.environment_inherit = list(exec.environment_inherit);
+    record.groups = groups_.add(exec.groups);
+    record.limits = append(limits_, exec.limits);
+    std::vector<DirectoryRecord> directories;
+    for (const DirectoryInput& directory : exec.directories) {
+        // A mode that does not fit is one that no folder may have: 0xffff, which open refuses.
+        const auto mode = narrow<std::uint16_t>(directory.mode).value_or(0xffff);
+        directories.push_back({string(directory.path), mode, directory.kind});
+    }
+    record.directories = append(directories_, directories);
+    std::vector<SettingRecord> settings;
+    for (const CgroupSettingInput& setting : exec.cgroup_settings) {
+        settings.push_back({string(setting.file), string(setting.value)});
+    }
+    record.settings = append(settings_, settings);
+    record.filter = filters_.add(exec.filter);
+    record.address = addresses_.add(unit.ready_address);
+
+    record.capabilities = exec.capabilities;
+    record.ambient = exec.ambient;
+    record.log_size = unit.log_size;
+    record.uid = exec.uid;
+    record.gid = exec.gid;
+    record.umask = exec.umask;
+    record.ready_fd = exec.ready_fd;
+    record.rank = rank;
+    record.oom_score_adjust = exec.oom_score_adjust.value_or(0);
+    record.nice = exec.nice.value_or(0);
+    record.output = exec.output;
+    record.error = exec.error;
+    record.notify_access = exec.notify_access;
+    return record;
+}
+
+GuestRecord Builder::guest(const GuestInput& guest) {
+    const auto bit = [](bool holds, GuestFlag flag) { return holds ? std::uint32_t{flag} : 0U; };
+    GuestRecord record;
+    record.name = string(guest.name);
+    record.target = string(guest.target);
+    record.capabilities = guest.capabilities;
+    record.filter = filters_.add(guest.filter);
+    record.stop_timeout_ms = guest.stop_timeout_ms;
+    record.max_units = guest.max_units;
+    record.flags = bit(guest.private_users, kPrivateUsers) |
+                   bit(guest.no_new_privileges, kGuestNoNewPrivileges) |
+                   bit(guest.no_root, kGuestNoRoot) | bit(guest.has_units, kHasUnits) |
+                   bit(guest.launched, kLaunched) |
+                   bit(guest.propagate_stop_exit, kPropagateStopExit);
+    return record;
+}
+
+void Builder::index_names(const std::vector<UnitInput>& units) {
+    for (std::size_t id = 0; id < units.size(); ++id)
+        names_.push_back(static_cast<UnitId>(id));
+    std::ranges::sort(names_, {},
+                      [&units](UnitId id) -> const std::string& { return units[id].name; });
+}
+
+std::vector<std::byte> Builder::image() const {
+    // In the order of TableId.
+    const std::array<std::span<const std::byte>, kTables> tables = {
+        std::as_bytes(std::span(policies_)),        std::as_bytes(std::span(dependencies_)),
+        std::as_bytes(std::span(units_)),           std::as_bytes(std::span(names_)),
+        std::as_bytes(std::span(commands_)),        std::as_bytes(std::span(lists_.records)),
+        std::as_bytes(std::span(groups_.records)),  std::as_bytes(std::span(limits_)),
+        std::as_bytes(std::span(directories_)),     std::as_bytes(std::span(settings_)),
+        std::as_bytes(std::span(filters_.records)), std::as_bytes(std::span(addresses_.records)),
+        std::as_bytes(std::span(guest_)),           std::as_bytes(std::span(strings_)),
+    };
+    Header header{.magic = kMagic, .version = kVersion, .notices = notices_, .rejected = rejected_};
+    std::vector<std::byte> image(sizeof header);
+    for (std::size_t id = 0; id < kTables; ++id) {
+        header.tables[id] = {static_cast<std::uint32_t>(image.size()),
+                             static_cast<std::uint32_t>(tables[id].size() / kRecordSize[id])};
+        image.insert(image.end(), tables[id].begin(), tables[id].end());
+        image.resize(aligned(image.size()));
+    }
+    header.size = static_cast<std::uint32_t>(image.size());
+    std::memcpy(image.data(), &header, sizeof header);
+    return image;
+}
+
+Result<std::vector<std::byte>> Builder::build(const PlanInput& input) {
+    if (input.units.size() > kMaxUnits) return mistake({}, "more than 4096 units");
+    for (const UnitInput& unit : input.units) {
+        for (const auto& role : unit.commands) {
+            // What the count of a policy can hold; open knows how many there may be.
+            if (role.size() > 0xff) return mistake(unit.name, "too many commands of one kind");
+        }
+    }
+    std::string cyclic;
+    const auto ranks = rank_units(input.units, cyclic);
+    if (!ranks) return mistake(cyclic, "its order has a cycle");
+
+    for (std::size_t id = 0; id < input.units.size(); ++id) {
+        const UnitInput& unit = input.units[id];
+        policies_.push_back(policy(unit));
+        units_.push_back(record(unit, (*ranks)[id]));
+        if (has_nul_) return mistake(unit.name, "a NUL byte in one of its strings");
+        if (strings_.size() > kMaxImage)
+            return mistake(unit.name, "the plan becomes larger than 16 MB");
+    }
+    index_names(input.units);
+    if (input.guest) guest_.push_back(guest(*input.guest));
+    notices_ = list(input.notices);
+    std::vector<std::string> rejected;
+    for (const RejectedInput& unit : input.rejected) {
+        rejected.push_back(unit.name);
+        rejected.push_back(unit.message);
+    }
+    rejected_ = list(rejected);
+    if (has_nul_)
+        return mistake({}, "a NUL byte in a string of the guest, its notices or rejected units");
+    return image();
+}
+
+} // namespace
+
+Result<std::vector<std::byte>> write(const PlanInput& input) {
+    auto image = TRY(Builder().build(input));
+    // One set of rules: what the reader refuses is not written either.
+    TRY(Plan::open(image));
+    return image;
+}
+
+} // namespace stead::plan
