@@ -10,7 +10,7 @@
 #include "compile/users.h"
 #include "plan/writer.h"
 #include "recipe/recipe.h"
-#include "unitfile/diagnostics.h"
+#include "unitfile/diagnostic.h"
 #include "unitfile/specs.h"
 
 /// Specs to plans and recipes: names become numbers, lists become masks and filters, defaults are

@@ -35,11 +35,11 @@ struct HostFacts {
 
     /// lstat(2) and readlink(2). Must be set.
     std::function<PathFact(const std::string& path)> look;
-    /// An unused range of host ids for this guest, and an unused host id for one unit of a jail
-    /// (61184..65519). Empty answers: none is left.
+    /// An unused range of host ids for this guest.
     std::function<std::optional<recipe::IdRange>(const std::string& guest)> id_range;
-    std::function<std::optional<std::uint32_t>(const std::string& guest, const std::string& unit)>
-        dynamic_uid;
+    /// An unused host id (61184..65519) for the units of this jail that name no user; asked for at
+    /// most once. Both answer nothing when none is left.
+    std::function<std::optional<std::uint32_t>(const std::string& guest)> dynamic_uid;
 };
 
 } // namespace stead::compile

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "compile/calls.h"
+
+namespace stead::compile {
+
+/// What the kernel is to answer to a system call. The checked answers look at the low 32 bits of
+/// one or two arguments, as the kernel itself does. Of two answers to one call the later one here
+/// is the wider.
+enum class Answer : std::uint8_t {
+    /// ENOSYS: the program shall do without and fall back.
+    Missing,
+    /// The policy's refusal, usually EPERM.
+    Deny,
+    /// socket: UNIX, INET, INET6; else EAFNOSUPPORT. `Socket` adds five protocols of NETLINK.
+    SocketPlain,
+    Socket,
+    /// socketpair: UNIX; else EAFNOSUPPORT.
+    SocketPair,
+    /// clone and unshare without any new namespace; with any but a user namespace.
+    Clone,
+    CloneNamespaces,
+    Unshare,
+    UnshareNamespaces,
+    /// ioctl without what types into terminals or redirects them.
+    Ioctl,
+    /// personality: asking, and the default one; the harmless ones, nothing that makes memory
+    /// executable.
+    PersonalityQuery,
+    Personality,
+    /// mknod and mknodat of files, FIFOs and sockets.
+    Mknod,
+    Mknodat,
+    Allow
+};
+inline constexpr std::size_t kAnswers = 15;
+
+/// One answer for each system call number up to kNewestCall. What is above answers ENOSYS, like
+/// the calls of foreign architectures and of x32.
+class CallPolicy {
+public:
+    /// Nothing allowed: a refusal for each call that has a name, ENOSYS for the rest.
+    CallPolicy();
+
+    [[nodiscard]] Answer of(int number) const;
+    void set(int number, Answer answer);
+    /// Sets each call of a blank-separated list of names and groups.
+    void set(std::string_view list, Answer answer);
+
+    /// What the filter returns for Deny: a SECCOMP_RET_ value.
+    [[nodiscard]] std::uint32_t refusal() const { return refusal_; }
+
+    void set_refusal(std::uint32_t value) { refusal_ = value; }
+
+    friend bool operator==(const CallPolicy&, const CallPolicy&) = default;
+
+private:
+    std::array<Answer, kNewestCall + 1> answers_{};
+    std::uint32_t refusal_;
+};
+
+/// What services of a full guest get; also all of a guest with `users = "host"`.
+CallPolicy service_policy();
+/// What PID 1 of a guest with a user namespace gets: services' calls, and what it needs to build
+/// their contexts.
+CallPolicy init_policy();
+/// What a jail's units get. A capability among `capabilities` brings the calls it is good for.
+CallPolicy jail_policy(std::uint64_t capabilities);
+/// What a jail's PID 1 gets: it has to become the units' users.
+CallPolicy jail_init_policy();
+
+/// Adds to `policy` whatever `other` allows beyond it: PID 1 may not be narrower than its units.
+void widen(CallPolicy& policy, const CallPolicy& other);
+/// The first call of which `inner` allows more than `outer`; -1 if there is none.
+int first_beyond(const CallPolicy& inner, const CallPolicy& outer);
+
+/// The policy as a classic BPF program: libseccomp builds and orders the tree of numbers, the
+/// argument checks are appended behind it.
+Result<std::vector<std::uint64_t>> build_filter(const CallPolicy& policy);
+
+} // namespace stead::compile

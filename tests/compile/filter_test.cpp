@@ -1,0 +1,342 @@
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <initializer_list>
+#include <sstream>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "compile/bpf.h"
+#include "compile/default_filters.h"
+#include "compile/filter.h"
+
+namespace stead::compile {
+namespace {
+
+#if defined(__x86_64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
+#elif defined(__riscv)
+constexpr std::uint32_t kArchitecture = AUDIT_ARCH_RISCV64;
+#endif
+
+constexpr std::uint32_t refusal(int code) {
+    return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(code);
+}
+
+constexpr std::uint32_t kAllowed = SECCOMP_RET_ALLOW;
+
+using Arguments = std::array<std::uint64_t, 6>;
+
+/// A filter under test: asks it as the kernel would.
+class Asked {
+public:
+    explicit Asked(const std::vector<std::uint64_t>& filter)
+        : machine_(filter) {}
+
+    std::uint32_t number(int nr, Arguments arguments = {}, std::uint32_t arch = kArchitecture) {
+        seccomp_data data{};
+        data.nr = nr;
+        data.arch = arch;
+        for (std::size_t i = 0; i < arguments.size(); ++i)
+            data.args[i] = arguments[i];
+        return machine_.run(data).value_or(0xdead);
+    }
+
+    std::uint32_t call(const char* name, Arguments arguments = {}) {
+        const auto found = find_call(name);
+        EXPECT_TRUE(found) << name;
+        return number(found.value_or(-1), arguments);
+    }
+
+    [[nodiscard]] std::size_t size() const { return machine_.size(); }
+
+private:
+    test::Machine machine_;
+};
+
+Asked service() {
+    return Asked(default_service_filter());
+}
+
+Asked jail() {
+    return Asked(default_jail_filter());
+}
+
+void expect_all(Asked filter, const char* names, std::uint32_t verdict) {
+    std::istringstream words(names);
+    for (std::string name; words >> name;) {
+        const auto number = find_call(name);
+        // Some names exist on other architectures only.
+        if (!number) {
+            EXPECT_TRUE(is_call_name(name)) << name;
+            continue;
+        }
+        EXPECT_EQ(filter.number(*number), verdict) << name;
+    }
+}
+
+const char* const kMountCalls = "mount umount2 pivot_root open_tree open_tree_attr move_mount "
+                                "fsopen fsconfig fsmount fspick mount_setattr setns";
+
+TEST(ServiceFilter, AllowsWhatDaemonsDo) {
+    expect_all(service(),
+               "read write openat close mmap mprotect brk execve execveat fork vfork exit_group "
+               "wait4 waitid kill pidfd_open pidfd_send_signal pidfd_getfd prctl arch_prctl rseq "
+               "futex futex_waitv futex_wait futex_wake epoll_wait epoll_pwait2 inotify_add_watch "
+               "bind listen accept4 connect sendmsg recvmsg setuid setresgid setgroups capset "
+               "capget chroot chown fchownat setrlimit prlimit64 sched_setaffinity ioprio_set "
+               "ptrace process_vm_readv kcmp seccomp landlock_create_ruleset landlock_add_rule "
+               "landlock_restrict_self membarrier getrandom mlock mlock2 pkey_alloc memfd_create "
+               "memfd_secret splice tee vmsplice io_setup io_submit shmget mq_open msgsnd "
+               "timer_create timerfd_create clock_gettime adjtimex clock_adjtime statmount "
+               "listmount name_to_handle_at fsetxattr getxattrat cachestat mseal fchmodat2 "
+               "map_shadow_stack sync fsync statx file_getattr rt_sigreturn restart_syscall",
+               kAllowed);
+}
+
+TEST(ServiceFilter, RefusesPrivilegedCallsWithEperm) {
+    expect_all(service(), kMountCalls, refusal(EPERM));
+    expect_all(service(),
+               "bpf perf_event_open userfaultfd fanotify_init lookup_dcookie quotactl quotactl_fd "
+               "init_module finit_module delete_module create_module query_module get_kernel_syms "
+               "kexec_load kexec_file_load reboot swapon swapoff settimeofday clock_settime stime "
+               "iopl ioperm pciconfig_read s390_pci_mmio_read syslog acct open_by_handle_at "
+               "_sysctl uselib ustat sysfs nfsservctl vm86 vm86old modify_ldt mbind set_mempolicy "
+               "migrate_pages move_pages process_madvise vhangup lsm_set_self_attr",
+               refusal(EPERM));
+}
+
+TEST(ServiceFilter, HidesWhatProgramsCanDoWithout) {
+    expect_all(service(),
+               "clone3 io_uring_setup io_uring_enter io_uring_register add_key keyctl request_key",
+               refusal(ENOSYS));
+    EXPECT_EQ(service().number(kNewestCall + 1), refusal(ENOSYS));
+    EXPECT_EQ(service().number(100'000), refusal(ENOSYS));
+    EXPECT_EQ(service().number(-1), refusal(ENOSYS));
+}
+
+TEST(EveryFilter, AnswersEnosysToForeignArchitecturesAndX32) {
+    for (const auto& filter : {default_service_filter(), default_init_filter(),
+                               default_jail_filter(), default_jail_init_filter()}) {
+        for (int number = 0; number <= kNewestCall; ++number) {
+            EXPECT_EQ(Asked(filter).number(number, {}, AUDIT_ARCH_I386), refusal(ENOSYS));
+            EXPECT_EQ(Asked(filter).number(number, {}, AUDIT_ARCH_ARM), refusal(ENOSYS));
+#if defined(__x86_64__)
+            EXPECT_EQ(Asked(filter).number(number | 0x40000000), refusal(ENOSYS));
+#endif
+        }
+    }
+}
+
+TEST(EveryFilter, FitsIntoTheKernelAndEndsForEveryNumber) {
+    for (const auto& filter : {default_service_filter(), default_init_filter(),
+                               default_jail_filter(), default_jail_init_filter()}) {
+        EXPECT_LE(filter.size(), static_cast<std::size_t>(BPF_MAXINSNS));
+        for (int number = 0; number < 1000; ++number)
+            EXPECT_NE(Asked(filter).number(number), 0xdeadU) << number;
+    }
+}
+
+TEST(EveryFilter, GivesEachNumberTheAnswerOfItsPolicy) {
+    const CallPolicy policy = jail_policy(0);
+    Asked filter = jail();
+    for (int number = 0; number <= kNewestCall; ++number) {
+        switch (policy.of(number)) {
+        case Answer::Allow:
+            EXPECT_EQ(filter.number(number), kAllowed) << number;
+            break;
+        case Answer::Deny:
+            EXPECT_EQ(filter.number(number), refusal(EPERM)) << number;
+            break;
+        case Answer::Missing:
+            EXPECT_EQ(filter.number(number), refusal(ENOSYS)) << number;
+            break;
+        default:
+            break; // decided by arguments, see the tests below
+        }
+    }
+}
+
+TEST(ServiceFilter, LetsSocketsOfFiveFamiliesAndProtocolsThrough) {
+    for (const unsigned family : {AF_UNIX, AF_INET, AF_INET6})
+        EXPECT_EQ(service().call("socket", {family, SOCK_STREAM, 0}), kAllowed) << family;
+    for (const unsigned protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
+                                    NETLINK_GENERIC, NETLINK_NETFILTER})
+        EXPECT_EQ(service().call("socket", {AF_NETLINK, SOCK_RAW, protocol}), kAllowed) << protocol;
+    for (const unsigned protocol : {NETLINK_AUDIT, NETLINK_XFRM, NETLINK_SELINUX, NETLINK_CRYPTO})
+        EXPECT_EQ(service().call("socket", {AF_NETLINK, SOCK_RAW, protocol}), refusal(EAFNOSUPPORT))
+            << protocol;
+    for (const unsigned family : {AF_PACKET, AF_ALG, AF_VSOCK, AF_XDP, AF_KEY, AF_RDS, AF_TIPC,
+                                  AF_CAN, AF_BLUETOOTH, AF_NFC, AF_KCM, AF_SMC, AF_PPPOX, 0, 99})
+        EXPECT_EQ(service().call("socket", {family, SOCK_RAW, 0}), refusal(EAFNOSUPPORT)) << family;
+    EXPECT_EQ(service().call("socketpair", {AF_UNIX, SOCK_STREAM, 0}), kAllowed);
+    EXPECT_EQ(service().call("socketpair", {AF_TIPC, SOCK_STREAM, 0}), refusal(EAFNOSUPPORT));
+}
+
+TEST(ServiceFilter, ComparesTheLowWordOnly) {
+    constexpr std::uint64_t kHigh = 0xdeadbeef'00000000;
+    EXPECT_EQ(service().call("ioctl", {0, kHigh | TIOCSTI}), refusal(EPERM));
+    EXPECT_EQ(service().call("socket", {kHigh | AF_ALG, 0, 0}), refusal(EAFNOSUPPORT));
+    EXPECT_EQ(service().call("socket", {kHigh | AF_INET, 0, 0}), kAllowed);
+    EXPECT_EQ(service().call("personality", {kHigh | 0x400000}), refusal(EPERM));
+    EXPECT_EQ(service().call("unshare", {kHigh}), kAllowed);
+    EXPECT_EQ(service().call("unshare", {kHigh | CLONE_NEWNS}), refusal(EPERM));
+}
+
+TEST(ServiceFilter, RefusesTerminalTricks) {
+    for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD})
+        EXPECT_EQ(service().call("ioctl", {0, request}), refusal(EPERM)) << request;
+    for (const std::uint64_t request : {TIOCGWINSZ, TCGETS, FIONREAD, TIOCSCTTY})
+        EXPECT_EQ(service().call("ioctl", {0, request}), kAllowed) << request;
+}
+
+constexpr std::uint64_t kNewTime = 0x80;
+
+TEST(ServiceFilter, RefusesNewNamespaces) {
+    for (const std::uint64_t flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                     CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
+        EXPECT_EQ(service().call("clone", {flag | 17}), refusal(EPERM)) << flag;
+        EXPECT_EQ(service().call("unshare", {flag}), refusal(EPERM)) << flag;
+    }
+    EXPECT_EQ(service().call("unshare", {kNewTime}), refusal(EPERM));
+    EXPECT_EQ(service().call("unshare", {CLONE_FILES | CLONE_FS}), kAllowed);
+    // A thread of glibc, and fork.
+    EXPECT_EQ(service().call("clone", {0x3d0f00}), kAllowed);
+    EXPECT_EQ(service().call("clone", {0x1200011}), kAllowed);
+}
+
+TEST(ServiceFilter, AllowsHarmlessPersonalitiesOnly) {
+    for (const std::uint64_t value :
+         {0ULL, 8ULL, 0x20000ULL, 0x20008ULL, 0x40000ULL, 0xffffffffULL})
+        EXPECT_EQ(service().call("personality", {value}), kAllowed) << value;
+    for (const std::uint64_t value : {0x400000ULL, 0x440000ULL, 1ULL, 0x0100000ULL})
+        EXPECT_EQ(service().call("personality", {value}), refusal(EPERM)) << value;
+}
+
+TEST(EveryFilter, MakesNoDeviceNodes) {
+    for (Asked filter : {service(), jail()}) {
+        for (const std::uint64_t type : {0, S_IFREG, S_IFIFO, S_IFSOCK}) {
+            EXPECT_EQ(filter.call("mknodat", {0, 0, type | 0644}), kAllowed) << type;
+            EXPECT_EQ(filter.call("mknod", {0, type | 0644}), kAllowed) << type;
+        }
+        for (const std::uint64_t type : {S_IFCHR, S_IFBLK, S_IFDIR, S_IFLNK}) {
+            EXPECT_EQ(filter.call("mknodat", {0, 0, type | 0644}), refusal(EPERM)) << type;
+            EXPECT_EQ(filter.call("mknod", {0, type | 0644}), refusal(EPERM)) << type;
+        }
+    }
+}
+
+TEST(InitFilter, AddsWhatBuildsContextsButNoUserNamespace) {
+    Asked init(default_init_filter());
+    expect_all(init, kMountCalls, kAllowed);
+    EXPECT_EQ(init.call("clone3"), kAllowed);
+    EXPECT_EQ(init.call("unshare", {CLONE_NEWNS | CLONE_NEWPID | kNewTime}), kAllowed);
+    EXPECT_EQ(init.call("unshare", {CLONE_NEWUSER}), refusal(EPERM));
+    EXPECT_EQ(init.call("clone", {CLONE_NEWNS | CLONE_NEWUSER}), refusal(EPERM));
+    EXPECT_EQ(init.call("bpf"), refusal(EPERM));
+    EXPECT_EQ(init.call("io_uring_setup"), refusal(ENOSYS));
+}
+
+TEST(InitFilter, IsNeverNarrowerThanTheServices) {
+    EXPECT_EQ(first_beyond(service_policy(), init_policy()), -1);
+    EXPECT_EQ(first_beyond(jail_policy(0), jail_init_policy()), -1);
+    EXPECT_EQ(call_name(first_beyond(init_policy(), service_policy())), "clone");
+}
+
+TEST(JailFilter, AllowsWhatANetworkDaemonNeeds) {
+    expect_all(jail(),
+               "read write openat close mmap mprotect brk execve fork exit_group wait4 kill "
+               "epoll_wait bind listen accept4 connect sendmsg recvmsg futex pipe2 eventfd2 "
+               "timerfd_create signalfd4 fsync sched_getaffinity sched_yield prlimit64 setsid "
+               "statx getdents64 unlink rename sendfile getrandom rseq prctl set_robust_list",
+               kAllowed);
+}
+
+TEST(JailFilter, RefusesWhatAJailHasNoUseFor) {
+    expect_all(jail(), kMountCalls, refusal(EPERM));
+    expect_all(jail(),
+               "chroot chown fchownat lchown setuid setresuid setgroups setfsuid ptrace "
+               "process_vm_readv process_vm_writev pidfd_getfd kcmp unshare iopl clock_settime "
+               "settimeofday init_module reboot swapon bpf perf_event_open userfaultfd "
+               "open_by_handle_at name_to_handle_at sethostname setpriority sched_setscheduler "
+               "adjtimex syslog acct vhangup",
+               refusal(EPERM));
+    expect_all(jail(), "clone3 io_uring_setup add_key keyctl", refusal(ENOSYS));
+    EXPECT_EQ(jail().call("personality", {8}), refusal(EPERM));
+    EXPECT_EQ(jail().call("personality", {0xffffffff}), kAllowed);
+    EXPECT_EQ(jail().call("socket", {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}), refusal(EAFNOSUPPORT));
+    EXPECT_EQ(jail().call("socket", {AF_INET6, SOCK_STREAM, 0}), kAllowed);
+}
+
+TEST(JailFilter, GivesCallsWithTheCapabilitiesThatUseThem) {
+    const auto filter = build_filter(jail_policy(1ULL << CAP_CHOWN | 1ULL << CAP_SETUID));
+    ASSERT_TRUE(filter);
+    expect_all(Asked(*filter), "chown fchownat setuid setgroups", kAllowed);
+    expect_all(Asked(*filter), "chroot mount ptrace", refusal(EPERM));
+}
+
+TEST(BuildFilter, PutsTheRefusalOfThePolicyEverywhere) {
+    CallPolicy policy = service_policy();
+    policy.set_refusal(SECCOMP_RET_KILL_PROCESS);
+    const auto filter = build_filter(policy);
+    ASSERT_TRUE(filter);
+    Asked asked(*filter);
+    EXPECT_EQ(asked.call("mount"), SECCOMP_RET_KILL_PROCESS);
+    EXPECT_EQ(asked.call("ioctl", {0, TIOCSTI}), SECCOMP_RET_KILL_PROCESS);
+    EXPECT_EQ(asked.call("clone", {CLONE_NEWNS}), SECCOMP_RET_KILL_PROCESS);
+    EXPECT_EQ(asked.call("clone3"), refusal(ENOSYS));
+    EXPECT_EQ(asked.call("socket", {AF_ALG}), refusal(EAFNOSUPPORT));
+    EXPECT_EQ(asked.call("read"), kAllowed);
+}
+
+TEST(DefaultFilters, AreWhatTheirPoliciesSay) {
+    EXPECT_EQ(default_service_filter(), *build_filter(service_policy()));
+    EXPECT_EQ(default_init_filter(), *build_filter(init_policy()));
+    EXPECT_EQ(default_jail_filter(), *build_filter(jail_policy(0)));
+    EXPECT_EQ(default_jail_init_filter(), *build_filter(jail_init_policy()));
+}
+
+TEST(CallGroups, NameOnlyCallsThatExistSomewhere) {
+    for (const CallGroup& group : call_groups()) {
+        EXPECT_TRUE(group.name.starts_with('@')) << group.name;
+        EXPECT_FALSE(group.doc.empty()) << group.name;
+        std::istringstream words{std::string(group.members)};
+        for (std::string word; words >> word;) {
+            if (word.starts_with('@'))
+                EXPECT_TRUE(find_group(word)) << group.name << ": " << word;
+            else
+                EXPECT_TRUE(is_call_name(word)) << group.name << ": " << word;
+        }
+    }
+}
+
+TEST(CallGroups, FindWhatAPersonMeant) {
+    EXPECT_EQ(nearest_call("moutn"), "mount");
+    EXPECT_EQ(nearest_call("@mout"), "@mount");
+    EXPECT_EQ(nearest_call("xyzzyplugh"), "");
+}
+
+TEST(Calls, KnowCallsYoungerThanLibseccomp) {
+    EXPECT_EQ(find_call("statmount"), 457);
+    EXPECT_EQ(find_call("listmount"), 458);
+    EXPECT_EQ(find_call("mseal"), 462);
+    EXPECT_EQ(find_call("file_setattr"), kNewestCall);
+    EXPECT_EQ(call_name(457), "statmount");
+    EXPECT_EQ(call_name(kNewestCall + 1), "");
+    EXPECT_FALSE(find_call("no_such_call"));
+}
+
+} // namespace
+} // namespace stead::compile
