@@ -31,6 +31,15 @@ Result<std::size_t> read_some(int fd, std::span<char> buffer) {
     return static_cast<std::size_t>(got);
 }
 
+Result<std::size_t> read_at(int fd, std::span<char> buffer, std::size_t offset) {
+    ssize_t got = 0;
+    do {
+        got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return last_error("pread");
+    return static_cast<std::size_t>(got);
+}
+
 Result<std::size_t> write_some(int fd, std::string_view bytes) {
     ssize_t taken = 0;
     do {
@@ -40,8 +49,8 @@ Result<std::size_t> write_some(int fd, std::string_view bytes) {
     return static_cast<std::size_t>(taken);
 }
 
-bool is_writable(int fd) {
-    return poll_for(fd, POLLOUT, 0);
+bool is_writable(int fd, int timeout_ms) {
+    return poll_for(fd, POLLOUT, timeout_ms);
 }
 
 bool is_readable(int fd, int timeout_ms) {

@@ -12,12 +12,14 @@ namespace stead::sys {
 
 /// read(2) once; 0 at the end. EAGAIN comes back as an Error.
 Result<std::size_t> read_some(int fd, std::span<char> buffer);
+/// pread(2) once: a file's bytes from `offset` on, whatever its position.
+Result<std::size_t> read_at(int fd, std::span<char> buffer, std::size_t offset);
 /// write(2) once: how much was taken. EAGAIN and EPIPE come back as Errors.
 Result<std::size_t> write_some(int fd, std::string_view bytes);
 
-/// poll(2) without waiting: whether a write would be taken (a closed other end counts: the write
-/// says so).
-bool is_writable(int fd);
+/// poll(2): whether a write would be taken (a closed other end counts: the write says so) within
+/// `timeout_ms`.
+bool is_writable(int fd, int timeout_ms = 0);
 /// poll(2): whether there is something to read, an end included, within `timeout_ms`.
 bool is_readable(int fd, int timeout_ms);
 
