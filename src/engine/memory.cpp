@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <limits>
+
+#include "engine/core.h"
+
+namespace stead::engine {
+
+namespace {
+
+constexpr std::uint32_t kMagic = 0x45445453; // "STDE"
+constexpr std::uint32_t kVersion = 1;
+
+std::uint8_t stamps_of(const UnitPolicy& policy) {
+    if (policy.restart_burst == 0 || policy.restart_burst == kForever) return 0;
+    return static_cast<std::uint8_t>(std::min(policy.restart_burst, kMaxStamps));
+}
+
+std::uint32_t count_stamps(const UnitGraph& graph) {
+    std::uint32_t count = 0;
+    for (const UnitPolicy& policy : graph.units)
+        count += stamps_of(policy);
+    return count;
+}
+
+/// Counted over the units, not taken from the table's size: nothing says that slices are disjoint.
+std::uint32_t count_edges(const UnitGraph& graph) {
+    std::uint32_t count = 0;
+    for (const UnitPolicy& policy : graph.units)
+        count += policy.dependency_count;
+    return count;
+}
+
+constexpr std::size_t round_up(std::size_t bytes, std::size_t alignment) {
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+/// Byte offsets of the tables, one behind the other, each aligned for its records.
+struct Layout {
+    explicit Layout(std::size_t units_count, std::uint32_t edges, std::uint32_t stamp_count)
+        : first_owner(units + units_count * sizeof(UnitRuntime))
+        , heap(first_owner + (units_count + 1) * sizeof(std::uint32_t))
+        , reverse(round_up(heap + units_count * sizeof(UnitId), alignof(std::uint32_t)))
+        , stamps(reverse + edges * sizeof(ReverseEdge))
+        , end(stamps + stamp_count * sizeof(std::uint32_t)) {}
+
+    std::size_t units = sizeof(GuestRuntime);
+    std::size_t first_owner;
+    std::size_t heap;
+    std::size_t reverse;
+    std::size_t stamps;
+    std::size_t end;
+};
+
+static_assert(sizeof(GuestRuntime) % alignof(UnitRuntime) == 0);
+static_assert(sizeof(ReverseEdge) == 4);
+
+} // namespace
+
+std::size_t required_bytes(const UnitGraph& graph) {
+    return Layout(graph.units.size(), count_edges(graph), count_stamps(graph)).end;
+}
+
+Core::Core(const UnitGraph& graph, std::byte* memory)
+    : graph_(graph)
+    , guest_(reinterpret_cast<GuestRuntime*>(memory)) {
+    const Layout layout(graph.units.size(), guest_->edge_count, guest_->stamp_count);
+    units_ = reinterpret_cast<UnitRuntime*>(memory + layout.units);
+    first_owner_ = reinterpret_cast<std::uint32_t*>(memory + layout.first_owner);
+    heap_ = reinterpret_cast<UnitId*>(memory + layout.heap);
+    reverse_ = reinterpret_cast<ReverseEdge*>(memory + layout.reverse);
+    stamps_ = reinterpret_cast<std::uint32_t*>(memory + layout.stamps);
+}
+
+void prepare(const UnitGraph& graph, std::byte* memory, const Settings& settings) {
+    GuestRuntime guest;
+    guest.magic = kMagic;
+    guest.version = kVersion;
+    guest.unit_count = static_cast<std::uint32_t>(graph.units.size());
+    guest.edge_count = count_edges(graph);
+    guest.stamp_count = count_stamps(graph);
+    guest.random = settings.seed;
+    guest.stop_budget = settings.stop_budget;
+    guest.propagate_stop_exit = settings.propagate_stop_exit;
+    *reinterpret_cast<GuestRuntime*>(memory) = guest;
+    Core(graph, memory).create();
+}
+
+bool recognizes(const UnitGraph& graph, std::span<const std::byte> memory) {
+    if (memory.size() < required_bytes(graph)) return false;
+    const auto& guest = *reinterpret_cast<const GuestRuntime*>(memory.data());
+    return guest.magic == kMagic && guest.version == kVersion &&
+           guest.unit_count == graph.units.size() && guest.edge_count == count_edges(graph) &&
+           guest.stamp_count == count_stamps(graph);
+}
+
+void Core::create() {
+    std::uint32_t first_stamp = 0;
+    for (UnitId id = 0; id < size(); ++id) {
+        UnitRuntime fresh;
+        fresh.reason.kind = policy(id).enabled ? ReasonKind::NotStarted : ReasonKind::NotEnabled;
+        fresh.first_stamp = first_stamp;
+        fresh.stamp_capacity = stamps_of(policy(id));
+        first_stamp += fresh.stamp_capacity;
+        unit(id) = fresh;
+    }
+
+    // The reverse index, by counting: how many owners each unit has, where its slice ends, and then
+    // every edge put in front of the ones already there.
+    std::fill_n(first_owner_, size() + 1, 0U);
+    for (UnitId id = 0; id < size(); ++id)
+        for (const Dependency& need : needs(id))
+            ++first_owner_[need.target];
+    std::uint32_t total = 0;
+    for (std::size_t i = 0; i <= size(); ++i) {
+        total += first_owner_[i];
+        first_owner_[i] = total;
+    }
+    for (std::size_t i = size(); i-- > 0;) {
+        const auto owner = static_cast<UnitId>(i);
+        for (const Dependency& need : needs(owner))
+            reverse_[--first_owner_[need.target]] = {owner, need.kind, 0};
+    }
+}
+
+std::uint64_t Core::random() {
+    // splitmix64: every seed is a good one, zero included.
+    std::uint64_t z = guest_->random += 0x9e3779b97f4a7c15U;
+    z = (z ^ z >> 30U) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ z >> 27U) * 0x94d049bb133111ebU;
+    return z ^ z >> 31U;
+}
+
+} // namespace stead::engine

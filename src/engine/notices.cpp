@@ -1,0 +1,192 @@
+#include <algorithm>
+
+#include "engine/core.h"
+
+/// What units say about themselves, and what the clock and the kernel say about them.
+namespace stead::engine {
+
+void Core::notified_ready(UnitId id) {
+    UnitRuntime& u = unit(id);
+    const UnitPolicy& p = policy(id);
+    if (p.type == UnitType::Oneshot) return;
+    if (u.phase == Phase::Launching) {
+        // READY may overtake the news that the program runs.
+        if (u.main == Slot::Alive) u.flags |= flag::kReadySeen;
+    } else if (u.phase == Phase::Starting) {
+        // A forking unit's first process is gone; the one it left is the main process from now on.
+        if (p.type == UnitType::Forking) u.main = Slot::Alive;
+        became_ready(id);
+    } else if (u.phase == Phase::Reloading && u.command == Slot::Empty) {
+        end_reload(id, {});
+    }
+}
+
+void Core::notified_reloading(UnitId id) {
+    if (unit(id).phase != Phase::Up || unit(id).main == Slot::Empty) return;
+    set_phase(id, Phase::Reloading);
+    set_deadline(id, after(policy(id).start_timeout_ms));
+}
+
+void Core::notified_stopping(UnitId id) {
+    UnitRuntime& u = unit(id);
+    if (u.main == Slot::Empty) return;
+    const bool early = u.phase == Phase::Starting || u.phase == Phase::PostStart;
+    if (!early && !is_up(u.phase)) return;
+    if (early) {
+        u.result = Result::ExitCode;
+        set_reason(id, because(ReasonKind::EndedBeforeReady));
+    }
+    if (u.probe != Slot::Empty) want(id, pending::kKillProbe);
+    withdraw(id);
+    kill_command(id);
+    enter_signal(id, kBeforeSchedule);
+}
+
+void Core::watchdog(UnitId id) {
+    UnitRuntime& u = unit(id);
+    const bool runs = u.phase == Phase::Starting || u.phase == Phase::PostStart || is_up(u.phase);
+    if (!runs || u.main == Slot::Empty || policy(id).type == UnitType::Oneshot) return;
+    u.result = Result::Watchdog;
+    set_reason(id, because(ReasonKind::Watchdog));
+    if (u.has(flag::kCameUp)) lose_dependents(id);
+    if (u.probe != Slot::Empty) want(id, pending::kKillProbe);
+    withdraw(id);
+    kill_command(id);
+    enter_signal(id, kBeforeSchedule);
+    u.signal = policy(id).watchdog_signal;
+    u.scope = Scope::Main;
+    want(id, pending::kSignal);
+}
+
+void Core::oom_killed(UnitId id) {
+    UnitRuntime& u = unit(id);
+    u.flags |= flag::kOomSeen;
+    const bool runs = u.phase == Phase::Launching || u.phase == Phase::Starting ||
+                      u.phase == Phase::PostStart || is_up(u.phase);
+    if (runs && !u.has(flag::kSkipped) && policy(id).type != UnitType::Target) {
+        // Whichever process it was: a unit that lost one is not whole any more.
+        run_ended(id, Result::OomKill, because(ReasonKind::OomKill));
+        return;
+    }
+    const bool ended_so = u.result == Result::Signal && u.reason.kind == ReasonKind::Exited;
+    if (!is_stopping(u.phase) || !ended_so) return;
+    u.result = Result::OomKill;
+    set_reason(id, because(ReasonKind::OomKill, u.last_status));
+}
+
+void Core::skipped(UnitId id, std::uint32_t ticket) {
+    UnitRuntime& u = unit(id);
+    Slot* slot = nullptr;
+    if (u.phase == Phase::Launching && u.main_ticket == ticket) slot = &u.main;
+    if (u.phase == Phase::PreStart && u.command_ticket == ticket) slot = &u.command;
+    if (slot == nullptr || *slot != Slot::Asked) return;
+    *slot = Slot::Empty;
+    u.flags |= flag::kSkipped;
+    set_reason(id, because(ReasonKind::ConditionNotMet));
+    come_up(id);
+}
+
+void Core::extend(UnitId id, std::uint32_t milliseconds) {
+    const UnitRuntime& u = unit(id);
+    const bool timed = is_starting(u.phase) || u.phase == Phase::Reloading ||
+                       u.phase == Phase::PreStop || u.phase == Phase::StopCommand ||
+                       u.phase == Phase::StopSignal;
+    if (timed && !u.deadline.is_never())
+        set_deadline(id, std::max(u.deadline, after(milliseconds)));
+}
+
+void Core::tick() {
+    check_shutdown_time();
+    for (UnitId id = find_due(); id != kNoUnit; id = find_due()) {
+        if (unit(id).deadline <= now()) {
+            set_deadline(id, Instant::never());
+            deadline_passed(id);
+        } else {
+            set_alarm(id, Instant::never());
+            alarm_passed(id);
+        }
+    }
+}
+
+void Core::start_deadline_passed(UnitId id) {
+    Reason reason = because(ReasonKind::StartTimeout);
+    const UnitRuntime& u = unit(id);
+    const bool hook = u.phase == Phase::PreStart || u.phase == Phase::PostStart;
+    reason.role = static_cast<std::uint8_t>(hook ? u.command_role : CommandRole::Main);
+    run_ended(id, Result::Timeout, reason);
+}
+
+void Core::deadline_passed(UnitId id) {
+    UnitRuntime& u = unit(id);
+    switch (u.phase) {
+    case Phase::PreStart:
+    case Phase::Launching:
+    case Phase::Starting:
+    case Phase::PostStart:
+        start_deadline_passed(id);
+        return;
+    case Phase::Reloading: {
+        Reason reason = because(ReasonKind::CommandFailed);
+        reason.role = static_cast<std::uint8_t>(CommandRole::Reload);
+        reason.status = {ExitStatus::Kind::Unknown, 0};
+        withdraw(id);
+        kill_command(id);
+        end_reload(id, reason);
+        return;
+    }
+    case Phase::PreStop:
+        withdraw(id);
+        kill_command(id);
+        enter_stop_command(id);
+        return;
+    case Phase::StopCommand:
+        withdraw(id);
+        kill_command(id);
+        enter_signal(id, 0);
+        return;
+    case Phase::StopSignal:
+        u.step =
+            u.step == kBeforeSchedule ? std::uint8_t{0} : static_cast<std::uint8_t>(u.step + 1);
+        apply_step(id);
+        return;
+    case Phase::Killing:
+        kill(id);
+        return;
+    case Phase::PostStop:
+        withdraw(id);
+        kill_command(id);
+        sweep(id);
+        return;
+    case Phase::Sweeping:
+        sweep(id);
+        return;
+    case Phase::Backoff:
+        u.cursor = 0;
+        u.waits_for = kNoUnit;
+        set_phase(id, Phase::Waiting);
+        enqueue(id);
+        return;
+    case Phase::Down:
+    case Phase::Waiting:
+    case Phase::Up:
+    case Phase::Held:
+    case Phase::Failed:
+    case Phase::Done:
+        return;
+    }
+}
+
+void Core::alarm_passed(UnitId id) {
+    const UnitRuntime& u = unit(id);
+    if (is_up(u.phase)) {
+        watchdog(id);
+    } else if (u.phase == Phase::Starting) {
+        // A probe that hangs is no answer.
+        if (u.probe != Slot::Empty)
+            want(id, pending::kKillProbe);
+        else
+            probe(id);
+    }
+}
+
+} // namespace stead::engine

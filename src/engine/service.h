@@ -1,0 +1,216 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "base/time.h"
+#include "engine/engine.h"
+#include "model/state.h"
+#include "model/unit.h"
+
+namespace stead::engine {
+
+enum class Phase : std::uint8_t {
+    Down,
+    Waiting,
+    PreStart,
+    Launching,
+    Starting,
+    PostStart,
+    Up,
+    Reloading,
+    Held,
+    PreStop,
+    StopCommand,
+    StopSignal,
+    Killing,
+    PostStop,
+    Sweeping,
+    Backoff,
+    Failed,
+    Done
+};
+inline constexpr std::size_t kPhases = 18;
+
+/// How a run ended, as restart policies tell ends apart.
+enum class Result : std::uint8_t {
+    None,
+    Success,
+    ExitCode,
+    Signal,
+    Timeout,
+    Watchdog,
+    OomKill,
+    /// The program could not be run, and trying again soon may help (no memory, too many
+    /// processes).
+    TransientSpawn,
+    Spawn,
+    Dependency
+};
+
+/// What the engine knows of one process: nothing, asked for, or born.
+enum class Slot : std::uint8_t { Empty, Asked, Alive };
+
+/// Bits of UnitRuntime::flags.
+namespace flag {
+/// It is to run; without it nothing is ever spawned but the hooks of its stop.
+inline constexpr std::uint32_t kWanted = 1U << 0U;
+/// Wanted for itself (by hand, at boot, by an outcome), not only for its dependents.
+inline constexpr std::uint32_t kRoot = 1U << 1U;
+/// Stops now in order to start again.
+inline constexpr std::uint32_t kAgain = 1U << 2U;
+/// Went down along with a unit and comes back with it.
+inline constexpr std::uint32_t kReturn = 1U << 3U;
+/// Counts among the holders of what it needs.
+inline constexpr std::uint32_t kHolding = 1U << 4U;
+/// A stop was asked for and waits in the work queue.
+inline constexpr std::uint32_t kStopAsked = 1U << 5U;
+/// Something it requires may have failed; looked at when its turn comes.
+inline constexpr std::uint32_t kDependencyLost = 1U << 6U;
+/// In the work queue; in the list of units with actions.
+inline constexpr std::uint32_t kQueued = 1U << 7U;
+inline constexpr std::uint32_t kListed = 1U << 8U;
+
+// What follows belongs to one run and is cleared when it is over.
+inline constexpr std::uint32_t kRan = 1U << 16U;
+inline constexpr std::uint32_t kCameUp = 1U << 17U;
+inline constexpr std::uint32_t kReadySeen = 1U << 18U;
+inline constexpr std::uint32_t kSkipped = 1U << 19U;
+inline constexpr std::uint32_t kOomSeen = 1U << 20U;
+inline constexpr std::uint32_t kStopTimedOut = 1U << 21U;
+inline constexpr std::uint32_t kRunMask = 0xffff0000U;
+} // namespace flag
+
+/// Bits of UnitRuntime::pending: actions not handed out yet, in the order in which they are.
+namespace pending {
+inline constexpr std::uint16_t kSignal = 1U << 0U;
+inline constexpr std::uint16_t kHangup = 1U << 1U;
+inline constexpr std::uint16_t kKillCommand = 1U << 2U;
+inline constexpr std::uint16_t kKillProbe = 1U << 3U;
+inline constexpr std::uint16_t kKillMain = 1U << 4U;
+inline constexpr std::uint16_t kKillAll = 1U << 5U;
+inline constexpr std::uint16_t kRelease = 1U << 6U;
+inline constexpr std::uint16_t kSpawn = 1U << 7U;
+inline constexpr std::uint16_t kSpawnProbe = 1U << 8U;
+inline constexpr std::uint16_t kProbe = 1U << 9U;
+inline constexpr std::uint16_t kChanged = 1U << 10U;
+} // namespace pending
+
+/// UnitRuntime::step before the first step of the stop schedule: something else than a signal of
+/// the schedule made the unit stop.
+inline constexpr std::uint8_t kBeforeSchedule = 0xff;
+inline constexpr std::uint16_t kNoIndex = 0xffff;
+
+/// One unit's state. Trivially copyable and without pointers.
+struct UnitRuntime {
+    /// The phase's own deadline; the next probe or the end of the watchdog's patience.
+    Instant deadline = Instant::never();
+    Instant alarm = Instant::never();
+    Instant since;
+    /// When it last came up, when its main process last ended, when it was last restarted.
+    Instant up_since;
+    Instant ended_at;
+    Instant restarted_at;
+
+    Reason reason;
+    std::uint32_t flags = 0;
+    std::uint32_t tickets = 0;
+    std::uint32_t main_ticket = 0;
+    std::uint32_t command_ticket = 0;
+    std::uint32_t probe_ticket = 0;
+    /// Where the search among its edges goes on (see graph.cpp).
+    std::uint32_t cursor = 0;
+    std::uint32_t delay_ms = 0;
+    std::uint32_t restarts = 0;
+    /// Its stamps of recent restarts: a slice of the table of stamps.
+    std::uint32_t first_stamp = 0;
+    std::uint32_t restarts_in_group = 0;
+
+    std::uint16_t pending = 0;
+    /// How many units hold it up.
+    std::uint16_t holders = 0;
+    UnitId waits_for = kNoUnit;
+    UnitId trigger = kNoUnit;
+    UnitId next_queued = kNoUnit;
+    UnitId next_listed = kNoUnit;
+    std::uint16_t heap_index = kNoIndex;
+    ExitStatus last_status;
+    std::uint8_t stamps = 0;
+    std::uint8_t stamp_capacity = 0;
+
+    Phase phase = Phase::Down;
+    Result result = Result::None;
+    Slot main = Slot::Empty;
+    Slot command = Slot::Empty;
+    Slot probe = Slot::Empty;
+    CommandRole command_role = CommandRole::Main;
+    /// Which command of the present hook list runs; which step of the stop schedule is in force.
+    std::uint8_t hook = 0;
+    std::uint8_t step = 0;
+    /// Of the signal and the process that wait in `pending`.
+    std::uint8_t signal = 0;
+    Scope scope = Scope::Main;
+    CommandRole spawn_role = CommandRole::Main;
+
+    [[nodiscard]] bool has(std::uint32_t bits) const { return (flags & bits) != 0; }
+};
+
+static_assert(std::is_trivially_copyable_v<UnitRuntime>);
+
+/// No process, no wish: the unit stays as it is until somebody asks.
+constexpr bool is_at_rest(Phase phase) {
+    return phase == Phase::Down || phase == Phase::Failed || phase == Phase::Done;
+}
+
+/// Between the first hook and up.
+constexpr bool is_starting(Phase phase) {
+    return phase >= Phase::PreStart && phase <= Phase::PostStart;
+}
+
+constexpr bool is_up(Phase phase) {
+    return phase == Phase::Up || phase == Phase::Reloading;
+}
+
+constexpr bool is_stopping(Phase phase) {
+    return phase >= Phase::Held && phase <= Phase::Sweeping;
+}
+
+/// Others that are ordered after its end have to wait for it.
+constexpr bool is_active(Phase phase) {
+    return is_starting(phase) || is_up(phase) || is_stopping(phase);
+}
+
+/// The phase as people see it (a oneshot that stays up is shown as done, see Engine::view).
+constexpr UnitState visible_state(Phase phase) {
+    switch (phase) {
+    case Phase::Down:
+        return UnitState::Down;
+    case Phase::Waiting:
+        return UnitState::Waiting;
+    case Phase::PreStart:
+    case Phase::Launching:
+    case Phase::Starting:
+    case Phase::PostStart:
+        return UnitState::Starting;
+    case Phase::Up:
+    case Phase::Reloading:
+        return UnitState::Up;
+    case Phase::Held:
+    case Phase::PreStop:
+    case Phase::StopCommand:
+    case Phase::StopSignal:
+    case Phase::Killing:
+    case Phase::PostStop:
+    case Phase::Sweeping:
+        return UnitState::Stopping;
+    case Phase::Backoff:
+        return UnitState::Backoff;
+    case Phase::Failed:
+        return UnitState::Failed;
+    case Phase::Done:
+        return UnitState::Done;
+    }
+    return UnitState::Down;
+}
+
+} // namespace stead::engine

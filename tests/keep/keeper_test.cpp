@@ -1,1 +1,0 @@
-#include "keep/keep.h"
