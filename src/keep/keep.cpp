@@ -1,9 +1,45 @@
 #include "keep/keep.h"
 
+#include <unistd.h>
+
+#include <new>
+#include <string_view>
+
+#include "keep/keeper.h"
+#include "keep/settings.h"
+#include "sys/memory.h"
+#include "sys/stream.h"
+#include "wire/boot.h"
+
 namespace stead::keep {
 
-int run(int /*argc*/, char** /*argv*/) {
-    return 125;
+namespace {
+
+constexpr int kSteadFailed = 125;
+
+int fail(const Error& error) {
+    const auto text = describe(error);
+    // Standard error is all there is; if it takes nothing, the exit code says it.
+    (void)sys::write_some(STDERR_FILENO, "stead-init --keep: ");
+    (void)sys::write_some(STDERR_FILENO, text.view());
+    (void)sys::write_some(STDERR_FILENO, "\n");
+    return kSteadFailed;
+}
+
+} // namespace
+
+int run(int argc, char** argv) {
+    const bool attach = argc > 2 && std::string_view(argv[2]) == "--attach";
+    const auto settings = read_settings(wire::kKeeperConfig);
+    if (!settings) return fail(settings.error());
+    // Fresh pages, none of which costs anything before it is touched.
+    const auto memory = sys::map_memory(sizeof(Keeper));
+    if (!memory) return fail(memory.error());
+    auto* keeper = ::new (static_cast<void*>(memory->data())) Keeper(*settings, attach);
+    const auto opened = keeper->open();
+    const int code = opened ? keeper->run() : fail(opened.error());
+    keeper->~Keeper();
+    return code;
 }
 
 } // namespace stead::keep

@@ -44,6 +44,12 @@ Result<void> ignore_signal(int signal) {
     return set_action(signal, SIG_IGN);
 }
 
+bool is_ignored(int signal) {
+    KernelAction action;
+    return ::syscall(SYS_rt_sigaction, signal, nullptr, &action, sizeof(SignalSet)) == 0 &&
+           action.handler == SIG_IGN;
+}
+
 Result<UniqueFd> make_signal_fd(SignalSet signals) {
     const auto fd = static_cast<int>(
         ::syscall(SYS_signalfd4, -1, &signals, sizeof signals, SFD_CLOEXEC | SFD_NONBLOCK));

@@ -32,6 +32,8 @@ Result<void> set_signal_mask(SignalSet blocked);
 Result<void> set_default_action(int signal);
 /// rt_sigaction(2) to ignored.
 Result<void> ignore_signal(int signal);
+/// Whether the disposition is "ignored", e.g. of HUP below nohup(1).
+bool is_ignored(int signal);
 
 /// signalfd4(2), non-blocking.
 Result<UniqueFd> make_signal_fd(SignalSet signals);

@@ -29,7 +29,9 @@ Result<Address> address_of(std::string_view path) {
     if (path.empty() || path.size() >= sizeof address.name.sun_path)
         return make_error("bind", path, ENAMETOOLONG);
     std::copy(path.begin(), path.end(), address.name.sun_path);
-    address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+    // An abstract name (its first byte is NUL) ends with its size, a path with a NUL (unix(7)).
+    const std::size_t end = path.front() == '\0' ? path.size() : path.size() + 1;
+    address.size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + end);
     return address;
 }
 

@@ -61,9 +61,10 @@ public:
     /// one place keep their order.
     void sort(std::size_t first = 0);
 
-private:
+    /// The source line `place` is on, if its file was remembered.
     [[nodiscard]] std::string line_of(const Place& place) const;
 
+private:
     std::vector<Diagnostic> all_;
     std::map<std::string, std::string, std::less<>> texts_;
     std::map<std::string, std::size_t, std::less<>> counts_;

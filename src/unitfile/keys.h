@@ -15,6 +15,7 @@ namespace stead::unitfile {
 enum class KeyType : std::uint8_t {
     Boolean,
     Integer,
+    /// With or without a fraction.
     Number,
     String,
     /// One word of `words`.
@@ -25,25 +26,53 @@ enum class KeyType : std::uint8_t {
     Size,
     /// A name or a number.
     Signal,
-    /// Four octal digits as a string.
+    /// Octal digits as a string.
     Mode,
-    StringList,
-    /// A list in which "..." stands for the default and "!NAME" takes away.
-    SpliceList,
+    /// Absolute.
+    Path,
+    Paths,
+    /// A name or a number.
+    User,
+    Users,
+    UnitName,
+    UnitNames,
+    HostName,
+    Strings,
+    /// Lists in which "..." stands for the default and "!NAME" takes away.
+    Capabilities,
+    SystemCalls,
+    Variables,
+    Splice,
+    /// An errno name.
+    ErrorName,
     /// Exit codes and signal names.
-    ExitSet,
+    ExitCodes,
     /// A string that is split, or a list taken as it is.
     Command,
-    /// A command, or a list of lists.
+    /// A command, or a list of them.
     Commands,
+    /// "127.0.0.1:80"
+    Address,
+    /// A list of addresses a guest may bind.
+    Listens,
+    /// ["TERM 10s", "KILL"]
+    Schedule,
+    /// Where output goes.
+    Output,
+    /// Folder names below a standard one.
+    SubPaths,
     /// NAME = "value".
-    StringTable,
+    Environment,
+    /// "FROM:TO[:OPTIONS]".
+    Binds,
+    /// private, host or "BASE:COUNT".
+    IdRange,
     /// A limit of setrlimit(2): "SOFT:HARD", a number, a size or "infinity".
     Rlimit,
-    /// A level of the cgroup, checked by form.
+    /// A level of the cgroup.
     Level,
-    /// Anything: the key is not read yet.
-    Any
+    /// A table of values; none is read yet.
+    Values
 };
 
 enum class Support : std::uint8_t { Now, NotYet };
@@ -53,16 +82,20 @@ struct Key {
     std::string_view table;
     /// "*": any name (credentials).
     std::string_view name;
-    KeyType type = KeyType::Any;
-    Support support = Support::NotYet;
-    /// `%i`, `%n`, `%%` and `${NAME}` are replaced.
-    bool expandable = false;
-    /// As TOML, or a few words; empty: none.
+    KeyType type = KeyType::String;
+    /// As TOML, or a few words; empty: there is none.
     std::string_view default_text;
-    /// The allowed words, separated by '|'. Words that are planned stand behind a '-'.
-    std::string_view words;
     /// One sentence without a full stop.
     std::string_view doc;
+    Support support = Support::Now;
+    /// `%i`, `%n`, `%%` and `${NAME}` are replaced.
+    bool expandable = false;
+    /// The allowed words, separated by '|'; one with a '-' before it is not supported yet. For a
+    /// number: words that are allowed beside it.
+    std::string_view words = {};
+    /// The range of an integer or number; a duration or size with `low` 1 must not be zero.
+    std::int64_t low = 0;
+    std::int64_t high = INT64_MAX;
 };
 
 /// A table and what it is for; `main_key` may stand for the whole table (`restart = "always"`).
@@ -77,7 +110,10 @@ std::span<const Key> guest_keys();
 std::span<const Table> unit_tables();
 std::span<const Table> guest_tables();
 
-/// "string", "duration", "list of strings": for people.
+/// "restart.delay", "user".
+std::string full_name(const Key& key);
+
+/// "a string", "a duration", "a list of strings": for people.
 std::string_view describe(KeyType type);
 
 /// The reference of all keys as scdoc source, section by section: what unit.5 and guest.5 hold.

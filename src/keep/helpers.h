@@ -1,0 +1,62 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.h"
+#include "keep/table.h"
+#include "sys/process.h"
+#include "sys/unique_fd.h"
+
+/// The short-lived `stead` commands the keeper starts: what needs text or memory is theirs to do.
+namespace stead::keep {
+
+struct LogRequest {
+    /// Of one unit; empty: of all.
+    std::string_view unit;
+    std::int64_t lines = 0;
+    /// CLOCK_REALTIME in nanoseconds; 0: from the beginning.
+    std::int64_t since = 0;
+    bool follow = false;
+};
+
+/// Those who read logs on behalf of clients. Each is a process of its own (`stead log-reader`) that
+/// writes into the client's pipe at the client's speed: a slow client holds up nobody else. When
+/// too many are busy, the oldest one is ended for the newest.
+class LogReaders {
+public:
+    LogReaders(int program, int logs);
+
+    /// `output` is the write end of the client's pipe.
+    Result<void> start(const LogRequest& request, sys::UniqueFd output);
+    /// Forgets those that have ended.
+    void reap();
+    /// Closes the descriptor by whose end they know that no further line will come.
+    void finish();
+
+private:
+    static constexpr std::size_t kMaxReaders = 16;
+
+    struct Reader {
+        sys::Process process;
+        std::uint64_t number = 0;
+    };
+
+    void make_room();
+
+    int program_;
+    int logs_;
+    sys::UniqueFd alive_read_;
+    sys::UniqueFd alive_write_;
+    std::uint64_t started_ = 0;
+    std::size_t running_ = 0;
+    Table<Reader, kMaxReaders> readers_;
+};
+
+/// Runs `stead cleanup NAME` with the guest's lock and waits for it, `limit` at most; an Error says
+/// why the guest may not be cleared away.
+Result<void> clean_up(int program, int lock, std::string_view name, Duration limit);
+
+} // namespace stead::keep

@@ -1,0 +1,151 @@
+#include "keep/keeper.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include "sys/clock.h"
+#include "sys/events.h"
+#include "sys/signals.h"
+#include "sys/stream.h"
+#include "wire/boot.h"
+
+namespace stead::keep {
+
+namespace {
+
+/// PID 1 said that the guest has ended and is still there: the kernel waits for a process that
+/// cannot be ended.
+constexpr Duration kHangNotice = 10_s;
+constexpr int kChunksPerTurn = 4;
+
+int log_folder() {
+    return sys::is_open(wire::kKeeperLogs) ? int{wire::kKeeperLogs} : -1;
+}
+
+int program() {
+    return sys::is_open(wire::kKeeperStead) ? int{wire::kKeeperStead} : -1;
+}
+
+} // namespace
+
+Keeper::Keeper(const Settings& settings, bool attach)
+    : settings_(settings)
+    , attach_(attach)
+    , log_files_(log_folder())
+    , readers_(program(), log_folder()) {}
+
+Result<void> Keeper::open() {
+    // Each unit has pipes of its own: a small limit would lose output, so a failure is told later
+    // by the pipe that finds no number.
+    (void)sys::raise_open_files();
+    epoll_ = TRY(sys::make_epoll());
+    TRY(open_signals());
+    TRY(open_descriptors());
+    if (settings_.foreground) {
+        out_.open(STDOUT_FILENO);
+        err_.open(STDERR_FILENO);
+        foreground_.emplace(epoll_.get(), token_of(Source::Foreground));
+        TRY(foreground_->open());
+    }
+    // One thread, and nobody changes the environment.
+    auto notifier = Notifier::open(std::getenv("NOTIFY_SOCKET")); // NOLINT(concurrency-mt-unsafe)
+    if (notifier) {
+        notifier_ = std::move(*notifier);
+    } else {
+        say(4, describe(notifier.error()).append("; readiness is told to nobody").view());
+    }
+    return {};
+}
+
+Result<void> Keeper::open_descriptors() {
+    TRY(sys::watch(epoll_.get(), wire::kKeeperChannel, EPOLLIN, token_of(Source::Channel)));
+    if (attach_) {
+        std::array<std::byte, 64> buffer;
+        wire::Writer request(buffer, wire::Kind::AttachKeeper);
+        return sys::send(wire::kKeeperChannel, request.bytes());
+    }
+    init_.pidfd.reset(wire::kKeeperPidfd);
+    return sys::watch(epoll_.get(), init_.pidfd.get(), EPOLLIN, token_of(Source::Pidfd));
+}
+
+Result<void> Keeper::open_signals() {
+    sys::SignalSet set = 0;
+    for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGWINCH, SIGCONT}) {
+        // Below nohup(1) HUP stays ignored: a blocked signal would come through the descriptor.
+        if (signal != SIGHUP || !sys::is_ignored(signal)) set |= sys::signal_bit(signal);
+    }
+    TRY(sys::set_signal_mask(set));
+    signals_ = TRY(sys::make_signal_fd(set));
+    // A reader that is gone is an error of its write; a terminal may be set from the background.
+    TRY(sys::ignore_signal(SIGPIPE));
+    TRY(sys::ignore_signal(SIGTTOU));
+    return sys::watch(epoll_.get(), signals_.get(), EPOLLIN, token_of(Source::Signals));
+}
+
+int Keeper::run() {
+    bool busy = foreground_ && foreground_->pump();
+    while (!ended_ || (foreground_ && foreground_->in_use() && !foreground_->drained())) {
+        turn(busy ? 0 : timeout_ms());
+        busy = foreground_ && foreground_->pump();
+        flush_screens();
+    }
+    return leave();
+}
+
+int Keeper::timeout_ms() {
+    if (ended_ || end_said_.is_never() || hang_told_) return -1;
+    const Duration left = end_said_ + kHangNotice - sys::now();
+    if (left.ns > 0) return static_cast<int>(left.ms()) + 1;
+    hang_told_ = true;
+    say(4, "the guest has ended, but the kernel still waits for one of its processes");
+    return -1;
+}
+
+void Keeper::turn(int timeout_ms) {
+    std::array<epoll_event, 32> events;
+    const auto count = sys::wait_events(epoll_.get(), events, timeout_ms);
+    if (!count) return; // EINTR when we were stopped and go on
+    for (std::size_t index = 0; index < *count; ++index)
+        on_event(events[index].data.u64);
+    log_files_.flush();
+}
+
+void Keeper::on_event(std::uint64_t token) {
+    const auto index = static_cast<std::size_t>(token & 0xffffffffU);
+    switch (static_cast<Source>(token >> 32U)) {
+    case Source::Channel:
+        on_channel();
+        return;
+    case Source::Pidfd:
+        on_pidfd();
+        return;
+    case Source::Signals:
+        on_signals();
+        return;
+    case Source::Stream:
+        read_stream(index, kChunksPerTurn);
+        return;
+    case Source::Screen:
+        return; // flush_screens follows every turn
+    case Source::Foreground:
+        return; // pump follows every turn
+    }
+}
+
+void Keeper::flush_screens() {
+    const bool done = out_.flush() & err_.flush();
+    if (done == !out_watched_) return;
+    // Only standard output is waited for; standard error carries a few lines.
+    if (done) {
+        (void)sys::unwatch(epoll_.get(), out_.fd()); // it was added below
+        out_watched_ = false;
+    } else if (sys::watch(epoll_.get(), out_.fd(), EPOLLOUT, token_of(Source::Screen))) {
+        out_watched_ = true;
+    }
+}
+
+} // namespace stead::keep

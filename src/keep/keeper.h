@@ -1,0 +1,125 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "keep/foreground.h"
+#include "keep/helpers.h"
+#include "keep/lines.h"
+#include "keep/log_files.h"
+#include "keep/notifier.h"
+#include "keep/screen.h"
+#include "keep/settings.h"
+#include "keep/table.h"
+#include "model/state.h"
+#include "sys/process.h"
+#include "sys/unique_fd.h"
+#include "sys/unix_socket.h"
+#include "wire/message.h"
+
+namespace stead::keep {
+
+/// The keeper's event loop: what it holds and how its parts meet. One object in zeroed memory whose
+/// pages are touched only as they are needed.
+class Keeper {
+public:
+    explicit Keeper(const Settings& settings, bool attach);
+
+    /// Everything that can fail is opened here; then `run` until the end. The exit code.
+    Result<void> open();
+    int run();
+
+private:
+    static constexpr std::size_t kMaxFiles = kMaxUnits + 64;
+    static constexpr std::size_t kMaxStreams = 2 * kMaxUnits + 64;
+    static constexpr std::size_t kNoFile = kMaxFiles;
+    static constexpr std::size_t kChunk = 16 * 1024;
+
+    /// epoll tokens: what in the upper half, which one in the lower.
+    enum class Source : std::uint64_t { Channel, Pidfd, Signals, Stream, Screen, Foreground };
+
+    static constexpr std::uint64_t token_of(Source source, std::size_t index = 0) {
+        return static_cast<std::uint64_t>(source) << 32U | index;
+    }
+
+    struct Stream {
+        sys::UniqueFd pipe;
+        std::uint16_t file = 0;
+        LogStream kind = LogStream::Output;
+        LineSplitter lines;
+    };
+
+    // keeper.cpp: the loop.
+    Result<void> open_descriptors();
+    Result<void> open_signals();
+    void turn(int timeout_ms);
+    void on_event(std::uint64_t token);
+    [[nodiscard]] int timeout_ms();
+    void flush_screens();
+
+    // messages.cpp: what PID 1 says.
+    void on_channel();
+    /// One message; false when none is waiting.
+    bool receive_message();
+    void on_message(const wire::Reader& message, sys::Record& record);
+    void on_log_pipe(const wire::Reader& message, sys::UniqueFd pipe);
+    void on_log_text(const wire::Reader& message);
+    void on_log_lost(const wire::Reader& message);
+    void on_log_query(const wire::Reader& message, sys::UniqueFd output);
+    void on_say(const wire::Reader& message);
+    void on_attached(sys::UniqueFd pidfd);
+    /// The index of the log of `name`; kNoFile for a name that is none, or when there are too many.
+    std::size_t file_of(std::string_view name);
+    void say_about(const Error& error);
+
+    // streams.cpp: what the units say.
+    void read_stream(std::size_t index, int chunks);
+    void drain_streams();
+    void write_line(std::size_t file, LogStream kind, std::string_view text, bool continued);
+    void show(std::string_view unit, std::string_view text);
+    /// A line of our own, to the guest's log and to people.
+    void say(int priority, std::string_view text);
+
+    // ending.cpp: signals, the end, the exit code.
+    void on_signals();
+    void ask_to_stop();
+    void on_pidfd();
+    [[nodiscard]] int exit_code(const std::optional<ExitStatus>& status);
+    int leave();
+
+    Settings settings_;
+    bool attach_;
+    int code_ = 0;
+    bool ended_ = false;
+    bool channel_open_ = true;
+    bool hang_told_ = false;
+    int stop_requests_ = 0;
+    std::int64_t line_time_ = 0;
+    std::optional<int> guest_code_;
+    EndKind guest_end_ = EndKind::Exit;
+    Instant end_said_ = Instant::never();
+
+    sys::UniqueFd epoll_;
+    sys::UniqueFd signals_;
+    sys::Process init_;
+    Notifier notifier_;
+    Screen out_;
+    Screen err_;
+    bool out_watched_ = false;
+    std::optional<Foreground> foreground_;
+    LogFiles log_files_;
+    LogReaders readers_;
+    LinePool pool_;
+    Table<LogFile, kMaxFiles> files_;
+    Table<Stream, kMaxStreams> streams_;
+    std::array<char, kChunk> chunk_;
+    alignas(8) std::array<std::byte, wire::kMaxMessage> message_;
+};
+
+} // namespace stead::keep

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace stead::keep {
+
+/// A longer line is written in pieces, each marked as continued but the last: nothing is lost, and
+/// memory stays bounded.
+inline constexpr std::size_t kMaxLine = 4096;
+/// How many streams may have an unfinished line at a time; further ones are written in pieces.
+inline constexpr std::size_t kLineBlocks = 64;
+
+/// Memory for unfinished lines, one page each, the lowest free one first.
+class LinePool {
+public:
+    static constexpr std::uint16_t kNone = 0xffff;
+
+    /// kNone when all are taken.
+    std::uint16_t take();
+    void give_back(std::uint16_t block);
+
+    [[nodiscard]] std::span<char> bytes(std::uint16_t block) { return blocks_[block]; }
+
+private:
+    std::array<bool, kLineBlocks> taken_{};
+    std::array<std::array<char, kMaxLine>, kLineBlocks> blocks_;
+};
+
+/// Length of the longest start of `text`, at most `limit` bytes, that cuts no character in two; at
+/// least 1 unless `text` is empty.
+std::size_t piece_length(std::string_view text, std::size_t limit);
+
+/// Cuts one stream into lines, holding the unfinished one in the pool's memory.
+class LineSplitter {
+public:
+    /// Calls `sink(text, continued)` for every line that `bytes` completes.
+    template <typename Sink>
+    void feed(std::string_view bytes, LinePool& pool, Sink&& sink) {
+        while (!bytes.empty()) {
+            const std::size_t newline = bytes.find('\n');
+            const bool ends = newline != std::string_view::npos;
+            const std::size_t used =
+                take_in(bytes.substr(0, ends ? newline : bytes.size()), ends, pool, sink);
+            bytes.remove_prefix(used);
+        }
+    }
+
+    /// The stream has ended: what is left without a newline is a line.
+    template <typename Sink>
+    void finish(LinePool& pool, Sink&& sink) {
+        if (size_ > 0) sink(std::string_view(pool.bytes(block_).data(), size_), false);
+        release(pool);
+    }
+
+    [[nodiscard]] bool pending() const { return size_ > 0; }
+
+private:
+    /// Takes in `part`, which ends the line if `ends` (the newline behind it included); how many
+    /// bytes were used.
+    template <typename Sink>
+    std::size_t take_in(std::string_view part, bool ends, LinePool& pool, Sink& sink) {
+        if (size_ == 0 && ends && part.size() <= kMaxLine) {
+            sink(without_return(part), false);
+            return part.size() + 1;
+        }
+        if (block_ == LinePool::kNone) block_ = pool.take();
+        if (block_ == LinePool::kNone) {
+            const std::size_t length = piece_length(part, kMaxLine);
+            sink(part.substr(0, length), true);
+            return length;
+        }
+        const std::size_t stored = store(part, pool);
+        if (stored == part.size() && ends) {
+            sink(without_return(held(pool)), false);
+            release(pool);
+            return stored + 1;
+        }
+        if (size_ == kMaxLine && stored < part.size()) {
+            const std::size_t length = piece_length(held(pool), kMaxLine);
+            sink(held(pool).substr(0, length), true);
+            keep_from(length, pool);
+        }
+        return stored;
+    }
+
+    static std::string_view without_return(std::string_view line) {
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        return line;
+    }
+
+    std::string_view held(LinePool& pool) const { return {pool.bytes(block_).data(), size_}; }
+
+    std::size_t store(std::string_view part, LinePool& pool);
+    void keep_from(std::size_t start, LinePool& pool);
+    void release(LinePool& pool);
+
+    std::uint16_t block_ = LinePool::kNone;
+    std::uint16_t size_ = 0;
+};
+
+/// Appends `text` to `into` with every unsafe byte as \xNN; `into` must have 4 bytes of room for
+/// each byte of `text`. The bytes written.
+std::size_t escape_into(std::span<char> into, std::string_view text);
+
+} // namespace stead::keep

@@ -1,0 +1,53 @@
+#include "keep/notifier.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "base/fixed_string.h"
+#include "sys/unix_socket.h"
+
+namespace stead::keep {
+
+namespace {
+
+constexpr std::array<std::string_view, 9> kAllowed = {
+    "READY=", "STATUS=",      "RELOADING=",           "STOPPING=",      "WATCHDOG=",
+    "ERRNO=", "EXIT_STATUS=", "EXTEND_TIMEOUT_USEC=", "MONOTONIC_USEC="};
+
+bool is_allowed(std::string_view line) {
+    return std::any_of(kAllowed.begin(), kAllowed.end(),
+                       [&](std::string_view word) { return line.starts_with(word); });
+}
+
+} // namespace
+
+Result<Notifier> Notifier::open(const char* address) {
+    Notifier notifier;
+    if (address == nullptr || *address == '\0') return notifier;
+    FixedString<107> path{std::string_view(address)};
+    std::array<char, 108> name{};
+    std::copy_n(path.c_str(), path.size(), name.data());
+    if (name[0] == '@') name[0] = '\0';
+    notifier.socket_ = TRY(sys::connect_unix({name.data(), path.size()}, SOCK_DGRAM));
+    return notifier;
+}
+
+Result<void> Notifier::forward(std::string_view text) {
+    if (!socket_) return {};
+    FixedString<2048> allowed;
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = text.substr(0, end);
+        if (is_allowed(line)) allowed.append(line).append("\n");
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    if (allowed.empty()) return {};
+    return sys::send(socket_.get(), std::as_bytes(std::span(allowed.view())));
+}
+
+} // namespace stead::keep

@@ -1,0 +1,63 @@
+#include <cerrno>
+#include <span>
+
+#include "keep/keeper.h"
+#include "sys/clock.h"
+#include "sys/events.h"
+#include "sys/stream.h"
+
+namespace stead::keep {
+
+void Keeper::read_stream(std::size_t index, int chunks) {
+    Stream* stream = streams_.find(index);
+    if (stream == nullptr) return;
+    const auto sink = [&](std::string_view text, bool continued) {
+        write_line(stream->file, stream->kind, text, continued);
+    };
+    for (int count = 0; count < chunks; ++count) {
+        const auto got = sys::read_some(stream->pipe.get(), chunk_);
+        if (!got && got.error().code == EAGAIN) break;
+        if (!got || *got == 0) {
+            // Nobody can write any more. Closing takes the pipe out of epoll as far as we hold it;
+            // PID 1's own copy keeps it there, so it is taken out by name.
+            stream->lines.finish(pool_, sink);
+            (void)sys::unwatch(epoll_.get(), stream->pipe.get());
+            streams_.remove(index);
+            return;
+        }
+        line_time_ = sys::realtime_now();
+        stream->lines.feed({chunk_.data(), *got}, pool_, sink);
+    }
+    log_files_.flush();
+}
+
+void Keeper::drain_streams() {
+    // Every writer has ended, so each pipe has an end; the bound is for a pipe that somebody else
+    // got hold of.
+    constexpr int kChunksAtEnd = 256;
+    for (std::size_t index = 0; index < streams_.high(); ++index)
+        read_stream(index, kChunksAtEnd);
+    for (std::size_t index = 0; index < streams_.high(); ++index) {
+        Stream* stream = streams_.find(index);
+        if (stream == nullptr) continue;
+        stream->lines.finish(pool_, [&](std::string_view text, bool continued) {
+            write_line(stream->file, stream->kind, text, continued);
+        });
+    }
+    log_files_.flush();
+}
+
+void Keeper::write_line(std::size_t file, LogStream kind, std::string_view text, bool continued) {
+    LogFile& log = *files_.find(file);
+    log_files_.append(log, line_time_, kind, text, continued);
+    if (settings_.foreground) show(log.name.view(), text);
+}
+
+void Keeper::show(std::string_view unit, std::string_view text) {
+    FixedString<kMaxUnitName + 40> prefix;
+    if (settings_.timestamp) prefix.append(timestamp(line_time_).view()).append(" ");
+    if (settings_.prefix) prefix.append(unit).append(": ");
+    out_.line(prefix.view(), text);
+}
+
+} // namespace stead::keep

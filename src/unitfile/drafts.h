@@ -1,0 +1,35 @@
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "unitfile/assign.h"
+
+namespace stead::unitfile {
+
+/// A unit while it is read: what needs a second look when everything is known.
+struct UnitDraft {
+    UnitSpec spec;
+    std::uint8_t stop_signal = 15;
+};
+
+struct GuestDraft {
+    GuestSpec spec;
+};
+
+/// Reads one unit from its table; `prefix` is "unit.redis." in guest files. `spec.name`, `file` and
+/// `place` are already there.
+void read_unit_table(UnitDraft& draft,
+                     const Node& table,
+                     const std::string& prefix,
+                     Reporter& reporter);
+
+/// What no single key shows: missing and contradictory keys. Only for drafts without mistakes in
+/// single keys, as far as messages of theirs would be repeated.
+void check_unit(UnitDraft& draft, Reporter& reporter);
+
+/// "..." for tests: every supported key has exactly one binding.
+std::span<const Binding<UnitDraft>> unit_bindings();
+std::span<const Binding<GuestDraft>> guest_bindings();
+
+} // namespace stead::unitfile

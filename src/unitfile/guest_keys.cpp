@@ -1,0 +1,165 @@
+#include "unitfile/key_rows.h"
+
+namespace stead::unitfile {
+
+namespace {
+
+using enum KeyType;
+
+constexpr std::array kPlainKeys{
+    now("", "description", String, "\"\"", "What the guest is, for people"),
+    now("", "hostname", HostName, "the guest's name", "The host name inside"),
+    later("", "machine-id", String, "\"auto\"", "The machine id inside"),
+    later("", "enabled", Boolean, "false", "Whether the guest starts with the host"),
+    words(now("",
+              "profile",
+              Word,
+              "\"system\"",
+              "The defaults the guest starts from: a whole system, or a jail"),
+          "system|jail"),
+    now("",
+        "units",
+        Paths,
+        "[]",
+        "More unit folders of the host, offered read-only below /run/stead/units"),
+    later("", "after", Strings, "[]", "Guests, or units of the host, that this one starts after"),
+    later("",
+          "requires",
+          Strings,
+          "[]",
+          "Guests, or units of the host, that must be up before this one starts"),
+
+    later("", "image", String, "\"\"", "An image, read-only and shared"),
+    now("",
+        "root",
+        Path,
+        "\"\"",
+        "The folder that is the guest's root, or \"host\" for the host's own files"),
+    now("",
+        "ephemeral",
+        Boolean,
+        "false",
+        "Whether writes go to memory and vanish at the guest's end"),
+    now("", "read-only", Boolean, "false", "Whether the root is read-only"),
+    now("",
+        "bind",
+        Binds,
+        "[]",
+        "Paths of the host that appear inside: \"FROM:TO[:ro,nosuid,nodev,noexec,idmap]\""),
+
+    now("", "init", String, "\"stead\"", "What runs as PID 1"),
+    now("", "target", UnitName, "\"default\"", "The target that is started"),
+    nonzero(now("",
+                "stop-timeout",
+                KeyType::Duration,
+                "\"90s\"",
+                "The longest time an orderly stop may take")),
+    words(now("",
+              "stop-exit",
+              Word,
+              "\"zero\"",
+              "The guest's exit code after an ordered stop: 0, or the essential unit's"),
+          "zero|propagate"),
+    now("",
+        "hidepid",
+        Boolean,
+        "false, in a jail true",
+        "Whether processes see only those of their own user"),
+    now("", "environment", Environment, "{}", "Variables of PID 1, from which units inherit"),
+
+    now("",
+        "users",
+        IdRange,
+        "\"private\", in a jail \"host\"",
+        "The users inside: a range of ids of the guest's own (private), the host's ids (host), or "
+        "this range (\"BASE:COUNT\")"),
+    now("",
+        "capabilities",
+        Capabilities,
+        "[\"...\"]",
+        "The capabilities that anything inside can have; the default is the profile's"),
+    now("",
+        "system-calls",
+        SystemCalls,
+        "[\"...\"]",
+        "The system calls that are allowed; the default is the profile's"),
+    later("",
+          "architectures",
+          Strings,
+          "[\"native\"]",
+          "The processor architectures whose system calls are allowed"),
+    later("", "devices", Splice, "[\"...\"]", "Devices of the host"),
+
+    words(now("network",
+              "mode",
+              Word,
+              "\"none\"",
+              "The network: none of its own but loopback, or the host's"),
+          "none|-private|-shared|host"),
+    later("network", "addresses", Strings, "[]", "The guest's addresses"),
+    later("network", "gateway", String, "\"\"", "The way out"),
+    later("network", "dns", String, "\"host\"", "The name servers"),
+    later("network",
+          "link",
+          String,
+          "\"routed\"",
+          "How the guest is connected: routed, bridge:NAME or macvlan:IF"),
+    later("network",
+          "ports",
+          Strings,
+          "[]",
+          "Ports of the host that lead to the guest, \"tcp:8080:80\""),
+    now("network",
+        "listen",
+        Listens,
+        "[]",
+        "With the host's network: the guest may bind these addresses only"),
+    later("network", "rate", String, "\"\"", "The rate of the guest's traffic"),
+    later("network", "peers", Strings, "[]", "Guests that may reach this one"),
+
+    later("view", "memory", Boolean, "true", "Whether the guest sees its own amount of memory"),
+    later("view", "cpu", Boolean, "true", "Whether the guest sees its own number of processors"),
+    later("view", "load", Boolean, "true", "Whether the guest sees its own load"),
+    now("view", "uptime", Boolean, "false", "Whether the guest's clocks count from its own start"),
+
+    later("host", "journal", Boolean, "true", "Whether the host's journal gets the guest's log"),
+    later("host", "machine", Boolean, "true", "Whether the host's machined knows the guest"),
+    later("host",
+          "notify",
+          Boolean,
+          "true",
+          "Whether readiness is told to the host's service manager"),
+    later("host",
+          "sockets",
+          Boolean,
+          "true",
+          "Whether sockets of the host's service manager are taken"),
+
+    later("hooks", "pre-start", Commands, "[]", "Run on the host before the guest starts"),
+    later("hooks", "post-start", Commands, "[]", "Run on the host once it is up"),
+    later("hooks", "pre-stop", Commands, "[]", "Run on the host before it stops"),
+    later("hooks", "post-stop", Commands, "[]", "Run on the host after its end"),
+};
+
+constexpr auto kGuestKeys = join(kPlainKeys, kLimitKeys);
+
+constexpr std::array kGuestTables{
+    Table{"network", "mode", "The guest's network"},
+    Table{"view", "", "What the guest sees of the machine"},
+    Table{"limits", "", "Levels of the guest's cgroup and limits of its processes"},
+    Table{"host", "", "The guest as part of its host"},
+    Table{"hooks", "", "Commands on the host around the guest's life"},
+    Table{"unit.*", "", "A unit of a jail; its keys are those of a unit file"},
+};
+
+} // namespace
+
+std::span<const Key> guest_keys() {
+    return kGuestKeys;
+}
+
+std::span<const Table> guest_tables() {
+    return kGuestTables;
+}
+
+} // namespace stead::unitfile

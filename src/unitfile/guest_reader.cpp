@@ -1,0 +1,232 @@
+#include <algorithm>
+#include <array>
+
+#include "model/names.h"
+#include "unitfile/drafts.h"
+#include "unitfile/names.h"
+#include "unitfile/reader.h"
+#include "unitfile/walk.h"
+
+namespace stead::unitfile {
+
+namespace {
+
+template <auto Member>
+constexpr Binding<GuestDraft> to(std::string_view key) {
+    return binds<GuestDraft, Member>(key);
+}
+
+void set_users(GuestDraft& draft, const Key&, Value& value, const Place& place) {
+    const auto& range = std::get<IdRangeValue>(value);
+    draft.spec.users = {range.kind, place};
+    draft.spec.users_first = range.first;
+    draft.spec.users_count = range.count;
+}
+
+void set_stop_exit(GuestDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.propagate_stop_exit = std::get<WordIndex>(value).index == 1;
+}
+
+/// The modes that are read, by their place among the words of network.mode.
+void set_network_mode(GuestDraft& draft, const Key&, Value& value, const Place& place) {
+    draft.spec.network_mode = {std::get<WordIndex>(value).index == 0 ? "none" : "host", place};
+}
+
+/// Only "stead" gets here; see refuse_other_init().
+void set_init(GuestDraft&, const Key&, Value&, const Place&) {}
+
+constexpr std::array kBindings{
+    to<&GuestSpec::description>("description"),
+    to<&GuestSpec::hostname>("hostname"),
+    to<&GuestSpec::profile>("profile"),
+    to<&GuestSpec::unit_folders>("units"),
+    to<&GuestSpec::root>("root"),
+    to<&GuestSpec::ephemeral>("ephemeral"),
+    to<&GuestSpec::read_only>("read-only"),
+    to<&GuestSpec::binds>("bind"),
+    Binding<GuestDraft>{"init", set_init},
+    to<&GuestSpec::target>("target"),
+    to<&GuestSpec::stop_timeout>("stop-timeout"),
+    Binding<GuestDraft>{"stop-exit", set_stop_exit},
+    to<&GuestSpec::hidepid>("hidepid"),
+    to<&GuestSpec::environment>("environment"),
+    Binding<GuestDraft>{"users", set_users},
+    to<&GuestSpec::capabilities>("capabilities"),
+    to<&GuestSpec::system_calls>("system-calls"),
+    Binding<GuestDraft>{"network.mode", set_network_mode},
+    to<&GuestSpec::listen>("network.listen"),
+    to<&GuestSpec::own_uptime>("view.uptime"),
+    Binding<GuestDraft>{"limits.*", store_limit<GuestDraft>},
+};
+
+Position position(const Place& place) {
+    return {place.line, place.column};
+}
+
+/// The init of a distribution, or a program, is no mistake of the file's.
+bool is_other_init(const FoundKey& found, Reporter& reporter) {
+    const Node& node = *found.value;
+    if (found.name != "init" || (node.is(NodeType::String) && node.text == "stead")) return false;
+    const bool planned =
+        node.is(NodeType::List) || (node.is(NodeType::String) && node.text == "distribution");
+    reporter.error(node.at, planned ? "init = " + shown(node) + " is not supported yet"
+                                    : "init is " + shown(node) + "; use stead");
+    return true;
+}
+
+void read_keys(GuestDraft& draft, const Node& root, Reporter& reporter) {
+    const Scope scope{draft.spec.name, {}, nullptr};
+    ValueReader reader(reporter, scope);
+    for (const FoundKey& found : find_keys(guest_schema(), root, "", reporter)) {
+        const Place place = reporter.at(found.value->at);
+        draft.spec.keys.add(full_name(*found.key), place);
+        if (is_other_init(found, reporter)) continue;
+        auto value = reader.read(found);
+        if (!value) continue;
+        const Binding<GuestDraft>* const binding = find_binding(guest_bindings(), *found.key);
+        if (binding != nullptr) binding->set(draft, *found.key, *value, place);
+    }
+}
+
+/// One [unit.NAME].
+void read_inner_unit(GuestSpec& guest, const Member& member, Reporter& reporter) {
+    const std::string problem = unit_name_problem(member.key);
+    if (!problem.empty())
+        return reporter.error(member.at, "unit name '" + member.key + "' " + problem);
+    if (is_template(member.key))
+        return reporter.error(member.at, "templates ([unit.\"NAME@\"]) are not supported yet");
+    if (!member.value.is(NodeType::Table)) {
+        return reporter.error(member.value.at, "unit." + member.key + " is " + shown(member.value) +
+                                                   "; it is a table, so write [unit." + member.key +
+                                                   "] and its keys below");
+    }
+    UnitDraft draft;
+    draft.spec.name = member.key;
+    draft.spec.file = guest.file;
+    draft.spec.place = reporter.at(member.at);
+    read_unit_table(draft, member.value, "unit." + member.key + ".", reporter);
+    guest.units.push_back(std::move(draft.spec));
+}
+
+void read_inner_units(GuestSpec& guest, const Node& root, Reporter& reporter) {
+    const Member* const units = root.find("unit");
+    if (units == nullptr) return;
+    if (!units->value.is(NodeType::Table)) {
+        return reporter.error(units->value.at, "unit is " + shown(units->value) +
+                                                   "; write [unit.NAME] and the unit's keys below");
+    }
+    for (const Member& member : units->value.members)
+        read_inner_unit(guest, member, reporter);
+}
+
+void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) {
+    for (const UnitSpec& unit : guest.units) {
+        reporter.error(position(unit.place),
+                       "[unit." + unit.name +
+                           "] belongs to a jail; a system has its units in its "
+                           "own files",
+                       {{"write profile = \"jail\", or name folders of unit files in units", {}}});
+    }
+    // A root or an image that was written has had its message, if there was one to give.
+    if (root.find("root") == nullptr && root.find("image") == nullptr) {
+        reporter.error({}, "root is missing; a guest needs a folder to run in",
+                       {{"write root = \"/path\", or root = \"host\" with ephemeral = true, or "
+                         "profile = \"jail\"",
+                         {}}});
+    }
+    if (guest.root.value == "host" && !guest.ephemeral) {
+        reporter.error(position(guest.root.place),
+                       "root = \"host\" needs ephemeral = true; a guest never writes to the "
+                       "host's own files");
+    }
+}
+
+void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
+    if (guest.profile.value == ProfileKind::System) {
+        check_system(guest, root, reporter);
+    } else if (root.find("unit") == nullptr || guest.units.empty()) {
+        if (!reporter.failed())
+            reporter.error({}, "a jail needs a unit: the program that runs in it",
+                           {{"write [unit.NAME] and below it command = \"...\"", {}}});
+    }
+    if (guest.root.given() && guest.root.value.find_first_not_of('/') == std::string::npos) {
+        reporter.error(position(guest.root.place),
+                       "root is the host's own root; write root = \"host\"");
+    }
+    if (guest.ephemeral && guest.read_only.given() && guest.read_only.value) {
+        reporter.error(position(guest.read_only.place),
+                       "read-only contradicts ephemeral, which makes the root writable in memory",
+                       {{"ephemeral is here", guest.keys.find("ephemeral")}});
+    }
+    if (!guest.listen.empty() && guest.network_mode.value != "host") {
+        reporter.error(position(guest.keys.find("network.listen")),
+                       "network.listen needs the host's network; write network.mode = \"host\"");
+    }
+}
+
+/// A host name of the guest's name, which may have dots and underscores.
+std::string host_name_of(std::string name) {
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name;
+}
+
+} // namespace
+
+std::span<const Binding<GuestDraft>> guest_bindings() {
+    return kBindings;
+}
+
+std::optional<GuestSpec> read_guest(std::string_view text,
+                                    const std::string& file,
+                                    const std::string& name,
+                                    Diagnostics& diagnostics) {
+    const std::size_t first = diagnostics.all().size();
+    Reporter reporter(file, diagnostics);
+    const std::string problem = guest_name_problem(name);
+    if (!problem.empty()) {
+        reporter.error({}, "guest name '" + name + "' " + problem);
+        return std::nullopt;
+    }
+    const auto document = parse_document(text, file, diagnostics);
+    if (!document) return std::nullopt;
+
+    GuestDraft draft;
+    draft.spec.name = name;
+    draft.spec.file = file;
+    draft.spec.hostname = host_name_of(name);
+    read_keys(draft, *document, reporter);
+    read_inner_units(draft.spec, *document, reporter);
+    check_guest(draft.spec, *document, reporter);
+    diagnostics.sort(first);
+    if (reporter.failed()) return std::nullopt;
+    return std::move(draft.spec);
+}
+
+GuestSpec jail_of(UnitSpec unit) {
+    GuestSpec guest;
+    // What a unit's name may have and a guest's may not.
+    guest.name = unit.name.substr(0, unit.name.find_last_not_of("_.@:-") + 1);
+    for (char& c : guest.name) {
+        if (c == '@' || c == ':') c = '-';
+    }
+    if (guest.name.size() > kMaxGuestName) guest.name.resize(kMaxGuestName);
+    guest.hostname = host_name_of(guest.name);
+    guest.file = unit.file;
+    guest.profile = {ProfileKind::Jail, {}};
+    guest.units.push_back(std::move(unit));
+    return guest;
+}
+
+Kind kind_of(std::string_view text) {
+    Diagnostics ignored;
+    const auto document = parse_document(text, "", ignored);
+    if (!document) return Kind::Unit;
+    const auto has = [&](std::string_view key) { return document->find(key) != nullptr; };
+    if (has("command") || has("type")) return Kind::Unit;
+    for (const std::string_view key : {"root", "image", "profile", "unit"}) {
+        if (has(key)) return Kind::Guest;
+    }
+    return Kind::Unit;
+}
+
+} // namespace stead::unitfile

@@ -1,0 +1,133 @@
+#include <array>
+
+#include "base/error.h"
+#include "unitfile/names.h"
+#include "unitfile/value.h"
+#include "unitfile/values.h"
+
+/// The forms of single texts: what a user, a path or a capability looks like.
+namespace stead::unitfile {
+
+namespace {
+
+bool only_has(std::string_view text, std::string_view extra, bool capitals) {
+    for (const char c : text) {
+        const bool letter = capitals ? c >= 'A' && c <= 'Z' : c >= 'a' && c <= 'z';
+        if (!letter && !(c >= '0' && c <= '9') && extra.find(c) == std::string_view::npos)
+            return false;
+    }
+    return !text.empty();
+}
+
+/// The item of a list that builds on a default, without its '!'.
+std::string_view without_mark(std::string_view text) {
+    if (text.starts_with('!')) text.remove_prefix(1);
+    return text;
+}
+
+std::string capability_problem(std::string_view text) {
+    if (text == "..." || only_has(without_mark(text), "_", true)) return {};
+    return "capabilities are written in capitals, such as \"NET_RAW\" or \"!NET_RAW\"";
+}
+
+std::string system_call_problem(std::string_view text) {
+    if (text == "...") return {};
+    std::string_view name = without_mark(text);
+    const bool group = name.starts_with('@');
+    if (group) name.remove_prefix(1);
+    if (only_has(name, group ? "-_" : "_", false)) return {};
+    return "use the name of a system call or group, such as \"mount\", \"@mount\" or \"!@mount\"";
+}
+
+std::string variable_problem(std::string_view text) {
+    if (text == "..." || is_variable_name(without_mark(text))) return {};
+    return "variable names have letters, digits and _ only";
+}
+
+std::string host_name_problem(std::string_view text) {
+    if (text.size() <= 64 && !text.starts_with('-') && !text.starts_with('.') &&
+        !text.ends_with('-') && !text.ends_with('.') && text.find("..") == std::string_view::npos) {
+        std::string lowered(text);
+        for (char& c : lowered) {
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        }
+        if (only_has(lowered, "-.", false)) return {};
+    }
+    return "a host name has up to 64 letters, digits, '-' and '.' between them";
+}
+
+std::string error_name_problem(std::string_view text) {
+    if (text == "kill" || text == "log") return {};
+    // The kernel's errno values end at 133; some of the numbers have no name.
+    for (int code = 1; code <= 133; ++code) {
+        if (!text.empty() && errno_name(code) == text) return {};
+    }
+    return "use an errno name such as EPERM or ENOSYS, kill or log";
+}
+
+std::string listen_problem(std::string_view text) {
+    return parse_listen(text).problem;
+}
+
+/// "'TEXT' BREAKS; " reads as a clause of its own.
+std::string because(const std::string& problem) {
+    return problem.empty() ? problem : "it " + problem;
+}
+
+} // namespace
+
+std::string form_problem(KeyType type, std::string_view text) {
+    switch (type) {
+    case KeyType::Path:
+    case KeyType::Paths:
+        return because(path_problem(text));
+    case KeyType::SubPaths:
+        return because(subpath_problem(text));
+    case KeyType::User:
+    case KeyType::Users:
+        return because(user_name_problem(text));
+    case KeyType::UnitName:
+    case KeyType::UnitNames:
+        return because(unit_name_problem(text));
+    case KeyType::HostName:
+        return host_name_problem(text);
+    case KeyType::Capabilities:
+        return capability_problem(text);
+    case KeyType::SystemCalls:
+        return system_call_problem(text);
+    case KeyType::Variables:
+        return variable_problem(text);
+    case KeyType::ErrorName:
+        return error_name_problem(text);
+    case KeyType::Address:
+        return parse_endpoint(text).problem;
+    case KeyType::Listens:
+        return listen_problem(text);
+    case KeyType::Boolean:
+    case KeyType::Integer:
+    case KeyType::Number:
+    case KeyType::String:
+    case KeyType::Strings:
+    case KeyType::Splice:
+    case KeyType::Word:
+    case KeyType::Duration:
+    case KeyType::Size:
+    case KeyType::Signal:
+    case KeyType::Mode:
+    case KeyType::ExitCodes:
+    case KeyType::Command:
+    case KeyType::Commands:
+    case KeyType::Schedule:
+    case KeyType::Output:
+    case KeyType::Environment:
+    case KeyType::Binds:
+    case KeyType::IdRange:
+    case KeyType::Rlimit:
+    case KeyType::Level:
+    case KeyType::Values:
+        break;
+    }
+    return {};
+}
+
+} // namespace stead::unitfile

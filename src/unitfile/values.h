@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+#include "model/exec.h"
+
+/// The small notations inside strings: durations, sizes, signals, modes, addresses. Pure functions
+/// that know neither keys nor files.
+namespace stead::unitfile {
+
+/// A value, or the way out in words that can follow "KEY is 'TEXT'; ".
+template <typename T>
+struct Parsed {
+    std::optional<T> value;
+    std::string problem;
+};
+
+/// No number without a unit is a duration, and none is finer than a millisecond or (but for
+/// infinity) longer than 49 days: a plan counts milliseconds in 32 bits.
+inline constexpr Duration kLongestDuration{4'294'967'294 * 1'000'000};
+
+/// "1m30s", "500ms", "1.5s", "infinity". Units: us, ms, s, m, h, d, in falling order.
+Parsed<Duration> parse_duration(std::string_view text);
+
+/// "512M", "1.5G", "4096B", "infinity" (all ones). B, K, M, G and T are powers of 1024.
+Parsed<std::uint64_t> parse_size(std::string_view text);
+
+/// "TERM", "SIGTERM", "15", "RTMIN+3" (34 + 3), "RTMAX-1": 1 to 64, but 32 and 33.
+Parsed<std::uint8_t> parse_signal(std::string_view text);
+Parsed<std::uint8_t> check_signal(std::int64_t number);
+
+/// "TERM", or "RTMIN+3"; the number for one that has no name.
+std::string signal_name(std::uint8_t signal);
+
+/// Three or four octal digits.
+Parsed<std::uint32_t> parse_mode(std::string_view text);
+
+/// The kernel's number of a resource limit by its lower-case name ("nofile"), if there is one.
+std::optional<std::uint32_t> find_rlimit(std::string_view name);
+
+/// "1024:65536", "8192", "64M" (limits in bytes), "10s" (cpu, rttime), "infinity".
+Parsed<ResourceLimit> parse_rlimit(std::string_view name, std::string_view text);
+
+/// What a cgroup level means to the kernel: its file ("memory.max") and the text to write.
+struct LevelText {
+    std::string file;
+    std::string content;
+};
+
+/// `text` is a string's content or an integer's digits, `is_string` says which.
+Parsed<LevelText> parse_level(std::string_view key, std::string_view text, bool is_string);
+
+/// A numeric address and port: "127.0.0.1:80", "[::1]:80".
+struct Endpoint {
+    std::string address;
+    std::uint16_t port = 0;
+    bool v6 = false;
+};
+
+Parsed<Endpoint> parse_endpoint(std::string_view text);
+
+/// An address a guest may bind: "tcp:127.0.0.1:6379", "udp:[::1]:53", "tcp:80" (every address, then
+/// `endpoint.address` is empty).
+struct ListenAddress {
+    bool udp = false;
+    Endpoint endpoint;
+};
+
+Parsed<ListenAddress> parse_listen(std::string_view text);
+
+/// Digits only, no sign, no larger than `limit`.
+std::optional<std::uint64_t> parse_digits(std::string_view text, std::uint64_t limit = UINT64_MAX);
+
+} // namespace stead::unitfile

@@ -1,0 +1,113 @@
+#include "unitfile/walk.h"
+
+#include <algorithm>
+
+namespace stead::unitfile {
+
+namespace {
+
+/// [unit.NAME]: read with a schema of its own, by the reader of guest files.
+constexpr std::string_view kUnits = "unit";
+
+class Walker {
+public:
+    Walker(const Schema& schema, const std::string& prefix, Reporter& reporter)
+        : schema_(schema)
+        , prefix_(prefix)
+        , reporter_(reporter) {}
+
+    std::vector<FoundKey> walk(const Node& root) {
+        for (const Member& member : root.members) {
+            if (is_private(member)) continue;
+            if (schema_.kind == Kind::Guest && member.key == kUnits) continue;
+            if (const Table* table = find_table(member.key)) {
+                take_table(*table, member);
+            } else {
+                take_key("", member, member.key);
+            }
+        }
+        return std::move(found_);
+    }
+
+private:
+    /// x-... tables are the user's own.
+    static bool is_private(const Member& member) {
+        return member.key.starts_with("x-") && member.value.is(NodeType::Table);
+    }
+
+    /// The row of table `name`; for "socket" that of "socket.*".
+    [[nodiscard]] const Table* find_table(std::string_view name) const {
+        for (const Table& table : schema_.tables) {
+            const bool family = table.name.ends_with(".*");
+            if (table.name.substr(0, table.name.size() - (family ? 2 : 0)) == name) return &table;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] const Key* find_key(std::string_view table, std::string_view name) const {
+        for (const Key& key : schema_.keys) {
+            if (key.table == table && (key.name == name || key.name == "*")) return &key;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] bool is_supported(const Table& table) const {
+        return std::any_of(schema_.keys.begin(), schema_.keys.end(), [&](const Key& key) {
+            return key.table == table.name && key.support == Support::Now;
+        });
+    }
+
+    void take_table(const Table& table, const Member& member) {
+        const std::string shown = "[" + prefix_ + member.key + "]";
+        // One message for the table, not one for each of its keys.
+        if (!is_supported(table))
+            return reporter_.error(member.at, shown + " is not supported yet");
+        if (member.value.is(NodeType::Table)) {
+            for (const Member& inner : member.value.members) {
+                if (is_private(inner)) continue;
+                take_key(table.name, inner, member.key + "." + inner.key);
+            }
+            return;
+        }
+        if (table.main_key.empty()) {
+            return reporter_.error(
+                member.value.at, member.key + " is " + unitfile::shown(member.value) +
+                                     "; it is a table, so write " + shown + " and its keys below");
+        }
+        const Key* const key = find_key(table.name, table.main_key);
+        accept(*key, member, member.key);
+    }
+
+    void take_key(std::string_view table, const Member& member, const std::string& name) {
+        const Key* const key = find_key(table, member.key);
+        if (key != nullptr) return accept(*key, member, name);
+        if (member.key.starts_with("x-")) {
+            return reporter_.error(member.at, "unknown key '" + member.key + "'",
+                                   {{"only tables named x-... are left alone", {}}});
+        }
+        const Advice advice = advise(schema_, {table, member.key, prefix_});
+        std::vector<Note> notes;
+        if (!advice.hint.empty()) notes.push_back({advice.hint, {}});
+        reporter_.error(member.at, advice.message, std::move(notes));
+    }
+
+    void accept(const Key& key, const Member& member, const std::string& name) {
+        if (key.support == Support::NotYet)
+            return reporter_.error(member.at, name + " is not supported yet");
+        found_.push_back({&key, name, &member.value});
+    }
+
+    const Schema& schema_;
+    const std::string& prefix_;
+    Reporter& reporter_;
+    std::vector<FoundKey> found_;
+};
+
+} // namespace
+
+std::vector<FoundKey>
+find_keys(const Schema& schema, const Node& root, const std::string& prefix, Reporter& reporter) {
+    return Walker(schema, prefix, reporter).walk(root);
+}
+
+} // namespace stead::unitfile
