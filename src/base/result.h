@@ -15,11 +15,11 @@ template <typename T>
 class [[nodiscard]] Result {
 public:
     // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
-    Result(T value)
-        : state_(std::in_place_index<0>, std::move(value)) {} // NOLINT(google-explicit-constructor)
+    Result(T value) // NOLINT(google-explicit-constructor)
+        : state_(std::in_place_index<0>, std::move(value)) {}
 
-    Result(Error error)
-        : state_(std::in_place_index<1>, error) {} // NOLINT(google-explicit-constructor)
+    Result(Error error) // NOLINT(google-explicit-constructor)
+        : state_(std::in_place_index<1>, error) {}
 
     [[nodiscard]] bool has_value() const { return state_.index() == 0; }
 
@@ -46,8 +46,8 @@ class [[nodiscard]] Result<void> {
 public:
     Result() = default;
 
-    Result(Error error)
-        : error_(error) {} // NOLINT(google-explicit-constructor)
+    Result(Error error) // NOLINT(google-explicit-constructor)
+        : error_(error) {}
 
     [[nodiscard]] bool has_value() const { return !error_; }
 

@@ -15,7 +15,7 @@ namespace stead::wire {
 
 inline constexpr std::uint32_t kMagic = 0x31445453; // "STD1"
 inline constexpr std::uint16_t kVersion = 1;
-inline constexpr std::size_t kMaxMessage = 64 * 1024;
+inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 
 /// Every request is answered by exactly one End, after whatever else it brings; one connection
 /// holds one request at a time (the next is read when the last has ended), Exec's ExecControl

@@ -7,6 +7,7 @@ header of the project that it includes, of the configuration, the flags and clan
 
 import concurrent.futures
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -49,19 +50,22 @@ def main():
     program = gate.tool("clang-tidy", "clang-tidy")
     version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
     stamps = Stamps(gate, version)
-    work, known = {}, 0
-    for entry in compile_commands.entries(gate.options.build):
+    entries = [entry for entry in compile_commands.entries(gate.options.build)
+               if not compile_commands.is_musl(entry)
+               and pathlib.Path(entry["file"]).is_relative_to(gate.root / "src")]
+    # A file that PID 1 links stands there twice; once is enough.
+    (stamps.folder / "compile_commands.json").write_text(json.dumps(entries))
+    work = {}
+    for entry in entries:
         path = pathlib.Path(entry["file"])
-        if compile_commands.is_musl(entry) or not path.is_relative_to(gate.root / "src"):
-            continue
-        known += path not in work
         work[path] = stamps.stamp(path, compile_commands.flags(compile_commands.arguments(entry)))
+    known = len(work)
     todo = [(path, stamp) for path, stamp in sorted(work.items()) if not stamp.exists()]
     print(f"clean already: {known - len(todo)}")
 
     def tidy(item):
         path, stamp = item
-        done = subprocess.run([program, "-p", gate.options.build, "--quiet", str(path)], capture_output=True, text=True)
+        done = subprocess.run([program, "-p", str(stamps.folder), "--quiet", str(path)], capture_output=True, text=True)
         if done.returncode == 0:
             for old in stamps.folder.glob(f"{path.parent.name}-{path.stem}-*"):
                 old.unlink(missing_ok=True)
