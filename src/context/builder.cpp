@@ -1,0 +1,170 @@
+#include "context/builder.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "context/child.h"
+#include "context/guest_folder.h"
+#include "context/ids.h"
+#include "context/mounts.h"
+#include "context/root.h"
+#include "sys/file.h"
+#include "sys/mounts.h"
+#include "sys/namespaces.h"
+#include "sys/path.h"
+#include "sys/privileges.h"
+#include "sys/setup.h"
+
+namespace stead::context {
+
+namespace {
+
+bool is_private(const Job& job) {
+    return job.recipe.users == recipe::Users::Private;
+}
+
+/// A detached copy of the mount of `fd` that can be executed and read, and nothing else. What the
+/// launcher lends belongs to the launcher's mount namespace, so this comes before our own.
+Result<sys::UniqueFd> seal(int fd, std::string_view thing) {
+    auto copy = sys::clone_mount(fd, "", /*recursive=*/false);
+    if (!copy) return about(copy.error(), thing, {});
+    const sys::MountChange change{.set =
+                                      sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice,
+                                  .clear = sys::kMountNoExecute};
+    TRY(sys::change_mount(copy->get(), change));
+    return copy;
+}
+
+Result<void> take_lent(const Job& job, Parts& parts) {
+    parts.program = TRY(seal(job.lent.stead_init, "stead-init"));
+    if (job.lent.stead >= 0) parts.loader = TRY(seal(job.lent.stead, "stead"));
+    if (job.lent.cgroup < 0) return {};
+    parts.cgroup = TRY(sys::clone_mount(job.lent.cgroup, "", /*recursive=*/false));
+    for (const recipe::Mount& mount : job.recipe.mounts) {
+        if (mount.kind != recipe::MountKind::Cgroup || parts.cgroup_view) continue;
+        parts.cgroup_view = TRY(sys::clone_mount(job.lent.cgroup, "", /*recursive=*/false));
+        TRY(sys::change_mount(parts.cgroup_view.get(), {.set = mount.attributes}));
+    }
+    return {};
+}
+
+/// The login id of whoever started us would make pam_loginuid refuse logins inside. A kernel
+/// without audit has no such file; where the id is immutable the guest keeps it, and is told.
+void forget_login(Report& report) {
+    auto file = sys::open_at(AT_FDCWD, "/proc/self/loginuid", O_WRONLY);
+    if (!file) return;
+    if (!sys::write_full(file->get(), "4294967295")) report.keeps_login = true;
+}
+
+/// The clocks of the new time namespace start at zero, as after a boot.
+Result<void> set_clock_offsets() {
+    std::string offsets;
+    for (const auto& [name, clock] :
+         {std::pair{"monotonic", CLOCK_MONOTONIC}, std::pair{"boottime", CLOCK_BOOTTIME}}) {
+        timespec now{};
+        ::clock_gettime(clock, &now);
+        offsets += std::string(name) + " -" + std::to_string(now.tv_sec) + " 0\n";
+    }
+    const auto file = TRY(sys::open_at(AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY));
+    return sys::write_full(file.get(), offsets);
+}
+
+/// From here on what we make belongs to the guest's root. Leaving uid 0 takes the capabilities that
+/// files need out of the effective set; they come back at once.
+Result<void> create_for_guest(const recipe::IdRange& ids) {
+    const sys::CapabilitySets held = TRY(sys::capabilities());
+    TRY(sys::create_files_as(ids.first, ids.first));
+    return sys::set_capabilities(held);
+}
+
+Result<void> enter_own_namespaces(const Job& job) {
+    std::uint64_t flags = CLONE_NEWNS;
+    if (job.recipe.own_time) flags |= sys::kNewTime;
+    if (!is_private(job)) flags |= job.recipe.namespaces & CLONE_NEWCGROUP;
+    TRY(sys::unshare(flags));
+    TRY(sys::make_all_private());
+    if (job.recipe.own_time) TRY(set_clock_offsets());
+    return {};
+}
+
+Result<void> build_tree(const Job& job, Parts& parts) {
+    parts.root = TRY(make_root(job.recipe, parts.user_namespace.get()));
+    Tree tree(job.recipe, parts);
+    TRY(tree.apply_some(/*covering=*/false));
+    TRY(make_guest_folder(job.recipe, tree, parts));
+    TRY(tree.apply_some(/*covering=*/true));
+    return tree.close_up();
+}
+
+/// The child starts in the guest's root; a copied mount namespace carries the working directory
+/// over to the copy.
+Result<void> enter_root(const Parts& parts) {
+    if (::fchdir(parts.root.get()) < 0) return last_error("fchdir", "the guest's root");
+    return {};
+}
+
+Result<void> make_child(const Job& job, Parts& parts) {
+    constexpr std::uint64_t kOfChild = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+    std::uint64_t flags = CLONE_PARENT | (job.recipe.namespaces & kOfChild);
+    if (is_private(job)) {
+        // Everything that is made from now on belongs to the guest's user namespace, and the copy
+        // of the mount tree gets its locks by crossing into it.
+        TRY(sys::join_namespace(parts.user_namespace.get(), CLONE_NEWUSER));
+        if ((job.recipe.namespaces & CLONE_NEWCGROUP) != 0) TRY(sys::unshare(CLONE_NEWCGROUP));
+        flags |= CLONE_NEWNS;
+    }
+    // A process in another time namespace may not share memory; the report does not need it.
+    if (!job.recipe.own_time) flags |= CLONE_VM;
+
+    sys::UniqueFd init;
+    if (job.lent.cgroup >= 0) {
+        init = TRY(sys::open_at(job.lent.cgroup, "init", O_PATH | O_DIRECTORY));
+    }
+    // Made here, because an executed child frees nothing of the memory that it shares with us.
+    std::vector<const char*> environment;
+    for (const std::string& setting : job.recipe.environment)
+        environment.push_back(setting.c_str());
+    environment.push_back(nullptr);
+    ChildTask task{job, parts, environment};
+    const sys::Body body{flags, init.get(), run_child, &task, job.child_stack};
+    job.report.child = TRY(sys::run_body(body));
+    return {};
+}
+
+Result<void> build(const Job& job) {
+    Parts parts;
+    ::umask(0);
+    TRY(take_lent(job, parts));
+    TRY(make_host_folders(job.recipe));
+    if (is_private(job)) {
+        parts.user_namespace = TRY(make_user_namespace(job.recipe.ids));
+        if (job.lent.cgroup >= 0) TRY(delegate_cgroup(job.lent.cgroup, job.recipe.ids));
+    }
+    forget_login(job.report);
+    TRY(enter_own_namespaces(job));
+    if (is_private(job)) TRY(create_for_guest(job.recipe.ids));
+    TRY(build_tree(job, parts));
+    TRY(enter_root(parts));
+    return make_child(job, parts);
+}
+
+} // namespace
+
+void run_builder(void* argument) {
+    const Job& job = *static_cast<Job*>(argument);
+    if (auto built = build(job); !built) job.report.fail(built.error());
+    ::_exit(0);
+}
+
+std::uint64_t builder_flags() {
+    return CLONE_VM;
+}
+
+} // namespace stead::context

@@ -1,0 +1,183 @@
+#include "context/child.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "context/child_mounts.h"
+#include "context/descriptors.h"
+#include "context/privileges.h"
+#include "context/verify.h"
+#include "sys/file.h"
+#include "sys/mounts.h"
+#include "sys/namespaces.h"
+#include "sys/setup.h"
+#include "sys/signals.h"
+#include "wire/boot.h"
+
+namespace stead::context {
+
+namespace {
+
+// Beside PID 1's own numbers, until the execution.
+constexpr int kProgram = wire::kBootDescriptors;
+constexpr int kStatus = kProgram + 1;
+constexpr std::size_t kPlaces = kStatus + 1;
+
+bool is_private(const recipe::Context& recipe) {
+    return recipe.users == recipe::Users::Private;
+}
+
+Result<std::string> read_text(int fd) {
+    std::string text(1U << 14U, '\0');
+    std::size_t used = 0;
+    for (;;) {
+        const std::size_t size =
+            TRY(sys::read_full(fd, std::as_writable_bytes(std::span(text).subspan(used))));
+        used += size;
+        if (used < text.size()) break;
+        text.resize(text.size() * 2);
+    }
+    text.resize(used);
+    return text;
+}
+
+/// The copy of a mount namespace that crosses into a user namespace locks every mount, and
+/// pivot_root refuses a locked root. A recursive bind of it onto itself is the same tree with the
+/// same locks but for the uppermost.
+Result<void> unlock_root() {
+    const sys::UniqueFd copy = TRY(sys::clone_mount(AT_FDCWD, ".", /*recursive=*/true));
+    TRY(sys::attach_mount_at(copy.get(), AT_FDCWD, "."));
+    if (::fchdir(copy.get()) < 0) return last_error("fchdir", "the guest's root");
+    return {};
+}
+
+Result<void> take_identity(const recipe::Context& recipe) {
+    TRY(sys::start_session());
+    ::umask(022);
+    // The launcher keeps its signals blocked meanwhile; PID 1 must not inherit that.
+    TRY(sys::set_signal_mask(0));
+    if (is_private(recipe)) return sys::become(0, 0);
+    return sys::drop_groups();
+}
+
+Result<void> set_up_namespaces(const recipe::Context& recipe) {
+    if ((recipe.namespaces & CLONE_NEWUTS) != 0 && !recipe.hostname.empty()) {
+        TRY(sys::set_host_name(recipe.hostname));
+    }
+    if ((recipe.namespaces & CLONE_NEWNET) != 0) TRY(sys::bring_up("lo"));
+    return {};
+}
+
+Result<void> enter_tree(const Job& job, const Parts& parts) {
+    if (is_private(job.recipe)) TRY(unlock_root());
+    TRY(mount_instances(job.recipe, parts));
+    auto entered = sys::pivot_into_working_directory();
+    if (!entered) return about(entered.error(), "the guest's root", {});
+    if (::chdir("/") < 0) return last_error("chdir", "/");
+    return {};
+}
+
+Result<void> set_limits(const recipe::Context& recipe) {
+    for (const recipe::Limit& limit : recipe.limits) {
+        auto set = sys::set_limit(limit.limit);
+        if (!set) return about(set.error(), limit.name, limit.origin);
+    }
+    return {};
+}
+
+Result<void> verify_tree(const Job& job, int self) {
+    const sys::UniqueFd file = TRY(sys::open_at(self, "mountinfo", O_RDONLY));
+    const std::string mounts = TRY(read_text(file.get()));
+    TRY(verify_mounts(job.recipe, mounts));
+    if (!job.recipe.root.read_only) {
+        auto writable = sys::check_writable("/");
+        if (!writable) return about(writable.error(), "the guest's root is not writable", {});
+    }
+    return {};
+}
+
+Result<void> place_descriptors(const Job& job, const Parts& parts, int status) {
+    const Descriptors& lent = job.lent;
+    std::array<Placement, kPlaces> placements{{
+        {lent.input, 0, false},
+        {lent.output, 1, false},
+        {lent.error, 2, false},
+        {lent.plan, wire::kBootPlan, false},
+        {lent.host_control, wire::kBootHostControl, false},
+        {parts.control.get(), wire::kBootGuestControl, false},
+        {lent.keeper, wire::kBootKeeper, false},
+        {parts.cgroup.get(), wire::kBootCgroup, false},
+        {parts.loader.get(), wire::kBootLoader, false},
+        {parts.notify.get(), wire::kBootNotify, false},
+        {parts.program.get(), kProgram, true},
+        {status, kStatus, true},
+    }};
+    return place_all(placements);
+}
+
+Result<void> verify_privileges(const Job& job, const Sets& sets) {
+    const std::string status = TRY(read_text(kStatus));
+    return verify_status(job.recipe, sets, status);
+}
+
+/// The host's abstract sockets are reachable through a shared network; closing them is a default.
+Result<void> close_abstract_sockets(const Job& job) {
+    if (!job.recipe.scope_abstract_sockets) return {};
+    auto scoped = sys::scope_abstract_sockets();
+    if (scoped) return {};
+    const int code = scoped.error().code;
+    if (code != ENOSYS && code != EOPNOTSUPP && code != E2BIG && code != EINVAL) return scoped;
+    job.report.lacks_abstract_scope = true;
+    return {};
+}
+
+/// Inside the tree, with a verified view of it; the descriptor of our own status file in proc,
+/// which is opened while the host's proc is in sight and read at the end.
+Result<int> enter(const Job& job, const Parts& parts) {
+    TRY(take_identity(job.recipe));
+    const NamespaceIds own = TRY(read_namespaces());
+    TRY(verify_namespaces(job.recipe, job.launcher, own));
+    TRY(set_up_namespaces(job.recipe));
+    const sys::UniqueFd self = TRY(sys::open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY));
+    sys::UniqueFd status = TRY(sys::open_at(self.get(), "status", O_RDONLY));
+    TRY(enter_tree(job, parts));
+    TRY(verify_tree(job, self.get()));
+    return status.release();
+}
+
+/// Everything up to the execution. From `place_descriptors` on no descriptor has an owner here: the
+/// numbers are PID 1's.
+Result<void> prepare(const ChildTask& task) {
+    const Job& job = task.job;
+    const int status = TRY(enter(job, task.parts));
+    TRY(set_limits(job.recipe));
+    TRY(close_abstract_sockets(job));
+    const Sets sets = TRY(cut_bounding_set(job.recipe, job.report));
+    TRY(place_descriptors(job, task.parts, status));
+    TRY(drop_privileges(job.recipe, sets));
+    return verify_privileges(job, sets);
+}
+
+} // namespace
+
+void run_child(void* argument) {
+    const ChildTask& task = *static_cast<ChildTask*>(argument);
+    Report& report = task.job.report;
+    if (auto prepared = prepare(task); !prepared) {
+        report.fail(prepared.error());
+        ::_exit(1);
+    }
+    report.executing = true;
+    const std::array<const char*, 3> arguments = {"stead-init", "--boot", nullptr};
+    const Error error = sys::execute(kProgram, arguments.data(), task.environment.data());
+    report.fail(about(error, "stead-init", {}));
+    ::_exit(1);
+}
+
+} // namespace stead::context

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "context/job.h"
+
+namespace stead::context {
+
+struct ChildTask {
+    const Job& job;
+    const Parts& parts;
+    /// PID 1's environment, ending in a null pointer.
+    std::span<const char* const> environment;
+};
+
+/// The child's body, born in the guest's namespaces with the guest's root as its working directory:
+/// does what only a process inside can do, verifies itself, and executes stead-init. `task` is a
+/// ChildTask. It never returns.
+void run_child(void* task);
+
+} // namespace stead::context

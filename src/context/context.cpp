@@ -1,0 +1,173 @@
+#include "context/context.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <new>
+
+#include "context/builder.h"
+#include "context/job.h"
+#include "context/paths.h"
+#include "context/verify.h"
+#include "sys/namespaces.h"
+#include "sys/signals.h"
+
+namespace stead::context {
+
+namespace {
+
+constexpr std::size_t kStackSize = 256U << 10U;
+
+/// Memory that the bodies share with us even where they may not share all of it: their stacks and
+/// the report.
+class SharedMemory {
+public:
+    static Result<SharedMemory> make() {
+        void* memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) return last_error("mmap");
+        return SharedMemory(static_cast<std::byte*>(memory));
+    }
+
+    SharedMemory(SharedMemory&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)) {}
+
+    SharedMemory(const SharedMemory&) = delete;
+    SharedMemory& operator=(const SharedMemory&) = delete;
+    SharedMemory& operator=(SharedMemory&&) = delete;
+
+    ~SharedMemory() {
+        if (memory_ != nullptr) ::munmap(memory_, kSize);
+    }
+
+    [[nodiscard]] Report& report() const { return *reinterpret_cast<Report*>(memory_); }
+
+    [[nodiscard]] std::span<std::byte> stack(std::size_t number) const {
+        return {memory_ + kReportSize + number * kStackSize, kStackSize};
+    }
+
+private:
+    static constexpr std::size_t kReportSize = 4096;
+    static constexpr std::size_t kSize = kReportSize + 2 * kStackSize;
+    static_assert(sizeof(Report) <= kReportSize && std::is_trivially_destructible_v<Report>);
+
+    explicit SharedMemory(std::byte* memory)
+        : memory_(memory) {
+        new (memory_) Report;
+    }
+
+    std::byte* memory_;
+};
+
+/// Waits for a child of ours that is about to end, or makes it.
+int reap(pid_t pid) {
+    int status = 0;
+    while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+Result<void> check(const recipe::Context& recipe, const Descriptors& lent) {
+    if (::geteuid() != 0) return make_error("making a guest needs root", {}, EPERM);
+    if (lent.input < 0 || lent.output < 0 || lent.error < 0 || lent.stead_init < 0) {
+        return make_error("standard input, output, error and stead-init", "must be given", EBADF);
+    }
+    if (recipe.root.kind != recipe::RootKind::HostPrograms && !is_clean_path(recipe.root.path)) {
+        return make_error("not an absolute path:", recipe.root.path, 0);
+    }
+    for (const recipe::Mount& mount : recipe.mounts) {
+        if (!is_clean_path(mount.target) || mount.target == "/") {
+            return about(make_error("not a place for a mount:", {}, 0), mount.target, mount.origin);
+        }
+    }
+    if (recipe.filter.size() > UINT16_MAX || recipe.init_filter.size() > UINT16_MAX) {
+        return make_error("seccomp", "the filter is too long", E2BIG);
+    }
+    return {};
+}
+
+/// Blocks every signal until it goes out of scope: a handler of ours must not run in a body, and an
+/// interrupt waits until there is a guest to stop.
+class SignalsBlocked {
+public:
+    SignalsBlocked() { ::sigprocmask(SIG_BLOCK, &every(), &before_); }
+
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+    ~SignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+
+private:
+    static const sigset_t& every() {
+        static const sigset_t set = [] {
+            sigset_t all;
+            ::sigfillset(&all);
+            return all;
+        }();
+        return set;
+    }
+
+    sigset_t before_{};
+};
+
+std::vector<std::string> notices_of(const Report& report) {
+    std::vector<std::string> notices;
+    if (!report.has_marker) {
+        notices.emplace_back("PID 1 has no capability of its own (CAP_WAKE_ALARM is missing here): "
+                             "root inside may trace it");
+    }
+    if (report.lacks_abstract_scope) {
+        notices.emplace_back(
+            "the host's abstract unix sockets are reachable: this kernel's Landlock "
+            "has no scopes (Linux 6.12)");
+    }
+    if (report.keeps_login) {
+        notices.emplace_back("the login id could not be reset: logins inside may be refused by "
+                             "pam_loginuid");
+    }
+    return notices;
+}
+
+/// What became of the child; on any failure it is reaped.
+Result<Running> collect(const Report& report) {
+    if (!report.failed && report.executing) {
+        auto opened = sys::open_process(report.child);
+        if (opened) return Running{*std::move(opened), notices_of(report)};
+        (void)sys::send_signal(report.child, SIGKILL); // it cannot be held, so it must not stay
+        reap(report.child);
+        return opened.error();
+    }
+    if (report.child > 0) reap(report.child);
+    if (report.failed) return report.error;
+    return make_error("the start ended early: a body of it was killed", {}, 0);
+}
+
+} // namespace
+
+Error about(const Error& error, std::string_view thing, std::string_view origin) {
+    Error longer = error;
+    if (!longer.subject.empty() && !thing.empty()) longer.subject.append(" ");
+    longer.subject.append(thing);
+    if (!origin.empty()) longer.subject.append(" (").append(origin).append(")");
+    return longer;
+}
+
+Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {
+    TRY(check(recipe, descriptors));
+    const SharedMemory memory = TRY(SharedMemory::make());
+    const NamespaceIds launcher = TRY(read_namespaces());
+    Job job{recipe, descriptors, memory.report(), launcher, memory.stack(1)};
+
+    const SignalsBlocked blocked;
+    const sys::Body builder{builder_flags(), descriptors.cgroup, run_builder, &job,
+                            memory.stack(0)};
+    const pid_t pid = TRY(sys::run_body(builder));
+    reap(pid);
+    return collect(memory.report());
+}
+
+} // namespace stead::context

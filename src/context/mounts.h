@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "context/job.h"
+
+namespace stead::context {
+
+/// The guest's tree while the builder builds it: every step of the recipe that is not the child's
+/// own, in the recipe's order. Paths below the guest's root go through the resolver; what is
+/// missing is made only on file systems of ours.
+class Tree {
+public:
+    Tree(const recipe::Context& recipe, const Parts& parts)
+        : recipe_(recipe)
+        , parts_(parts) {}
+
+    /// With `covering` only masks and read-only views, which need /run/stead, else all but those.
+    Result<void> apply_some(bool covering);
+    /// Read-only comes last, over what has been filled.
+    Result<void> close_up();
+
+    /// A descriptor of the folder `path` below the guest's root; on our own file systems it is made
+    /// if missing. Lent until the next mount on or above it.
+    Result<int> folder(const std::string& path);
+    /// To be called after something was mounted on `path`.
+    void forget(std::string_view path);
+
+private:
+    Result<void> apply(const recipe::Mount& mount);
+    Result<void> add_tmpfs(const recipe::Mount& mount);
+    Result<void> add_bind(const recipe::Mount& mount);
+    Result<void> add_cgroup(const recipe::Mount& mount);
+    Result<void> add_device(const recipe::Mount& mount);
+    Result<void> add_link(const recipe::Mount& mount);
+    Result<void> add_folder(const recipe::Mount& mount);
+    Result<void> add_file(const recipe::Mount& mount);
+    Result<void> add_mask(const recipe::Mount& mount);
+    Result<void> add_read_only(const recipe::Mount& mount);
+    Result<void> prepare_late(const recipe::Mount& mount);
+
+    Result<sys::UniqueFd> target_of(const recipe::Mount& mount, bool is_folder);
+    /// The folder that holds the last component of `mount.target`, which must be ours.
+    Result<int> own_parent(const recipe::Mount& mount);
+    void close_later(sys::UniqueFd mount, std::uint64_t attributes);
+
+    const recipe::Context& recipe_;
+    const Parts& parts_;
+    std::vector<std::pair<std::string, sys::UniqueFd>> folders_;
+    std::vector<std::pair<sys::UniqueFd, std::uint64_t>> to_close_;
+};
+
+} // namespace stead::context

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string_view>
+
+#include "recipe/recipe.h"
+
+/// Questions about a recipe's paths that need no kernel.
+namespace stead::context {
+
+/// Whether `path` is `folder` or lies below it. Both absolute, without "." and "..".
+bool is_below(std::string_view path, std::string_view folder);
+
+/// A path that the recipe may name: absolute, no empty, "." or ".." component, shorter than
+/// PATH_MAX.
+bool is_clean_path(std::string_view path);
+
+/// Whether what the guest has at `path` lies on a file system that the context made for it, so that
+/// files and folders may be made there. An image or a folder of the host never is.
+bool is_ours(const recipe::Context& recipe, std::string_view path);
+
+/// Whether this mount can only be made by the child, inside its namespaces: proc, sysfs, mqueue,
+/// devpts, and everything below one of them.
+bool is_late(const recipe::Context& recipe, const recipe::Mount& mount);
+
+} // namespace stead::context

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "sys/unique_fd.h"
+
+/// Mounts on descriptors. An Error's subject is left to the caller, who knows the purpose.
+namespace stead::sys {
+
+/// MOUNT_ATTR_* of mount_setattr(2); the first four have the values of MS_RDONLY and so on.
+inline constexpr std::uint64_t kMountReadOnly = 0x1;
+inline constexpr std::uint64_t kMountNoSuid = 0x2;
+inline constexpr std::uint64_t kMountNoDevice = 0x4;
+inline constexpr std::uint64_t kMountNoExecute = 0x8;
+
+/// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at `path` below `folder` (an
+/// empty path: at `folder` itself), from that file or folder on. It vanishes with its descriptor
+/// unless it is attached.
+Result<UniqueFd> clone_mount(int folder, const char* path, bool recursive);
+
+/// mount_setattr(2) on the mount whose root `mount` is.
+struct MountChange {
+    std::uint64_t set = 0;
+    std::uint64_t clear = 0;
+    bool recursive = false;
+    /// MOUNT_ATTR_IDMAP with the id map of this user namespace; -1: none.
+    int user_namespace = -1;
+};
+
+Result<void> change_mount(int mount, const MountChange& change);
+
+/// move_mount(2): attaches a detached mount on the folder or file `target`.
+Result<void> attach_mount(int mount, int target);
+/// The same, by name below `folder`, for folders that nobody else can change.
+Result<void> attach_mount_at(int mount, int folder, const char* name);
+
+/// mount(2). Targets below a guest's root are given as DescriptorPath.
+Result<void> mount_filesystem(const char* source,
+                              const char* target,
+                              const char* type,
+                              std::uint64_t flags,
+                              const char* options);
+/// mount(2) MS_BIND; the copy has the flags of its source.
+Result<void> bind_mount(const char* source, const char* target);
+/// mount(2) MS_BIND | MS_REMOUNT: sets the flags of one mount.
+Result<void> remount_bind(const char* target, std::uint64_t flags);
+/// mount(2) MS_REC | MS_PRIVATE on `/`: nothing propagates into or out of this mount namespace.
+Result<void> make_all_private();
+
+/// pivot_root(".", ".") and umount2(".", MNT_DETACH): the working directory, which must be the root
+/// of a mount, becomes the root, and nothing of the old one stays reachable (pivot_root(2)).
+Result<void> pivot_into_working_directory();
+
+} // namespace stead::sys

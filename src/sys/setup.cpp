@@ -1,0 +1,142 @@
+#include "sys/setup.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sys/fsuid.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include <grp.h>
+
+namespace stead::sys {
+
+namespace {
+
+/// struct landlock_ruleset_attr as Linux 6.12 has it.
+struct LandlockRules {
+    std::uint64_t handled_access_fs = 0;
+    std::uint64_t handled_access_net = 0;
+    std::uint64_t scoped = 0;
+};
+
+constexpr std::uint64_t kScopeAbstractUnixSocket = 1;
+
+} // namespace
+
+Result<void> start_session() {
+    if (::setsid() < 0) return last_error("setsid");
+    return {};
+}
+
+Result<void> become(uid_t uid, gid_t gid) {
+    // Raw calls: a C library would first ask its other threads, and there are none to ask.
+    TRY(drop_groups());
+    if (::syscall(SYS_setresgid, gid, gid, gid) < 0) return last_error("setresgid");
+    if (::syscall(SYS_setresuid, uid, uid, uid) < 0) return last_error("setresuid");
+    return {};
+}
+
+Result<void> drop_groups() {
+    if (::syscall(SYS_setgroups, 0, nullptr) < 0) return last_error("setgroups");
+    return {};
+}
+
+Result<void> create_files_as(uid_t uid, gid_t gid) {
+    ::setfsgid(gid);
+    ::setfsuid(uid);
+    // Neither reports a failure; asking for an impossible id tells the present one (setfsuid(2)).
+    if (static_cast<gid_t>(::setfsgid(static_cast<gid_t>(-1))) != gid) {
+        return make_error("setfsgid", {}, EPERM);
+    }
+    if (static_cast<uid_t>(::setfsuid(static_cast<uid_t>(-1))) != uid) {
+        return make_error("setfsuid", {}, EPERM);
+    }
+    return {};
+}
+
+Result<void> set_host_name(std::string_view name) {
+    if (::sethostname(name.data(), name.size()) < 0) return last_error("sethostname", name);
+    return {};
+}
+
+Result<void> bring_up(const char* name) {
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return last_error("socket", "AF_INET");
+    ifreq request{};
+    std::strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+    request.ifr_flags = IFF_UP;
+    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) < 0) return last_error("SIOCSIFFLAGS", name);
+    return {};
+}
+
+Result<void> set_limit(const ResourceLimit& limit) {
+    const rlimit64 value{limit.soft, limit.hard};
+    if (::syscall(SYS_prlimit64, 0, limit.resource, &value, nullptr) < 0)
+        return last_error("prlimit");
+    return {};
+}
+
+Result<void>
+make_device(int folder, const char* name, mode_t mode, unsigned major, unsigned minor) {
+    if (::mknodat(folder, name, S_IFCHR | mode, makedev(major, minor)) < 0) {
+        return last_error("mknodat", name);
+    }
+    return {};
+}
+
+Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid) {
+    const int flags = AT_SYMLINK_NOFOLLOW | (*name == '\0' ? AT_EMPTY_PATH : 0);
+    if (::fchownat(folder, name, uid, gid, flags) < 0) return last_error("fchownat", name);
+    return {};
+}
+
+Result<void> check_writable(const char* path) {
+    if (::faccessat(AT_FDCWD, path, W_OK, 0) < 0) return last_error("faccessat", path);
+    return {};
+}
+
+Result<void> place_descriptor(int fd, int number, bool close_on_exec) {
+    if (fd == number) {
+        // dup3 refuses to copy a descriptor onto itself.
+        if (::fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0) < 0) return last_error("fcntl");
+        return {};
+    }
+    if (::dup3(fd, number, close_on_exec ? O_CLOEXEC : 0) < 0) return last_error("dup3");
+    return {};
+}
+
+Result<UniqueFd> duplicate_above(int fd, int least) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, least);
+    if (copy < 0) return last_error("fcntl");
+    return UniqueFd(copy);
+}
+
+Result<void> close_from(unsigned first) {
+    if (::syscall(SYS_close_range, first, ~0U, 0) < 0) return last_error("close_range");
+    return {};
+}
+
+Error execute(int program, const char* const* arguments, const char* const* environment) {
+    ::syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
+    return last_error("execveat");
+}
+
+Result<void> scope_abstract_sockets() {
+    // The numbers are the same on every architecture; older headers lack them.
+    constexpr long kCreateRuleset = 444;
+    constexpr long kRestrictSelf = 446;
+    const LandlockRules rules{0, 0, kScopeAbstractUnixSocket};
+    const UniqueFd ruleset(static_cast<int>(::syscall(kCreateRuleset, &rules, sizeof rules, 0)));
+    if (!ruleset) return last_error("landlock_create_ruleset");
+    if (::syscall(kRestrictSelf, ruleset.get(), 0) < 0) return last_error("landlock_restrict_self");
+    return {};
+}
+
+} // namespace stead::sys

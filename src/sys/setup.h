@@ -1,0 +1,50 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/exec.h"
+#include "sys/unique_fd.h"
+
+/// What the first process of a context sets about itself and its namespaces.
+namespace stead::sys {
+
+/// setsid(2).
+Result<void> start_session();
+/// setgroups(2) to none, setresgid(2) and setresuid(2).
+Result<void> become(uid_t uid, gid_t gid);
+/// setgroups(2) to none.
+Result<void> drop_groups();
+/// setfsuid(2) and setfsgid(2), read back: new files belong to them.
+Result<void> create_files_as(uid_t uid, gid_t gid);
+/// sethostname(2).
+Result<void> set_host_name(std::string_view name);
+/// SIOCSIFFLAGS: brings the interface `name` of this network namespace up.
+Result<void> bring_up(const char* name);
+/// setrlimit(2).
+Result<void> set_limit(const ResourceLimit& limit);
+/// mknodat(2) of a character device.
+Result<void> make_device(int folder, const char* name, mode_t mode, unsigned major, unsigned minor);
+/// fchownat(2) without following a link; an empty name is the descriptor itself.
+Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid);
+/// faccessat(2) for writing.
+Result<void> check_writable(const char* path);
+
+/// dup3(2): `fd` under `number` too; only with `close_on_exec` it ends at execve.
+Result<void> place_descriptor(int fd, int number, bool close_on_exec);
+/// fcntl(2) F_DUPFD_CLOEXEC: another descriptor of the same at `least` or above.
+Result<UniqueFd> duplicate_above(int fd, int least);
+/// close_range(2) from `first` on.
+Result<void> close_from(unsigned first);
+
+/// execveat(2) with AT_EMPTY_PATH: returns only if it cannot.
+Error execute(int program, const char* const* arguments, const char* const* environment);
+
+/// Landlock: no connection to abstract unix sockets made outside (6.12; ENOSYS, EOPNOTSUPP or
+/// EINVAL before). Without no_new_privs it needs SYS_ADMIN.
+Result<void> scope_abstract_sockets();
+
+} // namespace stead::sys
