@@ -61,7 +61,7 @@ struct Event {
     CommandRole role = CommandRole::Main;
     SpawnStage stage = SpawnStage::None;
     EndKind end = EndKind::Exit;
-    ExitStatus status;
+    ExitStatus status{};
     UnitId unit = kNoUnit;
     std::int32_t error = 0;
     std::uint32_t value = 0;

@@ -89,7 +89,7 @@ struct Reason {
     SpawnStage stage = SpawnStage::None;
     /// A CommandRole, for CommandFailed and SpawnFailed.
     std::uint8_t role = 0;
-    ExitStatus status;
+    ExitStatus status{};
     /// The other unit, for Dependency, Conflict, BoundUnitStopped.
     UnitId unit = kNoUnit;
     std::int32_t error = 0;

@@ -1,0 +1,109 @@
+#include "wire/boot.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "init/cgroups.h"
+#include "init/finish.h"
+#include "init/keeper.h"
+#include "init/loader.h"
+#include "init/loop.h"
+#include "init/modes.h"
+#include "init/notify.h"
+#include "init/say.h"
+#include "init/setup.h"
+#include "sys/events.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr int kBrokenBoot = 125;
+constexpr std::string_view kNotifyPath = "/run/stead/notify";
+constexpr const char* kNoUnits =
+    "the guest has no unit: none in /etc/stead/units, /usr/lib/stead/units or /run/stead/units";
+
+/// Takes a descriptor of wire/boot.h; none if the launcher gave none.
+sys::UniqueFd take(wire::BootDescriptor number) {
+    if (::fcntl(number, F_SETFD, FD_CLOEXEC) < 0) return {};
+    return sys::UniqueFd(number);
+}
+
+Result<void> take_launcher_plan(Supervisor& self) {
+    const sys::UniqueFd fd = take(wire::kBootPlan);
+    if (!fd) return make_error("the launcher gave no plan", {}, 0);
+    const plan::Plan plan = TRY(read_plan(fd.get(), true));
+    const auto guest = plan.guest();
+    if (!guest) return make_error("the launcher's plan has no guest record", {}, 0);
+    self.table.use_launcher_plan(plan, *guest);
+    self.stop_budget = Duration{std::int64_t{guest->stop_timeout_ms} * 1'000'000};
+    return {};
+}
+
+Result<void> load_units(Supervisor& self) {
+    const sys::UniqueFd loader = take(wire::kBootLoader);
+    if (self.table.guest()->has_units) return {};
+    if (!loader) return make_error("the launcher gave no loader", {}, 0);
+    return self.table.use_plan(TRY(run_loader(self, {.program = loader.get(), .confined = true})));
+}
+
+Result<void> choose_target(Supervisor& self) {
+    const std::string_view target = self.table.guest()->target;
+    if (target.empty() || target == "default") return {};
+    const auto unit = self.table.find(target);
+    if (!unit) return make_error("the guest's target is not among its units", target, 0);
+    self.target = *unit;
+    return {};
+}
+
+void say_rejected(Supervisor& self) {
+    const StringList rejected = self.table.rejected();
+    for (std::size_t i = 0; i + 1 < rejected.size(); i += 2) {
+        say_about(self, Priority::Error, rejected[i], "left out:");
+        say(self, Priority::Error, rejected[i + 1]);
+    }
+}
+
+Result<void> prepare_boot(Supervisor& self) {
+    TRY(open_loop(self));
+    TRY(prepare_scratch(self));
+    // The keeper comes first: it is told what else goes wrong.
+    if (auto channel = take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
+    TRY(take_launcher_plan(self));
+    raise_open_files(self);
+    if (auto root = take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
+    TRY(load_units(self));
+    say_rejected(self);
+    if (self.table.size() == 0) return make_error(kNoUnits, {}, 0);
+    TRY(choose_target(self));
+    TRY(prepare_tables(self));
+    open_notify(self, kNotifyPath, take(wire::kBootNotify));
+    if (auto host = take(wire::kBootHostControl)) listen_for_clients(self, std::move(host), true);
+    if (auto guest = take(wire::kBootGuestControl))
+        listen_for_clients(self, std::move(guest), false);
+    return {};
+}
+
+} // namespace
+
+int boot(char** environment) {
+    Supervisor self;
+    self.environment = environment;
+    self.launched = true;
+    self.init_of_namespace = ::getpid() == 1;
+    // Nobody inside may trace PID 1 or read its memory.
+    (void)::prctl(PR_SET_DUMPABLE, 0);
+
+    const auto prepared = prepare_boot(self);
+    if (!prepared) {
+        say_error(self, "the guest cannot boot", prepared.error());
+        self.exit_code = kBrokenBoot;
+        tell_end(self);
+        return self.exit_code;
+    }
+    run_loop(self);
+    return finish(self);
+}
+
+} // namespace stead::init

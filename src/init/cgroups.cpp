@@ -1,0 +1,206 @@
+#include "init/cgroups.h"
+
+#include <fcntl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "init/digits.h"
+#include "init/say.h"
+#include "sys/clock.h"
+#include "sys/file.h"
+#include "sys/process.h"
+#include "sys/signals.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr long kCgroup2Magic = 0x63677270;
+/// `name` plus the longest file of a cgroup.
+using Path = FixedString<kMaxUnitName + 32>;
+
+Path path_of(std::string_view name, std::string_view file) {
+    Path path(name);
+    path.append("/").append(file);
+    return path;
+}
+
+Result<void> write_file(int folder, const char* name, std::string_view text) {
+    const auto file = TRY(sys::open_at(folder, name, O_WRONLY));
+    return sys::write_full(file.get(), text);
+}
+
+std::size_t read_file(int folder, const char* name, std::span<char> buffer) {
+    const auto file = sys::open_at(folder, name, O_RDONLY | O_NONBLOCK);
+    if (!file) return 0;
+    const auto size = sys::read_full(file->get(), std::as_writable_bytes(buffer));
+    return size ? *size : 0;
+}
+
+/// The cgroup2 line of a /proc/PID/cgroup: "0::/path".
+std::string_view unified_path(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = text.substr(0, end);
+        if (line.starts_with("0::")) return line.substr(3);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return {};
+}
+
+std::string_view own_path(std::span<char> buffer) {
+    const std::size_t size = read_file(AT_FDCWD, "/proc/self/cgroup", buffer);
+    return unified_path({buffer.data(), size});
+}
+
+/// Calls `each` with every pid in cgroup.procs of `name` until it returns false.
+template <typename Function>
+void for_each_member(Supervisor& self, std::string_view name, Function each) {
+    const auto file = sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.procs").c_str(),
+                                   O_RDONLY | O_NONBLOCK);
+    if (!file) return;
+    std::array<char, 512> buffer; // Filled by read; clearing it is for nothing.
+    DigitReader digits;
+    while (true) {
+        const ssize_t size = ::read(file->get(), buffer.data(), buffer.size());
+        if (size <= 0) return;
+        for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(size))) {
+            const auto number = digits.feed(c);
+            if (number && *number > 0 && !each(static_cast<pid_t>(*number))) return;
+        }
+    }
+}
+
+void use_tree(Supervisor& self, sys::UniqueFd root, std::string_view path_of_root) {
+    (void)sys::make_folder(root.get(), "units", 0755);
+    auto units = sys::open_at(root.get(), "units", O_RDONLY | O_DIRECTORY);
+    if (!units) return;
+    self.cgroups.root.take(std::move(root));
+    self.cgroups.units.take(std::move(*units));
+    self.cgroups.prefix.clear();
+    self.cgroups.prefix.append(path_of_root == "/" ? std::string_view{} : path_of_root);
+    self.cgroups.prefix.append("/units/");
+}
+
+} // namespace
+
+void adopt_cgroups(Supervisor& self, sys::UniqueFd root) {
+    std::array<char, 1024> buffer;
+    std::string_view path = own_path(buffer);
+    if (path.ends_with("/init")) path.remove_suffix(5);
+    use_tree(self, std::move(root), path);
+}
+
+void find_cgroups(Supervisor& self) {
+    std::array<char, 1024> buffer;
+    const std::string_view path = own_path(buffer);
+    constexpr std::array<std::string_view, 2> kMounts = {"/sys/fs/cgroup",
+                                                         "/sys/fs/cgroup/unified"};
+    for (const std::string_view mount : kMounts) {
+        FixedString<511> at(mount);
+
+        struct statfs kind {};
+
+        if (::statfs(at.c_str(), &kind) < 0 || kind.f_type != kCgroup2Magic) continue;
+        if (path.empty() || path.find("/..") != std::string_view::npos) continue;
+        // The number keeps several of us in one cgroup apart.
+        at.append(path == "/" ? std::string_view{} : path).append("/stead-init.");
+        at.append_number(sys::now().ns);
+        if (at.truncated() || !sys::make_folder(AT_FDCWD, at.c_str(), 0755)) continue;
+        self.cgroups.own = at;
+        auto root = sys::open_at(AT_FDCWD, at.c_str(), O_RDONLY | O_DIRECTORY);
+        if (!root) continue;
+        FixedString<511> inside = at;
+        use_tree(self, std::move(*root), inside.view().substr(mount.size()));
+        if (self.cgroups.units) return;
+    }
+    note(self, "no cgroup of our own: units are tracked by process group, without limits");
+}
+
+void leave_cgroups(Supervisor& self) {
+    if (self.cgroups.own.empty()) return;
+    if (self.cgroups.root) (void)sys::remove_at(self.cgroups.root.get(), "units", true);
+    (void)sys::remove_at(AT_FDCWD, self.cgroups.own.c_str(), true);
+}
+
+Result<sys::UniqueFd> make_cgroup(Supervisor& self, std::string_view name) {
+    const FixedString<kMaxUnitName> text(name);
+    const auto made = sys::make_folder(self.cgroups.units.get(), text.c_str(), 0755);
+    if (!made && made.error().code != EEXIST) return made.error();
+    return sys::open_at(self.cgroups.units.get(), text.c_str(), O_RDONLY | O_DIRECTORY);
+}
+
+void remove_cgroup(Supervisor& self, std::string_view name) {
+    if (!self.cgroups.units) return;
+    // EBUSY while a process is still on its way out; the next start uses the folder again.
+    (void)sys::remove_at(self.cgroups.units.get(), FixedString<kMaxUnitName>(name).c_str(), true);
+}
+
+Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& setting) {
+    const FixedString<64> file(setting.file);
+    auto written = write_file(cgroup, file.c_str(), setting.value);
+    if (written || written.error().code != ENOENT) return written;
+
+    // The controller ("memory" of "memory.max") may only not be switched on yet.
+    FixedString<64> controller("+");
+    controller.append(
+        setting.file.substr(0, std::min(setting.file.find('.'), setting.file.size())));
+    (void)write_file(self.cgroups.root.get(), "cgroup.subtree_control", controller.view());
+    (void)write_file(self.cgroups.units.get(), "cgroup.subtree_control", controller.view());
+    return write_file(cgroup, file.c_str(), setting.value);
+}
+
+bool is_populated(Supervisor& self, std::string_view name) {
+    std::array<char, 128> text;
+    const std::size_t size =
+        read_file(self.cgroups.units.get(), path_of(name, "cgroup.events").c_str(), text);
+    return std::string_view(text.data(), size).find("populated 1") != std::string_view::npos;
+}
+
+Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name) {
+    return sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.events").c_str(), O_RDONLY);
+}
+
+void kill_cgroup(Supervisor& self, std::string_view name) {
+    const int units = self.cgroups.units.get();
+    if (write_file(units, path_of(name, "cgroup.kill").c_str(), "1")) return;
+    // Kernels before 5.14 have no cgroup.kill. Frozen processes cannot fork away from the list, and
+    // KILL wakes them.
+    (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "1");
+    signal_cgroup(self, name, 9);
+    (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "0");
+}
+
+void signal_cgroup(Supervisor& self, std::string_view name, int signal) {
+    for_each_member(self, name, [&](pid_t pid) {
+        const auto process = sys::open_process(pid);
+        // ESRCH: it ended meanwhile, which is what most signals are for.
+        if (process) (void)sys::send_signal(*process, signal);
+        return true;
+    });
+}
+
+bool is_member(Supervisor& self, std::string_view name, pid_t pid) {
+    bool found = false;
+    for_each_member(self, name, [&](pid_t member) {
+        found = member == pid;
+        return !found;
+    });
+    return found;
+}
+
+std::string_view find_cgroup_of(Supervisor& self, pid_t pid, std::span<char> buffer) {
+    if (!self.cgroups.units || self.cgroups.prefix.truncated()) return {};
+    FixedString<40> file("/proc/");
+    file.append_number(pid).append("/cgroup");
+    const std::size_t size = read_file(AT_FDCWD, file.c_str(), buffer);
+    std::string_view path = unified_path({buffer.data(), size});
+    if (!path.starts_with(self.cgroups.prefix.view())) return {};
+    path.remove_prefix(self.cgroups.prefix.size());
+    return path.substr(0, std::min(path.find('/'), path.size()));
+}
+
+} // namespace stead::init

@@ -1,0 +1,270 @@
+#include "init/children.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "init/cgroups.h"
+#include "init/environment.h"
+#include "init/loop.h"
+#include "init/notify.h"
+#include "init/output.h"
+#include "init/say.h"
+#include "sys/clone.h"
+#include "sys/events.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+/// clone3 is answered with ENOSYS by the filter of a guest whose users are the host's.
+Result<sys::Cloned> clone_into(spawn::Child& prepared, int cgroup) {
+    auto cloned = sys::clone_process(cgroup);
+    if (cloned || cloned.error().code != ENOSYS) return cloned;
+    prepared.cgroup = cgroup;
+    return sys::clone_process_plain();
+}
+
+bool wants_notify_socket(const UnitPolicy& policy) {
+    return policy.type == UnitType::Notify || policy.ready == ReadyKind::Notify ||
+           policy.watchdog_ms != 0;
+}
+
+/// What the unit's commands are told by environment variables.
+void add_supervisor_words(Supervisor& self,
+                          ChildStrings& strings,
+                          UnitId unit,
+                          CommandRole role,
+                          spawn::Child& prepared) {
+    const UnitPolicy& policy = self.table.policy(unit);
+    if (wants_notify_socket(policy) && self.notify)
+        strings.add_joined("NOTIFY_SOCKET=", self.notify_path.view());
+
+    if (role == CommandRole::Main && policy.watchdog_ms != 0) {
+        FixedString<24> microseconds;
+        microseconds.append_number(std::int64_t{policy.watchdog_ms} * 1000);
+        strings.add_joined("WATCHDOG_USEC=", microseconds.view());
+        prepared.own_pid = strings.add_joined("WATCHDOG_PID=", "          ");
+    }
+    if (role != CommandRole::Main) {
+        if (const Child* main = find_child(self, unit, CommandRole::Main)) {
+            FixedString<12> pid;
+            strings.add_joined("MAINPID=", pid.append_number(main->pid).view());
+        }
+    }
+    if (role != CommandRole::PostStop) return;
+    const Reason reason = self.engine->view(unit).reason;
+    const bool killed = reason.status.kind == ExitStatus::Kind::Killed;
+    FixedString<8> value;
+    value.append_number(reason.status.value);
+    strings.add_joined("RESULT=", result_word(reason));
+    strings.add_joined("EXIT_CODE=", killed ? "killed" : "exited");
+    strings.add_joined("EXIT_STATUS=", value.view());
+}
+
+/// Folders are made before the first command of a start, and again for each later one: a hook may
+/// have removed them, and making them twice changes nothing.
+void fill_directories(Supervisor& self, UnitId unit, spawn::Child& prepared) {
+    auto& folders = self.scratch->directories;
+    const std::size_t count = std::min<std::size_t>(prepared.exec.directory_count, folders.size());
+    for (std::size_t i = 0; i < count; ++i)
+        folders[i] = self.table.directory(unit, i);
+    prepared.directories = {folders.data(), count};
+}
+
+Result<sys::UniqueFd> unit_cgroup(Supervisor& self, UnitId unit, const ExecView& exec) {
+    if (!self.cgroups.units) {
+        if (exec.require && exec.cgroup_setting_count != 0)
+            return make_error("no cgroup at hand", {}, ENOENT);
+        return sys::UniqueFd();
+    }
+    auto cgroup = make_cgroup(self, self.table.name(unit));
+    if (!cgroup) {
+        if (self.launched || exec.require) return cgroup.error();
+        return sys::UniqueFd();
+    }
+    const bool fresh = !self.units[unit].has_cgroup;
+    self.units[unit].has_cgroup = true;
+    for (std::size_t i = 0; fresh && i < exec.cgroup_setting_count; ++i) {
+        const auto set = set_level(self, cgroup->get(), self.table.cgroup_setting(unit, i));
+        if (!set && (self.launched || exec.require)) return set.error();
+    }
+    return cgroup;
+}
+
+void tell_failure(Supervisor& self, const engine::Action& action, SpawnStage stage, int error) {
+    tell_engine(self, {.kind = engine::EventKind::SpawnFailed,
+                       .role = action.role,
+                       .stage = stage,
+                       .unit = action.unit,
+                       .error = error,
+                       .ticket = action.ticket});
+}
+
+bool is_command_main(Supervisor& self, const engine::Action& action) {
+    return action.unit == self.table.command_unit() && action.role == CommandRole::Main;
+}
+
+/// A command's strings, streams and folders; the error is why it cannot even be tried.
+Result<void> prepare(Supervisor& self, const engine::Action& action, spawn::Child& prepared) {
+    const ExecView exec = self.table.exec(action.unit);
+    fill_common(self, prepared, exec);
+
+    ChildStrings strings(*self.scratch);
+    const StringList argv = self.table.command(action.unit, action.role, action.index);
+    if (argv.empty()) return make_error("no command", {}, ENOENT);
+    for (std::size_t i = 0; i < argv.size(); ++i)
+        strings.add(argv.c_str(i));
+    prepared.argv = strings.end_list();
+    add_supervisor_words(self, strings, action.unit, action.role, prepared);
+    add_environment(strings, exec, self.environment);
+    prepared.environment = strings.end_list();
+    if (strings.overflowed()) return make_error("argv and environment", {}, E2BIG);
+    prepared.search_path = find_path(prepared.environment);
+
+    fill_directories(self, action.unit, prepared);
+    if (is_command_main(self, action)) {
+        prepared.change_identity = false;
+        prepared.controlling_terminal = self.gives_terminal;
+        if (self.shares_session) prepared.session = spawn::Session::ForegroundGroup;
+    }
+    return fill_streams(self, action.unit, action.role, exec, prepared);
+}
+
+} // namespace
+
+std::string_view result_word(const Reason& reason) {
+    switch (reason.kind) {
+    case ReasonKind::StartTimeout:
+    case ReasonKind::StopTimeout:
+        return "timeout";
+    case ReasonKind::Watchdog:
+        return "watchdog";
+    case ReasonKind::OomKill:
+        return "oom-kill";
+    case ReasonKind::StartLimit:
+        return "start-limit-hit";
+    case ReasonKind::SpawnFailed:
+        return "resources";
+    case ReasonKind::EndedBeforeReady:
+        return "protocol";
+    case ReasonKind::Exited:
+    case ReasonKind::CommandFailed:
+        if (reason.status.success()) return "success";
+        return reason.status.kind == ExitStatus::Kind::Killed ? "signal" : "exit-code";
+    case ReasonKind::None:
+    case ReasonKind::NotStarted:
+    case ReasonKind::NotNeeded:
+    case ReasonKind::NotEnabled:
+    case ReasonKind::ByHand:
+    case ReasonKind::Boot:
+    case ReasonKind::Shutdown:
+    case ReasonKind::Dependency:
+    case ReasonKind::Conflict:
+    case ReasonKind::Health:
+    case ReasonKind::ConditionNotMet:
+    case ReasonKind::BoundUnitStopped:
+        break;
+    }
+    return "success";
+}
+
+Child* add_child(Supervisor& self) {
+    for (std::size_t i = 0; i < self.children.size(); ++i) {
+        if (self.children[i].pid != 0) continue;
+        self.children_end = std::max(self.children_end, i + 1);
+        return &self.children[i];
+    }
+    return nullptr;
+}
+
+Child* find_child(Supervisor& self, UnitId unit, CommandRole role) {
+    for (Child& child : self.children.first(self.children_end)) {
+        if (child.pid != 0 && child.unit == unit && child.role == role) return &child;
+    }
+    return nullptr;
+}
+
+Child* find_child(Supervisor& self, pid_t pid) {
+    for (Child& child : self.children.first(self.children_end)) {
+        if (child.pid == pid && pid != 0) return &child;
+    }
+    return nullptr;
+}
+
+void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec) {
+    prepared.exec = exec;
+    prepared.strict = self.launched || exec.require;
+    prepared.open_files = self.open_files;
+    prepared.restore_open_files = self.raised_open_files;
+
+    const auto& guest = self.table.guest();
+    if (!guest) {
+        // Nobody set a ceiling: the container's own capabilities stay unless the unit names others.
+        prepared.change_capabilities = exec.own_capabilities || exec.no_root;
+        prepared.change_identity =
+            exec.uid != ::geteuid() || exec.gid != ::getegid() || !exec.groups.empty();
+        prepared.filters = {exec.filter, exec.ceiling_filter};
+        return;
+    }
+    prepared.filters = {exec.filter, exec.ceiling_filter};
+    // Children of a guest with the host's users inherit the filter that the launcher installed.
+    if (exec.filter.empty() && guest->private_users) prepared.filters[0] = guest->filter;
+}
+
+Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int cgroup) {
+    auto report = TRY(sys::make_pipe(O_NONBLOCK));
+    prepared.report = report.write.get();
+
+    auto cloned = TRY(clone_into(prepared, cgroup));
+    if (cloned.pid == 0) spawn::become(prepared);
+
+    child.pid = cloned.pid;
+    child.pidfd.take(std::move(cloned.pidfd));
+    child.report.take(std::move(report.read));
+    child.marked = false;
+    child.executed = false;
+    child.failed_stage = SpawnStage::None;
+    child.failed_error = 0;
+    const auto index = static_cast<std::size_t>(&child - self.children.data());
+    // Without a watch the report is read when the child ends.
+    (void)sys::watch(self.epoll.get(), child.report.get(), EPOLLIN,
+                     event_data(Source::Report, index));
+    return {};
+}
+
+void start_command(Supervisor& self, const engine::Action& action) {
+    const ExecView exec = self.table.exec(action.unit);
+    auto cgroup = unit_cgroup(self, action.unit, exec);
+    if (!cgroup) return tell_failure(self, action, SpawnStage::Cgroup, cgroup.error().code);
+
+    spawn::Child prepared;
+    const auto ready = prepare(self, action, prepared);
+    if (!ready) {
+        const bool strings = ready.error().code == E2BIG || ready.error().code == ENOENT;
+        const SpawnStage stage = strings ? SpawnStage::Exec : SpawnStage::Descriptors;
+        close_ready_write(prepared);
+        return tell_failure(self, action, stage, ready.error().code);
+    }
+    Child* child = add_child(self);
+    if (child == nullptr) {
+        close_ready_write(prepared);
+        return tell_failure(self, action, SpawnStage::Clone, EAGAIN);
+    }
+    child->unit = action.unit;
+    child->role = action.role;
+    child->ticket = action.ticket;
+    const auto launched = launch(self, *child, prepared, cgroup->get());
+    close_ready_write(prepared);
+    if (!launched) return tell_failure(self, action, SpawnStage::Clone, launched.error().code);
+
+    if (action.role == CommandRole::Main) self.units[action.unit].group = child->pid;
+    tell_engine(self, {.kind = engine::EventKind::Spawned,
+                       .role = action.role,
+                       .unit = action.unit,
+                       .ticket = action.ticket});
+}
+
+} // namespace stead::init

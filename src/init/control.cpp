@@ -1,0 +1,204 @@
+#include "init/control.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "init/requests.h"
+#include "init/status.h"
+#include "init/transient.h"
+#include "sys/clock.h"
+#include "sys/events.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr int kAcceptedPerTurn = 8;
+constexpr Duration kPatience = 10_s;
+
+std::size_t index_of(const Supervisor& self, const Client& client) {
+    return static_cast<std::size_t>(&client - self.clients.data());
+}
+
+/// Who may be sent away for a newcomer: idle ones first, then those that only look.
+int worth(const Client& client) {
+    if (client.blocked) return 0;
+    if (client.pending == Pending::None) return 1;
+    return client.commands ? 3 : 2;
+}
+
+/// A place for a new client of this kind; null if everybody else is worth more.
+Client* find_place(Supervisor& self, bool host) {
+    std::size_t of_kind = 0;
+    Client* free = nullptr;
+    Client* least = nullptr;
+    for (Client& client : self.clients) {
+        if (!client.fd) {
+            if (free == nullptr) free = &client;
+            continue;
+        }
+        if (client.host != host) continue;
+        ++of_kind;
+        const bool less = least == nullptr || worth(client) < worth(*least) ||
+                          (worth(client) == worth(*least) && client.heard < least->heard);
+        if (less) least = &client;
+    }
+    const std::size_t limit = host ? kMaxClients - kMaxGuestClients : kMaxGuestClients;
+    if (free != nullptr && of_kind < limit) return free;
+    if (least == nullptr || worth(*least) >= 3) return nullptr;
+    drop_client(self, *least);
+    return least;
+}
+
+void welcome(Supervisor& self, sys::UniqueFd fd, bool host) {
+    const auto peer = sys::peer_credentials(fd.get());
+    if (!peer) return;
+    Client* client = find_place(self, host);
+    if (client == nullptr) return; // Closing the connection says so.
+    *client = {};
+    client->fd.take(std::move(fd));
+    client->host = host;
+    // Host root is a stranger's uid inside a guest's user namespace, so the host's own listener is
+    // the credential there; the guest's listener asks for the guest's root.
+    client->commands = host || peer->uid == 0 || (!self.launched && peer->uid == ::geteuid());
+    client->heard = sys::now();
+    const auto watched = sys::watch(self.epoll.get(), client->fd.get(), EPOLLIN | EPOLLRDHUP,
+                                    event_data(Source::Client, index_of(self, *client)));
+    if (!watched) client->fd.close();
+}
+
+/// Without a free descriptor a connection can be neither taken nor left: it would wake the loop for
+/// ever. The least worthy client makes room, else a descriptor kept for this serves to refuse it.
+void make_room(Supervisor& self, int listener) {
+    Client* least = nullptr;
+    for (Client& client : self.clients) {
+        if (client.fd && (least == nullptr || worth(client) < worth(*least))) least = &client;
+    }
+    if (least != nullptr) return drop_client(self, *least);
+    self.reserve.close();
+    { const auto refused = sys::accept_from(listener); }
+    self.reserve.take(sys::UniqueFd(::fcntl(self.epoll.get(), F_DUPFD_CLOEXEC, 3)));
+}
+
+} // namespace
+
+bool send_to(Supervisor& self,
+             Client& client,
+             wire::Writer& message,
+             std::span<const int> descriptors) {
+    if (!client.fd) return false;
+    const auto sent = sys::send(client.fd.get(), message.bytes(), descriptors);
+    if (sent) return true;
+    if (sent.error().code != EAGAIN && sent.error().code != ENOBUFS) drop_client(self, client);
+    return false;
+}
+
+void answer(Supervisor& self,
+            Client& client,
+            int code,
+            std::string_view text,
+            std::span<const int> descriptors) {
+    wire::Writer end(self.scratch->sent, wire::Kind::End);
+    end.number(wire::Tag::Code, code);
+    if (!text.empty()) end.text(wire::Tag::Text, text);
+    client.pending = Pending::None;
+    client.blocked = false;
+    if (!send_to(self, client, end, descriptors)) return drop_client(self, client);
+    watch_client(self, client);
+}
+
+void drop_client(Supervisor& self, Client& client) {
+    if (!client.fd) return;
+    if (client.pending == Pending::Exec) transient_abandoned(self, client.transient);
+    client.fd.close();
+    client = {};
+}
+
+void watch_client(Supervisor& self, Client& client) {
+    if (!client.fd) return;
+    std::uint32_t events = EPOLLRDHUP;
+    if (client.pending == Pending::None || client.pending == Pending::Exec) events |= EPOLLIN;
+    if (client.blocked) events |= EPOLLOUT;
+    (void)sys::change_watch(self.epoll.get(), client.fd.get(), events,
+                            event_data(Source::Client, index_of(self, client)));
+}
+
+void accept_clients(Supervisor& self, bool host) {
+    const SlotFd& listener = host ? self.host_listener : self.guest_listener;
+    for (int count = 0; count < kAcceptedPerTurn; ++count) {
+        auto fd = sys::accept_from(listener.get());
+        if (fd) {
+            welcome(self, std::move(*fd), host);
+            continue;
+        }
+        const int code = fd.error().code;
+        if (code == EMFILE || code == ENFILE) make_room(self, listener.get());
+        if (code != ECONNABORTED) return;
+    }
+}
+
+void serve_client(Supervisor& self, Client& client, std::uint32_t events) {
+    if (!client.fd) return;
+    if ((events & EPOLLOUT) != 0 && client.blocked) {
+        client.blocked = false;
+        continue_status(self, client);
+    }
+    if (!client.fd) return;
+    const bool listens = client.pending == Pending::None || client.pending == Pending::Exec;
+    if ((events & EPOLLIN) != 0 && listens) {
+        auto& buffer = self.scratch->received;
+        auto record = sys::receive(client.fd.get(), buffer);
+        if (!record) {
+            const int code = record.error().code;
+            if (code != EAGAIN && code != EINTR) drop_client(self, client);
+            return;
+        }
+        // An empty or broken record is no client of ours.
+        const auto message = wire::Reader::open(std::span(buffer).first(record->size));
+        if (record->truncated || !message) return drop_client(self, client);
+        client.heard = sys::now();
+        return obey_request(self, client, *message, *record);
+    }
+    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) drop_client(self, client);
+}
+
+void settle_clients(Supervisor& self) {
+    self.changed = false;
+    for (Client& client : self.clients) {
+        if (!client.fd || client.pending != Pending::Settle) continue;
+        const bool settled = client.unit == kNoUnit ? self.engine->boot_settled()
+                                                    : self.engine->settled(client.unit);
+        if (settled) finish_request(self, client);
+    }
+}
+
+void announce_change(Supervisor& self, UnitId unit) {
+    for (Client& client : self.clients) {
+        if (!client.fd || client.pending != Pending::Watch) continue;
+        if (client.unit != kNoUnit && client.unit != unit) continue;
+        // Who cannot keep up would miss changes: a closed connection says so, silence would not.
+        if (!send_unit(self, client, unit)) drop_client(self, client);
+    }
+}
+
+Instant client_deadline(const Supervisor& self) {
+    Instant next = Instant::never();
+    for (const Client& client : self.clients) {
+        if (client.fd && client.blocked) next = std::min(next, client.heard + kPatience);
+    }
+    return next;
+}
+
+void drop_stalled_clients(Supervisor& self) {
+    const Instant now = sys::now();
+    for (Client& client : self.clients) {
+        if (client.fd && client.blocked && client.heard + kPatience <= now)
+            drop_client(self, client);
+    }
+}
+
+} // namespace stead::init

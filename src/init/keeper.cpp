@@ -1,0 +1,151 @@
+#include "init/keeper.h"
+
+#include <sys/socket.h>
+
+#include "init/loop.h"
+#include "init/output.h"
+#include "init/ring.h"
+#include "sys/events.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr std::uint32_t kWatched = EPOLLIN | EPOLLRDHUP;
+
+void want_room(Supervisor& self, bool want) {
+    if (self.keeper_blocked == want || !self.keeper) return;
+    self.keeper_blocked = want;
+    (void)sys::change_watch(self.epoll.get(), self.keeper.get(), kWatched | (want ? EPOLLOUT : 0U),
+                            event_data(Source::Keeper));
+}
+
+/// False when the channel is full; a dead channel counts as sent, its end is noticed by epoll.
+bool send(Supervisor& self, wire::Writer& message, std::span<const int> descriptors = {}) {
+    const auto sent = sys::send(self.keeper.get(), message.bytes(), descriptors);
+    if (sent || (sent.error().code != EAGAIN && sent.error().code != ENOBUFS)) return true;
+    want_room(self, true);
+    return false;
+}
+
+bool send_pipe(Supervisor& self, UnitId unit, bool error_stream) {
+    Unit& record = self.units[unit];
+    wire::Writer message(self.scratch->sent, wire::Kind::LogPipe);
+    message.text(wire::Tag::Name, self.table.name(unit))
+        .number(wire::Tag::Stream, error_stream ? 2 : 1)
+        .number(wire::Tag::LogSize, static_cast<std::int64_t>(self.table.log_size(unit)))
+        .number(wire::Tag::LogKeep, self.table.log_keep(unit));
+    const int fd = (error_stream ? record.error_read : record.output_read).get();
+    if (!send(self, message, std::span(&fd, 1))) return false;
+    (error_stream ? record.handed_error : record.handed_output) = true;
+    return true;
+}
+
+bool send_ring(Supervisor& self) {
+    while (const auto record = ring_front(self.ring)) {
+        wire::Writer message(self.scratch->sent, wire::Kind::LogText);
+        message.text(wire::Tag::Name, self.table.name(record->unit))
+            .number(wire::Tag::Stream, record->error_stream ? 2 : 1)
+            .text(wire::Tag::Text,
+                  {reinterpret_cast<const char*>(record->bytes.data()), record->bytes.size()});
+        if (!send(self, message)) return false;
+        ring_pop(self.ring);
+    }
+    ring_release(self.ring);
+    if (self.ring.dropped == 0) return true;
+    wire::Writer lost(self.scratch->sent, wire::Kind::LogLost);
+    lost.number(wire::Tag::Count, static_cast<std::int64_t>(self.ring.dropped));
+    if (!send(self, lost)) return false;
+    self.ring.dropped = 0;
+    return true;
+}
+
+/// Sends what waits, oldest lines before the pipes whose newer ones the keeper then reads itself.
+void flush(Supervisor& self) {
+    if (!send_ring(self)) return;
+    for (std::size_t i = 0; i < self.units.size(); ++i) {
+        const auto unit = static_cast<UnitId>(i);
+        const Unit& record = self.units[i];
+        if (record.output_read && !record.handed_output && !send_pipe(self, unit, false)) return;
+        if (record.error_read && !record.handed_error && !send_pipe(self, unit, true)) return;
+    }
+    want_room(self, false);
+}
+
+void lose_keeper(Supervisor& self) {
+    self.keeper.close();
+    self.keeper_blocked = false;
+    for (Unit& unit : self.units) {
+        unit.handed_output = false;
+        unit.handed_error = false;
+    }
+    watch_outputs(self, true);
+}
+
+void obey_keeper(Supervisor& self) {
+    for (int count = 0; count < kPerTurn && self.keeper; ++count) {
+        const auto record = sys::receive(self.keeper.get(), self.scratch->received);
+        if (!record) {
+            if (record.error().code != EAGAIN && record.error().code != EINTR) lose_keeper(self);
+            return;
+        }
+        if (record->size == 0) return lose_keeper(self);
+        const auto message =
+            wire::Reader::open(std::span(self.scratch->received).first(record->size));
+        if (message && message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
+    }
+}
+
+} // namespace
+
+void attach_keeper(Supervisor& self, sys::UniqueFd channel) {
+    if (self.keeper) lose_keeper(self);
+    watch_outputs(self, false);
+    self.keeper.take(std::move(channel));
+    (void)sys::watch(self.epoll.get(), self.keeper.get(), kWatched, event_data(Source::Keeper));
+    flush(self);
+}
+
+void serve_keeper(Supervisor& self, std::uint32_t events) {
+    if (!self.keeper) return;
+    if ((events & EPOLLIN) != 0) obey_keeper(self);
+    if (!self.keeper) return;
+    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) return lose_keeper(self);
+    if ((events & EPOLLOUT) != 0) flush(self);
+}
+
+void hand_pipe(Supervisor& self, UnitId unit, bool error_stream) {
+    if (self.keeper_blocked) return; // Its turn comes with the others.
+    (void)send_pipe(self, unit, error_stream);
+}
+
+void tell_keeper(Supervisor& self, Priority priority, std::string_view text) {
+    wire::Writer message(self.scratch->sent, wire::Kind::Say);
+    message.number(wire::Tag::Priority, static_cast<int>(priority)).text(wire::Tag::Text, text);
+    // A line for people is not worth waiting for.
+    (void)send(self, message);
+}
+
+void tell_readiness(Supervisor& self, std::string_view words) {
+    if (!self.keeper) return;
+    wire::Writer message(self.scratch->sent, wire::Kind::Notify);
+    message.text(wire::Tag::Text, words);
+    (void)send(self, message);
+}
+
+void tell_end(Supervisor& self) {
+    if (!self.keeper) return;
+    wire::Writer message(self.scratch->sent, wire::Kind::GuestEnd);
+    message.number(wire::Tag::End, static_cast<int>(self.end))
+        .number(wire::Tag::Code, self.exit_code);
+    // A keeper that hangs with a full channel still sees the exit code.
+    (void)send(self, message);
+}
+
+bool pass_log_query(Supervisor& self, std::span<const std::byte> query, int write_end) {
+    if (!self.keeper) return false;
+    return sys::send(self.keeper.get(), query, std::span(&write_end, 1)).has_value();
+}
+
+} // namespace stead::init

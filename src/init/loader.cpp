@@ -1,0 +1,159 @@
+#include "init/loader.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "init/children.h"
+#include "init/environment.h"
+#include "init/say.h"
+#include "init/setup.h"
+#include "plan/limits.h"
+#include "spawn/spawn.h"
+#include "sys/clock.h"
+#include "sys/clone.h"
+#include "sys/process.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr Duration kLoaderTime = 30_s;
+constexpr std::uint64_t kLoaderMemory = 512U << 20U;
+constexpr std::uint64_t kLoaderSeconds = 20;
+constexpr std::size_t kMaxDirectories = 64;
+/// F_SEAL_SEAL, SHRINK, GROW, WRITE and F_ADD_SEALS of fcntl(2).
+constexpr int kSeals = 1 | 2 | 4 | 8;
+constexpr int kAddSeals = 1024 + 9;
+
+constexpr std::array<ResourceLimit, 3> kLimits = {{
+    {.resource = RLIMIT_AS, .soft = kLoaderMemory, .hard = kLoaderMemory},
+    {.resource = RLIMIT_CPU, .soft = kLoaderSeconds, .hard = kLoaderSeconds},
+    {.resource = RLIMIT_FSIZE, .soft = plan::kMaxImage, .hard = plan::kMaxImage},
+}};
+
+Result<sys::UniqueFd> make_memfd() {
+    const auto fd = static_cast<int>(
+        ::syscall(SYS_memfd_create, "stead-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (fd < 0) return last_error("memfd_create");
+    return sys::UniqueFd(fd);
+}
+
+Result<void> add_arguments(Supervisor& self, const LoaderCall& call, spawn::Child& prepared) {
+    if (call.directories.size() > kMaxDirectories)
+        return make_error("too many folders of units", {}, E2BIG);
+    ChildStrings strings(*self.scratch);
+    strings.add("stead");
+    strings.add("load");
+    for (const char* directory : call.directories) {
+        strings.add("--dir");
+        strings.add(directory);
+    }
+    strings.add("--out-fd");
+    strings.add("3");
+    prepared.argv = strings.end_list();
+    ExecView everything;
+    everything.inherit_all = true;
+    add_environment(strings, everything, self.environment);
+    prepared.environment = strings.end_list();
+    if (strings.overflowed()) return make_error("argv and environment", {}, E2BIG);
+    return {};
+}
+
+/// Says what the loader has printed, a line at a time.
+void relay(Supervisor& self, int fd) {
+    std::array<char, 4096> text;
+    const ssize_t size = ::read(fd, text.data(), text.size());
+    if (size <= 0) return;
+    std::string_view rest(text.data(), static_cast<std::size_t>(size));
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        if (end != 0) say(self, Priority::Warning, rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+}
+
+/// Waits for the end of `loader`, relaying its lines; it is killed when its time is over.
+Result<ExitStatus> wait_for(Supervisor& self, const sys::Process& loader, int messages) {
+    const Instant limit = sys::now() + kLoaderTime;
+    while (true) {
+        const std::int64_t left = (limit - sys::now()).ms();
+        if (left <= 0) {
+            (void)sys::send_signal(loader, SIGKILL);
+            return make_error("stead load", "took longer than 30 s", ETIMEDOUT);
+        }
+        std::array<pollfd, 2> ready = {{{loader.pidfd.get(), POLLIN, 0}, {messages, POLLIN, 0}}};
+        if (::poll(ready.data(), ready.size(), static_cast<int>(left)) < 0 && errno != EINTR)
+            return last_error("poll");
+        if ((ready[1].revents & POLLIN) != 0) relay(self, messages);
+        const auto status = TRY(sys::try_reap(loader));
+        if (!status) continue;
+        relay(self, messages);
+        return *status;
+    }
+}
+
+/// What the child reported instead of becoming the loader.
+Result<void> check_report(int report) {
+    spawn::Report record;
+    while (::read(report, &record, sizeof record) == static_cast<ssize_t>(sizeof record)) {
+        if (record.error != 0) return make_error("execute", "stead load", record.error);
+    }
+    return {};
+}
+
+Result<void> start_and_wait(Supervisor& self, spawn::Child& prepared, int messages) {
+    auto report = TRY(sys::make_pipe(O_NONBLOCK));
+    prepared.report = report.write.get();
+    auto cloned = sys::clone_process(-1);
+    if (!cloned && cloned.error().code == ENOSYS) cloned = sys::clone_process_plain();
+    if (!cloned) return cloned.error();
+    if (cloned->pid == 0) spawn::become(prepared);
+
+    report.write.reset();
+    const sys::Process loader{std::move(cloned->pidfd), cloned->pid};
+    const ExitStatus status = TRY(wait_for(self, loader, messages));
+    TRY(check_report(report.read.get()));
+    if (status.success()) return {};
+    Error error = make_error("stead load", "ended with code ", 0);
+    error.subject.append_number(status.shell_code());
+    return error;
+}
+
+} // namespace
+
+Result<plan::Plan> run_loader(Supervisor& self, const LoaderCall& call) {
+    const auto image = TRY(make_memfd());
+    const auto messages = TRY(sys::make_pipe());
+    (void)::fcntl(messages.read.get(), F_SETFL, O_NONBLOCK);
+
+    spawn::Child prepared;
+    ExecView exec;
+    exec.uid = ::geteuid();
+    exec.gid = ::getegid();
+    exec.no_new_privileges = call.confined;
+    exec.no_root = call.confined;
+    exec.limits = kLimits;
+    fill_common(self, prepared, exec);
+    prepared.change_identity = false;
+    prepared.change_capabilities = call.confined;
+    TRY(add_arguments(self, call, prepared));
+    prepared.program = call.program;
+    prepared.extra = image.get();
+    prepared.extra_number = 3;
+    prepared.streams[1] = {.kind = spawn::Stream::Kind::Descriptor, .fd = messages.write.get()};
+    prepared.streams[2] = {.kind = spawn::Stream::Kind::Output};
+    TRY(start_and_wait(self, prepared, messages.read.get()));
+
+    if (::fcntl(image.get(), kAddSeals, kSeals) < 0) return last_error("seal the plan");
+    return read_plan(image.get(), true);
+}
+
+} // namespace stead::init

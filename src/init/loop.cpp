@@ -1,0 +1,174 @@
+#include "init/loop.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "init/cgroups.h"
+#include "init/children.h"
+#include "init/control.h"
+#include "init/keeper.h"
+#include "init/notify.h"
+#include "init/output.h"
+#include "init/probes.h"
+#include "init/say.h"
+#include "init/signals.h"
+#include "init/transient.h"
+#include "sys/clock.h"
+#include "sys/events.h"
+
+namespace stead::init {
+
+namespace {
+
+constexpr std::size_t kBatch = 16;
+
+void release_unit(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    record.ready.close();
+    record.probe.close();
+    record.status_text.clear();
+    close_output(self, unit);
+    if (record.has_cgroup && !has_processes(self, unit)) {
+        record.cgroup_events.close();
+        remove_cgroup(self, self.table.name(unit));
+        record.has_cgroup = false;
+    }
+}
+
+void end_guest(Supervisor& self, const engine::Action& action) {
+    self.ended = true;
+    self.end = action.end;
+    self.exit_code = action.value;
+    if (action.unit != kNoUnit) {
+        say_about(self, Priority::Error, self.table.name(action.unit),
+                  "a process of it does not end (a hung file system?); leaving without it");
+    }
+}
+
+void obey(Supervisor& self, const engine::Action& action) {
+    switch (action.kind) {
+    case engine::ActionKind::Spawn:
+        return start_command(self, action);
+    case engine::ActionKind::Signal:
+        return signal_unit(self, action);
+    case engine::ActionKind::KillAll:
+        return kill_unit(self, action.unit);
+    case engine::ActionKind::Probe:
+        return start_probe(self, action.unit);
+    case engine::ActionKind::Release:
+        return release_unit(self, action.unit);
+    case engine::ActionKind::Changed:
+        return announce_change(self, action.unit);
+    case engine::ActionKind::End:
+        return end_guest(self, action);
+    }
+}
+
+void obey_engine(Supervisor& self) {
+    engine::Action action;
+    while (!self.ended && self.engine->next(action))
+        obey(self, action);
+    if (self.ready_told || self.ended || !self.engine->boot_settled()) return;
+    self.ready_told = true;
+    tell_readiness(self, "READY=1");
+}
+
+void arm_timer(Supervisor& self) {
+    const Instant at =
+        std::min({self.engine->deadline(), transient_deadline(self), client_deadline(self)});
+    if (at == self.armed) return;
+    self.armed = at;
+    (void)sys::set_timer(self.timer.get(), at);
+}
+
+void serve_timer(Supervisor& self) {
+    std::uint64_t count = 0;
+    (void)!::read(self.timer.get(), &count, sizeof count);
+    self.armed = Instant::never();
+    tell_engine(self, {.kind = engine::EventKind::Tick});
+    end_overdue_transients(self);
+    drop_stalled_clients(self);
+}
+
+void serve(Supervisor& self, const epoll_event& event) {
+    const auto source = static_cast<Source>(event.data.u64 >> 32U);
+    const auto index = static_cast<std::uint32_t>(event.data.u64);
+    switch (source) {
+    case Source::Signals:
+        return serve_signals(self);
+    case Source::Timer:
+        return serve_timer(self);
+    case Source::Notify:
+        return read_notify(self);
+    case Source::HostListener:
+        return accept_clients(self, true);
+    case Source::GuestListener:
+        return accept_clients(self, false);
+    case Source::Keeper:
+        return serve_keeper(self, event.events);
+    case Source::Client:
+        return serve_client(self, self.clients[index], event.events);
+    case Source::Report:
+        return read_report(self, self.children[index]);
+    case Source::Ready:
+        return read_ready(self, static_cast<UnitId>(index));
+    case Source::Probe:
+        return finish_probe(self, static_cast<UnitId>(index));
+    case Source::CgroupEvents:
+        return check_empty(self, static_cast<UnitId>(index));
+    case Source::Output:
+        return read_output(self, static_cast<UnitId>(index), false);
+    case Source::ErrorOutput:
+        return read_output(self, static_cast<UnitId>(index), true);
+    }
+}
+
+void turn(Supervisor& self) {
+    arm_timer(self);
+    std::array<epoll_event, kBatch> events; // Filled by the kernel.
+    const bool busy = self.more_children || self.more_notices;
+    const auto count = sys::wait_events(self.epoll.get(), events, busy ? 0 : -1);
+    if (!count) return;
+    if (self.more_notices) read_notify(self);
+    if (self.more_children) reap_children(self);
+    for (std::size_t i = 0; i < *count && !self.ended; ++i) {
+        serve(self, events[i]);
+        obey_engine(self);
+    }
+    obey_engine(self);
+    // What an empty cgroup or a refused start causes is said to the engine while it is obeyed.
+    if (self.changed) settle_clients(self);
+}
+
+} // namespace
+
+void tell_engine(Supervisor& self, const engine::Event& event) {
+    self.engine->handle(event, sys::now());
+    self.changed = true;
+}
+
+void ask_shutdown(Supervisor& self, EndKind end) {
+    if (!self.engine->shutting_down()) tell_readiness(self, "STOPPING=1");
+    tell_engine(self, {.kind = engine::EventKind::Shutdown, .end = end});
+}
+
+Result<void> open_loop(Supervisor& self) {
+    self.epoll.take(TRY(sys::make_epoll()));
+    self.timer.take(TRY(sys::make_timer()));
+    TRY(sys::watch(self.epoll.get(), self.timer.get(), EPOLLIN, event_data(Source::Timer)));
+    self.signals.take(TRY(open_signals()));
+    TRY(sys::watch(self.epoll.get(), self.signals.get(), EPOLLIN, event_data(Source::Signals)));
+    return {};
+}
+
+void run_loop(Supervisor& self) {
+    self.boot_time = sys::now();
+    tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    obey_engine(self);
+    while (!self.ended)
+        turn(self);
+}
+
+} // namespace stead::init

@@ -1,0 +1,13 @@
+#include <string_view>
+
+#include "init/modes.h"
+#include "init/setup.h"
+#include "keep/keep.h"
+
+int main(int argc, char** argv, char** environment) {
+    stead::init::sanitize_streams();
+    const std::string_view mode = argc > 1 ? argv[1] : "";
+    if (mode == "--boot") return stead::init::boot(environment);
+    if (mode == "--keep") return stead::keep::run(argc, argv);
+    return stead::init::run_foreign(argc, argv, environment);
+}

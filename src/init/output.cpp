@@ -1,0 +1,155 @@
+#include "init/output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "init/keeper.h"
+#include "init/loop.h"
+#include "init/ring.h"
+#include "sys/events.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+Result<int> log_pipe(Supervisor& self, UnitId unit, bool error_stream) {
+    Unit& record = self.units[unit];
+    SlotFd& read = error_stream ? record.error_read : record.output_read;
+    SlotFd& write = error_stream ? record.error_write : record.output_write;
+    if (write) return write.get();
+
+    auto pipe = TRY(sys::make_pipe());
+    // Only our end must not block: the flag belongs to the description, and services expect a pipe
+    // that does.
+    if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) < 0) return last_error("fcntl");
+    read.take(std::move(pipe.read));
+    write.take(std::move(pipe.write));
+    (error_stream ? record.handed_error : record.handed_output) = false;
+    if (self.keeper) {
+        hand_pipe(self, unit, error_stream);
+    } else {
+        (void)sys::watch(self.epoll.get(), read.get(), EPOLLIN,
+                         event_data(error_stream ? Source::ErrorOutput : Source::Output, unit));
+    }
+    return write.get();
+}
+
+Result<spawn::Stream> output_stream(
+    Supervisor& self, UnitId unit, bool error_stream, OutputKind kind, std::string_view path) {
+    using Kind = spawn::Stream::Kind;
+    switch (kind) {
+    case OutputKind::Null:
+        return spawn::Stream{.kind = Kind::Null};
+    case OutputKind::Console:
+        return spawn::Stream{.kind = Kind::Console};
+    case OutputKind::File:
+        return spawn::Stream{.kind = Kind::File, .path = path.data()};
+    case OutputKind::Inherit:
+        return spawn::Stream{.kind = Kind::Descriptor,
+                             .fd = error_stream ? STDERR_FILENO : STDOUT_FILENO};
+    case OutputKind::Unit:
+        return make_error("output into another unit", {}, ENOTSUP);
+    case OutputKind::Log:
+        break;
+    }
+    // A container's runtime collects what its processes write to the console.
+    if (!self.launched) return output_stream(self, unit, error_stream, OutputKind::Inherit, path);
+    const int fd = TRY(log_pipe(self, unit, error_stream));
+    return spawn::Stream{.kind = Kind::Descriptor, .fd = fd};
+}
+
+Result<void>
+add_ready_pipe(Supervisor& self, UnitId unit, const ExecView& exec, spawn::Child& prepared) {
+    Unit& record = self.units[unit];
+    auto pipe = TRY(sys::make_pipe());
+    if (::fcntl(pipe.read.get(), F_SETFL, O_NONBLOCK) < 0) return last_error("fcntl");
+    record.ready.take(std::move(pipe.read));
+    TRY(sys::watch(self.epoll.get(), record.ready.get(), EPOLLIN, event_data(Source::Ready, unit)));
+    prepared.extra = pipe.write.release();
+    prepared.extra_number = static_cast<int>(exec.ready_fd);
+    return {};
+}
+
+} // namespace
+
+Result<void> fill_streams(
+    Supervisor& self, UnitId unit, CommandRole role, const ExecView& exec, spawn::Child& prepared) {
+    using Kind = spawn::Stream::Kind;
+    const bool main = role == CommandRole::Main;
+    if (main && exec.inherit_input)
+        prepared.streams[0] = {.kind = Kind::Descriptor, .fd = STDIN_FILENO};
+    if (main && exec.inherit_input && exec.controlling_terminal && ::isatty(STDIN_FILENO) == 1)
+        prepared.controlling_terminal = true;
+
+    prepared.streams[1] = TRY(output_stream(self, unit, false, exec.output, exec.output_path));
+    if (exec.error_follows_output && prepared.streams[1].fd != STDOUT_FILENO) {
+        prepared.streams[2] = {.kind = Kind::Output};
+    } else {
+        prepared.streams[2] = TRY(output_stream(self, unit, true, exec.error, exec.error_path));
+    }
+
+    const UnitPolicy& policy = self.table.policy(unit);
+    if (main && (policy.type == UnitType::NotifyFd || policy.ready == ReadyKind::Fd))
+        return add_ready_pipe(self, unit, exec, prepared);
+    return {};
+}
+
+void close_ready_write(spawn::Child& prepared) {
+    if (prepared.extra >= 0) ::close(prepared.extra);
+    prepared.extra = -1;
+}
+
+void read_output(Supervisor& self, UnitId unit, bool error_stream) {
+    SlotFd& read = error_stream ? self.units[unit].error_read : self.units[unit].output_read;
+    if (!read) return;
+    auto& buffer = self.scratch->received;
+    const ssize_t size = ::read(read.get(), buffer.data(), buffer.size());
+    if (size <= 0) return;
+    ring_append(self.ring, unit, error_stream,
+                std::span<const std::byte>(buffer).first(static_cast<std::size_t>(size)));
+}
+
+void watch_outputs(Supervisor& self, bool on) {
+    const auto change = [&](const SlotFd& fd, Source source, std::size_t unit) {
+        if (!fd) return;
+        if (on) {
+            (void)sys::watch(self.epoll.get(), fd.get(), EPOLLIN, event_data(source, unit));
+        } else {
+            (void)sys::unwatch(self.epoll.get(), fd.get());
+        }
+    };
+    for (std::size_t i = 0; i < self.units.size(); ++i) {
+        change(self.units[i].output_read, Source::Output, i);
+        change(self.units[i].error_read, Source::ErrorOutput, i);
+    }
+}
+
+void close_output(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    if (!self.keeper && record.output_read) read_output(self, unit, false);
+    if (!self.keeper && record.error_read) read_output(self, unit, true);
+    // A pipe that the keeper has not been given yet would take the last lines with it.
+    if (self.keeper && record.output_read && !record.handed_output) return;
+    if (self.keeper && record.error_read && !record.handed_error) return;
+    record.output_read.close();
+    record.output_write.close();
+    record.error_read.close();
+    record.error_write.close();
+}
+
+void read_ready(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    if (!record.ready) return;
+    std::array<char, 64> text;
+    const ssize_t size = ::read(record.ready.get(), text.data(), text.size());
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    const bool newline =
+        size > 0 && std::string_view(text.data(), static_cast<std::size_t>(size)).find('\n') !=
+                        std::string_view::npos;
+    if (!newline && size > 0) return;
+    record.ready.close();
+    if (newline) tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+}
+
+} // namespace stead::init

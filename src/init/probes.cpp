@@ -1,0 +1,77 @@
+#include "init/probes.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "init/loop.h"
+#include "sys/events.h"
+#include "sys/unix_socket.h"
+
+namespace stead::init {
+
+namespace {
+
+void tell_ready(Supervisor& self, UnitId unit) {
+    tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+}
+
+void probe_tcp(Supervisor& self, UnitId unit) {
+    const std::span<const std::byte> address = self.table.ready_address(unit);
+    if (address.size() < sizeof(sockaddr)) return;
+    const auto* name = reinterpret_cast<const sockaddr*>(address.data());
+    sys::UniqueFd fd(::socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd) return;
+    if (::connect(fd.get(), name, static_cast<socklen_t>(address.size())) == 0)
+        return tell_ready(self, unit);
+    if (errno != EINPROGRESS) return;
+    SlotFd& probe = self.units[unit].probe;
+    probe.take(std::move(fd));
+    (void)sys::watch(self.epoll.get(), probe.get(), EPOLLOUT, event_data(Source::Probe, unit));
+}
+
+} // namespace
+
+void start_probe(Supervisor& self, UnitId unit) {
+    self.units[unit].probe.close();
+    const std::string_view path = self.table.ready_path(unit);
+    switch (self.table.policy(unit).ready) {
+    case ReadyKind::Tcp:
+        return probe_tcp(self, unit);
+    case ReadyKind::Unix: {
+        // EAGAIN is a full backlog: somebody listens, which is what was asked.
+        const auto connected = sys::connect_unix(path, SOCK_STREAM | SOCK_NONBLOCK);
+        if (connected || connected.error().code == EAGAIN) tell_ready(self, unit);
+        return;
+    }
+    case ReadyKind::Path:
+        // Strings of a plan end in NUL.
+        if (::faccessat(AT_FDCWD, path.data(), F_OK, AT_EACCESS) == 0) tell_ready(self, unit);
+        return;
+    case ReadyKind::None:
+    case ReadyKind::Notify:
+    case ReadyKind::Fd:
+    case ReadyKind::PidFile:
+    case ReadyKind::Exec:
+    case ReadyKind::Http:
+        return;
+    }
+}
+
+void finish_probe(Supervisor& self, UnitId unit) {
+    SlotFd& probe = self.units[unit].probe;
+    if (!probe) return;
+    int error = 0;
+    socklen_t size = sizeof error;
+    const int got = ::getsockopt(probe.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    // The event may have been meant for the probe before this one: no error is not yet an answer.
+    sockaddr_storage peer{};
+    socklen_t peer_size = sizeof peer;
+    auto* peer_name = reinterpret_cast<sockaddr*>(&peer);
+    const bool connected = ::getpeername(probe.get(), peer_name, &peer_size) == 0;
+    if (got == 0 && error == 0 && !connected) return;
+    probe.close();
+    if (connected) tell_ready(self, unit);
+}
+
+} // namespace stead::init

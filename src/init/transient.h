@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/time.h"
+#include "init/supervisor.h"
+#include "sys/unix_socket.h"
+
+/// Transient units: commands that a client has started inside the guest, in a cgroup of their own
+/// and under the guest's limits, filters and identity. The client's end is theirs.
+namespace stead::init {
+
+void start_transient(Supervisor& self,
+                     Client& client,
+                     const wire::Reader& message,
+                     sys::Record& record);
+/// A window size or a signal.
+void control_transient(Supervisor& self, Client& client, const wire::Reader& message);
+
+/// Its program runs.
+void transient_started(Supervisor& self, std::size_t index);
+/// Its main process ended, or could not become the program.
+void transient_ended(Supervisor& self, const Child& was, ExitStatus status);
+/// Its client has gone.
+void transient_abandoned(Supervisor& self, std::size_t index);
+
+Instant transient_deadline(const Supervisor& self);
+void end_overdue_transients(Supervisor& self);
+
+} // namespace stead::init
