@@ -7,8 +7,6 @@
 
 #include <seccomp.h>
 
-#include "compile/nearest.h"
-
 namespace stead::compile {
 
 namespace {
@@ -236,15 +234,6 @@ std::optional<std::vector<int>> find_group(std::string_view name) {
     const CallGroup* group = group_of(name);
     if (group == nullptr) return std::nullopt;
     return expand_calls(group->members);
-}
-
-std::string nearest_call(std::string_view name) {
-    std::vector<std::string> names;
-    for (const CallGroup& group : kGroups)
-        names.emplace_back(group.name);
-    for (int number = 0; number <= kNewestCall; ++number)
-        if (auto known = call_name(number); !known.empty()) names.push_back(std::move(known));
-    return nearest(name, names);
 }
 
 } // namespace stead::compile

@@ -36,7 +36,4 @@ std::vector<int> expand_calls(std::string_view list);
 /// The numbers of a group ("@mount"), or nothing if there is no such group.
 std::optional<std::vector<int>> find_group(std::string_view name);
 
-/// The group or call whose name is closest to a misspelt one; empty if none is close.
-std::string nearest_call(std::string_view name);
-
 } // namespace stead::compile

@@ -22,9 +22,7 @@
 /// others: it is left out and listed, with every unit that requires it.
 namespace stead::compile {
 
-/// The capabilities of capabilities(7) by number that a system guest's root holds by default; an
-/// own network adds NET_RAW.
-std::uint64_t default_capabilities(unitfile::ProfileKind profile, recipe::NetworkMode network);
+class CallPolicy;
 
 /// What a unit's context allows it; the same for all units of a guest.
 struct UnitOptions {
@@ -33,6 +31,11 @@ struct UnitOptions {
     std::uint64_t ceiling = 0;
     std::string ceiling_origin;
     recipe::Users users = recipe::Users::Private;
+    /// How many ids the guest has; 0: all there are.
+    std::uint32_t id_count = 0;
+    /// The guest's system calls; null: the defaults of its profile (a loader knows no better, and
+    /// PID 1 loads the guest's filter on top of a unit's in any case).
+    const CallPolicy* calls = nullptr;
     /// The guest's default.
     bool no_new_privileges = false;
     /// A jail: users are the host's, never uid 0; the only unit is essential; its directories are

@@ -37,9 +37,10 @@ struct HostFacts {
     std::function<PathFact(const std::string& path)> look;
     /// An unused range of host ids for this guest.
     std::function<std::optional<recipe::IdRange>(const std::string& guest)> id_range;
-    /// An unused host id (61184..65519) for the units of this jail that name no user; asked for at
-    /// most once. Both answer nothing when none is left.
-    std::function<std::optional<std::uint32_t>(const std::string& guest)> dynamic_uid;
+    /// An unused host id (61184..65519) for a unit of this jail that names no user. Both answer
+    /// nothing when none is left.
+    std::function<std::optional<std::uint32_t>(const std::string& guest, const std::string& unit)>
+        dynamic_uid;
 };
 
 } // namespace stead::compile

@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "compile/bpf.h"
+#include "compile/call_lists.h"
 #include "compile/default_filters.h"
 #include "compile/filter.h"
 

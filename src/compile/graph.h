@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "model/unit.h"
+#include "unitfile/diagnostic.h"
+#include "unitfile/specs.h"
+
+namespace stead::compile {
+
+/// A unit on its way into the graph.
+struct GraphUnit {
+    const unitfile::UnitSpec* spec = nullptr;
+    /// Why it is left out, in one line; empty: it is in.
+    std::string rejection;
+    /// Its edges; a target is an index into the list given to `link_units`. Nothing points to a
+    /// unit that is left out.
+    std::vector<Dependency> dependencies;
+};
+
+/// Resolves the names of all dependencies, turns `before` into the other unit's `after`, and leaves
+/// out what cannot start: units of a cycle of order, units that require themselves into a conflict,
+/// and whatever requires a unit that is missing or left out. Every unit that falls is reported with
+/// the place of each edge. `folders` are where units were looked for, for messages. What is wanted
+/// and missing goes to `notices`.
+void link_units(std::vector<GraphUnit>& units,
+                const std::vector<std::string>& folders,
+                unitfile::Diagnostics& diagnostics,
+                std::vector<std::string>& notices);
+
+} // namespace stead::compile

@@ -1,0 +1,104 @@
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <array>
+
+#include "compile/guest_parts.h"
+#include "compile/levels.h"
+
+/// Levels and limits: what the file names is an error where it cannot be had, what only a default
+/// asks for is best effort and told by `status`.
+namespace stead::compile {
+
+namespace {
+
+struct DefaultLimit {
+    const char* name;
+    std::uint32_t resource;
+    std::uint64_t soft;
+    std::uint64_t hard;
+};
+
+constexpr std::uint64_t kInfinite = ~std::uint64_t{0};
+/// RLIMIT_NICE counts downwards from 20: this is nice 0.
+constexpr std::uint64_t kNiceZero = 20;
+
+constexpr std::array<DefaultLimit, 7> kSystemLimits{{
+    {"core", RLIMIT_CORE, 0, 0},
+    {"nofile", RLIMIT_NOFILE, 1024, 524'288},
+    {"memlock", RLIMIT_MEMLOCK, 64U << 20U, 64U << 20U},
+    {"msgqueue", RLIMIT_MSGQUEUE, 819'200, 819'200},
+    {"rtprio", RLIMIT_RTPRIO, 0, 0},
+    {"nice", RLIMIT_NICE, kNiceZero, kNiceZero},
+    {"stack", RLIMIT_STACK, 8U << 20U, kInfinite},
+}};
+
+constexpr std::array<DefaultLimit, 7> kJailLimits{{
+    {"core", RLIMIT_CORE, 0, 0},
+    {"nofile", RLIMIT_NOFILE, 1024, 65'536},
+    {"memlock", RLIMIT_MEMLOCK, 0, 0},
+    {"msgqueue", RLIMIT_MSGQUEUE, 819'200, 819'200},
+    {"rtprio", RLIMIT_RTPRIO, 0, 0},
+    {"nice", RLIMIT_NICE, kNiceZero, kNiceZero},
+    {"stack", RLIMIT_STACK, 8U << 20U, kInfinite},
+}};
+
+/// Lowers a default to what this process may give, and says so where somebody could miss it.
+ResourceLimit possible(const DefaultLimit& wanted, Draft& draft) {
+    ResourceLimit limit{wanted.resource, 0, wanted.soft, wanted.hard};
+    if (draft.facts.may_raise_limits || !draft.facts.hard_limit) return limit;
+    const std::uint64_t most = draft.facts.hard_limit(wanted.resource);
+    if (limit.hard <= most) return limit;
+    if (limit.hard != kInfinite)
+        draft.context.notices.push_back(std::string(wanted.name) + " is " + std::to_string(most) +
+                                        " instead of " + std::to_string(wanted.hard) + " (" +
+                                        draft.default_origin() +
+                                        "): raising hard limits needs CAP_SYS_RESOURCE");
+    limit.hard = most;
+    limit.soft = std::min(limit.soft, most);
+    return limit;
+}
+
+void add_default_level(Draft& draft, const std::string& file, std::uint64_t value) {
+    const auto& levels = draft.context.levels;
+    if (std::any_of(levels.begin(), levels.end(),
+                    [&](const recipe::Level& level) { return level.file == file; }))
+        return;
+    if (has_level(file, draft.facts)) {
+        draft.context.levels.push_back({file, std::to_string(value), ""});
+        return;
+    }
+    draft.context.notices.push_back(file + " = " + std::to_string(value) + " (" +
+                                    draft.default_origin() +
+                                    ") is not in force: this machine offers no cgroup v2 "
+                                    "controller for it");
+}
+
+} // namespace
+
+void set_levels(Draft& draft) {
+    for (const unitfile::LevelSpec& level : draft.spec.levels) {
+        const std::string problem = level_problem(level, draft.facts);
+        if (!problem.empty()) draft.report.error(level.place, problem);
+        draft.context.levels.push_back({level.file, level.content, origin_of(level.place)});
+    }
+    add_default_level(draft, "pids.max", draft.jail() ? 1024 : 4096);
+}
+
+void set_limits(Draft& draft) {
+    for (const unitfile::RlimitSpec& limit : draft.spec.rlimits) {
+        const std::string problem = limit_problem(limit, draft.facts);
+        if (!problem.empty()) draft.report.error(limit.place, problem);
+        draft.context.limits.push_back({limit.limit, limit.name, origin_of(limit.place)});
+    }
+    for (const DefaultLimit& wanted : draft.jail() ? kJailLimits : kSystemLimits) {
+        const auto& limits = draft.context.limits;
+        if (std::any_of(limits.begin(), limits.end(), [&](const recipe::Limit& limit) {
+                return limit.limit.resource == wanted.resource;
+            }))
+            continue;
+        draft.context.limits.push_back({possible(wanted, draft), wanted.name, ""});
+    }
+}
+
+} // namespace stead::compile

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compile/compile.h"
+#include "compile/filter.h"
+#include "compile/report.h"
+
+namespace stead::compile {
+
+/// A guest on its way from spec to recipe: what every part of that work reads and adds to.
+struct Draft {
+    const unitfile::GuestSpec& spec;
+    const HostFacts& facts;
+    Report& report;
+    recipe::Context context;
+    plan::PlanInput plan;
+    /// Set once the guest's `system-calls` are known.
+    std::optional<CallPolicy> calls;
+
+    [[nodiscard]] bool jail() const { return spec.profile.value == unitfile::ProfileKind::Jail; }
+
+    /// Where the key stands, or the guest file.
+    [[nodiscard]] unitfile::Place place(std::string_view key) const {
+        const unitfile::Place found = spec.keys.find(key);
+        return found.file.empty() ? unitfile::Place{spec.file, 0, 0} : found;
+    }
+
+    /// "redis.toml:3", or "default of profile jail" where the key was not written.
+    [[nodiscard]] std::string origin(std::string_view key) const;
+    [[nodiscard]] std::string default_origin() const;
+};
+
+/// "redis.toml:3": without the column, for people.
+std::string origin_of(const unitfile::Place& place);
+
+// Each sets its part of the recipe, and of the plan's guest record. In this order: later ones look
+// at what earlier ones decided.
+void set_network(Draft& draft);
+void set_root(Draft& draft);
+void set_binds(Draft& draft);
+void set_capabilities(Draft& draft);
+void set_filters(Draft& draft);
+void set_levels(Draft& draft);
+void set_limits(Draft& draft);
+
+/// The range of host ids of a guest with users of its own.
+void set_ids(Draft& draft);
+
+/// Compiles the units of a jail and gives them their folders of the host.
+void set_units(Draft& draft, const UserDatabase& host_users, unitfile::Diagnostics& diagnostics);
+
+} // namespace stead::compile

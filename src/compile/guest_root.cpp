@@ -1,0 +1,163 @@
+#include <array>
+
+#include "compile/guest_parts.h"
+#include "compile/mounts.h"
+
+/// What a guest sees as its file system.
+namespace stead::compile {
+
+namespace {
+
+using recipe::Mount;
+using recipe::MountKind;
+using recipe::RootKind;
+
+/// Where a bind would take from the guest what keeps it a guest.
+constexpr std::array<std::string_view, 4> kOurs{"/proc", "/sys", "/dev", "/run/stead"};
+
+bool is_below(std::string_view path, std::string_view folder) {
+    return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+void append(std::vector<Mount>& list, std::vector<Mount> more) {
+    list.insert(list.end(), std::make_move_iterator(more.begin()),
+                std::make_move_iterator(more.end()));
+}
+
+/// The folder that `root` names is one.
+bool check_folder(Draft& draft, const std::string& path) {
+    const unitfile::Place place = or_place(draft.spec.root.place, draft.place("root"));
+    switch (draft.facts.look(path).kind) {
+    case PathFact::Kind::Folder:
+        return true;
+    case PathFact::Kind::Link:
+        draft.report.error(place, "root '" + path + "' is a symbolic link; name the folder itself");
+        return false;
+    case PathFact::Kind::Missing:
+        draft.report.error(place, "root '" + path +
+                                      "' does not exist; make it, or use root = "
+                                      "\"host\" with ephemeral = true");
+        return false;
+    case PathFact::Kind::File:
+    case PathFact::Kind::Other:
+        draft.report.error(place, "root '" + path + "' is no folder");
+        return false;
+    }
+    return false;
+}
+
+/// A root without these cannot hold a guest; as symbolic links they would lead our mounts astray.
+void check_is_root(Draft& draft, const std::string& path) {
+    for (const char* name : {"proc", "dev", "run", "tmp"}) {
+        const std::string folder = path + (path == "/" ? "" : "/") + name;
+        const auto kind = draft.facts.look(folder).kind;
+        if (kind == PathFact::Kind::Folder) continue;
+        // An overlay can be given what is missing; a link stays a trap there, too.
+        if (kind == PathFact::Kind::Missing && draft.spec.ephemeral) continue;
+        draft.report.error(or_place(draft.spec.root.place, draft.place("root")),
+                           "root '" + path + "' is no root: /" + name +
+                               (kind == PathFact::Kind::Missing
+                                    ? " is missing in it; make that folder"
+                                    : " is no real folder in it"));
+    }
+}
+
+void choose_root(Draft& draft) {
+    const unitfile::GuestSpec& spec = draft.spec;
+    recipe::Root& root = draft.context.root;
+    const bool host = spec.root.value == "host" || (draft.jail() && spec.root.value.empty());
+    root.path = host ? "/" : spec.root.value;
+    root.read_only = spec.read_only.given() ? spec.read_only.value : draft.jail();
+    if (spec.ephemeral) {
+        root.kind = RootKind::EphemeralOverlay;
+        if (!spec.read_only.given()) root.read_only = false;
+        return;
+    }
+    root.kind = host ? RootKind::HostPrograms : RootKind::Directory;
+    if (!host || draft.jail()) return;
+    draft.report.error(or_place(spec.root.place, draft.place("root")),
+                       "root = \"host\" needs ephemeral = true, so that the guest's changes stay "
+                       "in memory, or profile = \"jail\"");
+}
+
+void add_unit_folders(Draft& draft) {
+    std::size_t number = 0;
+    for (const unitfile::Text& folder : draft.spec.unit_folders) {
+        if (draft.facts.look(folder.value).kind != PathFact::Kind::Folder) {
+            draft.report.error(folder.place, "units: '" + folder.value + "' is no folder");
+            continue;
+        }
+        Mount mount;
+        mount.kind = MountKind::Bind;
+        mount.source = folder.value;
+        // Their order is the order of the search.
+        mount.target = "/run/stead/units/" + std::to_string(100 + number++);
+        mount.attributes = kReadOnly | kNoSuid | kNoDevice | kNoExec;
+        mount.origin = origin_of(folder.place);
+        draft.context.mounts.push_back(std::move(mount));
+    }
+}
+
+std::optional<std::string> bind_problem(const Draft& draft, const unitfile::BindSpec& bind) {
+    if (bind.to == "/" || bind.to == "/run") return "'" + bind.to + "' is the guest's own";
+    for (const std::string_view path : kOurs)
+        if (is_below(bind.to, path))
+            return "'" + bind.to + "' lies in " + std::string(path) +
+                   ", which is made by Stead; bind to another place";
+    if (draft.facts.look(bind.from).kind == PathFact::Kind::Missing)
+        return "'" + bind.from + "' does not exist on the host";
+    if (bind.idmap && draft.context.users != recipe::Users::Private)
+        return "idmap needs users = \"private\"";
+    return std::nullopt;
+}
+
+} // namespace
+
+void set_root(Draft& draft) {
+    const unitfile::GuestSpec& spec = draft.spec;
+    recipe::Context& context = draft.context;
+    if (spec.root.value.empty() && !draft.jail()) {
+        draft.report.error({spec.file, 0, 0},
+                           "the guest has no `root`; name a folder, or use root = \"host\" with "
+                           "ephemeral = true");
+        return;
+    }
+    choose_root(draft);
+    if (draft.report.failed()) return;
+    const recipe::Root& root = context.root;
+    if (root.path != "/" && check_folder(draft, root.path)) check_is_root(draft, root.path);
+
+    MountOptions options;
+    options.network = context.network.mode;
+    options.hide_processes = spec.hidepid.given() ? spec.hidepid.value : draft.jail();
+    options.host_root = root.path == "/";
+    options.cgroup2 = draft.facts.cgroup2;
+    if (root.kind == RootKind::HostPrograms)
+        append(context.mounts, host_program_mounts(draft.facts, options.network));
+    append(context.mounts, draft.jail() ? jail_mounts(options) : system_mounts(options));
+    if (options.host_root) append(context.mounts, secret_masks());
+    if (root.kind == RootKind::EphemeralOverlay && options.host_root)
+        context.notices.emplace_back("the root is a snapshot of the host's files in memory: what "
+                                     "the host changes from now on may show or not");
+    add_unit_folders(draft);
+}
+
+void set_binds(Draft& draft) {
+    for (const unitfile::BindSpec& bind : draft.spec.binds) {
+        if (const auto problem = bind_problem(draft, bind)) {
+            draft.report.error(bind.place, "bind: " + *problem);
+            continue;
+        }
+        Mount mount;
+        mount.kind = MountKind::Bind;
+        mount.source = bind.from;
+        mount.target = bind.to;
+        mount.attributes = (bind.read_only ? kReadOnly : 0) | (bind.nosuid ? kNoSuid : 0) |
+                           (bind.nodev ? kNoDevice : 0) | (bind.noexec ? kNoExec : 0);
+        mount.idmap = bind.idmap;
+        mount.origin = origin_of(bind.place);
+        draft.context.mounts.push_back(std::move(mount));
+    }
+}
+
+} // namespace stead::compile

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compile/host_facts.h"
+#include "recipe/recipe.h"
+#include "unitfile/specs.h"
+
+/// The mount lists of the two profiles, as SECURITY rules them: /dev, /run, /tmp and /dev/shm are
+/// always file systems of ours, /proc and /sys are masked, what is the host's is read-only.
+namespace stead::compile {
+
+inline constexpr std::uint64_t kReadOnly = 0x1; // MOUNT_ATTR_RDONLY
+inline constexpr std::uint64_t kNoSuid = 0x2;   // MOUNT_ATTR_NOSUID
+inline constexpr std::uint64_t kNoDevice = 0x4; // MOUNT_ATTR_NODEV
+inline constexpr std::uint64_t kNoExec = 0x8;   // MOUNT_ATTR_NOEXEC
+
+struct MountOptions {
+    recipe::NetworkMode network = recipe::NetworkMode::Own;
+    bool hide_processes = false;
+    /// The root is the host's own tree or made of it: its secrets are masked.
+    bool host_root = false;
+    bool cgroup2 = true;
+};
+
+/// A full guest's own file systems.
+std::vector<recipe::Mount> system_mounts(const MountOptions& options);
+
+/// A jail's: fewer devices, no /sys, no cgroups. With `facts`, on an empty root, the host's program
+/// folders come in read-only.
+std::vector<recipe::Mount> jail_mounts(const MountOptions& options);
+std::vector<recipe::Mount> host_program_mounts(const HostFacts& facts, recipe::NetworkMode network);
+
+/// Files of the host's /etc that no guest reads.
+std::vector<recipe::Mount> secret_masks();
+
+} // namespace stead::compile

@@ -1,0 +1,86 @@
+#include <algorithm>
+#include <utility>
+
+#include "compile/compile.h"
+#include "compile/graph.h"
+#include "compile/report.h"
+#include "compile/unit.h"
+
+namespace stead::compile {
+
+namespace {
+
+/// Logs of units may flow through each other's, as long as they end somewhere.
+void check_log_targets(const std::vector<unitfile::UnitSpec>& specs,
+                       std::vector<GraphUnit>& graph,
+                       unitfile::Diagnostics& diagnostics) {
+    for (GraphUnit& unit : graph) {
+        const unitfile::UnitSpec& spec = *unit.spec;
+        const auto check = [&](OutputKind kind, const std::string& target, const char* key) {
+            if (kind != OutputKind::Unit || !unit.rejection.empty()) return;
+            const bool known = std::any_of(specs.begin(), specs.end(),
+                                           [&](const auto& other) { return other.name == target; });
+            if (known && target != spec.name) return;
+            Report report(diagnostics);
+            report.error(or_place(spec.keys.find(key), spec.place),
+                         known ? std::string(key) + ": a unit cannot be its own log"
+                               : std::string(key) + ": there is no unit '" + target + "'");
+            unit.rejection = report.first();
+        };
+        check(spec.output, spec.output_target, "log.output");
+        check(spec.error, spec.error_target, "log.error");
+    }
+}
+
+/// Keeps the units that are in and renumbers what their dependencies point to.
+void collect(std::vector<GraphUnit>& graph,
+             std::vector<std::optional<plan::UnitInput>>& units,
+             plan::PlanInput& plan) {
+    std::vector<UnitId> ids(graph.size(), kNoUnit);
+    UnitId next = 0;
+    for (std::size_t i = 0; i < graph.size(); ++i)
+        if (graph[i].rejection.empty()) ids[i] = next++;
+    for (std::size_t i = 0; i < graph.size(); ++i) {
+        if (ids[i] == kNoUnit) {
+            plan.rejected.push_back({graph[i].spec->name, graph[i].rejection});
+            continue;
+        }
+        for (Dependency dependency : graph[i].dependencies) {
+            dependency.target = ids[dependency.target];
+            units[i]->dependencies.push_back(dependency);
+        }
+        plan.units.push_back(std::move(*units[i]));
+    }
+}
+
+} // namespace
+
+plan::PlanInput compile_units(const std::vector<unitfile::UnitSpec>& units,
+                              const UserDatabase& users,
+                              const UnitOptions& options,
+                              unitfile::Diagnostics& diagnostics) {
+    plan::PlanInput plan;
+    const std::size_t count = std::min(units.size(), kMaxUnits);
+    std::vector<GraphUnit> graph(count);
+    std::vector<std::optional<plan::UnitInput>> compiled(count);
+    for (std::size_t i = 0; i < count; ++i) {
+        Report report(diagnostics);
+        graph[i].spec = &units[i];
+        compiled[i] = compile_unit(units[i], users, options, report);
+        graph[i].rejection = report.first();
+    }
+    for (std::size_t i = count; i < units.size(); ++i) {
+        Report report(diagnostics);
+        report.error(units[i].place, "a guest has at most 4096 units");
+        if (plan.rejected.size() < kMaxUnits)
+            plan.rejected.push_back({units[i].name, report.first()});
+    }
+    check_log_targets(units, graph, diagnostics);
+    link_units(graph, options.folders, diagnostics, plan.notices);
+    collect(graph, compiled, plan);
+    for (const std::string& problem : users.problems)
+        plan.notices.push_back(problem + "; the line is ignored");
+    return plan;
+}
+
+} // namespace stead::compile
