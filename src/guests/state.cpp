@@ -159,16 +159,19 @@ Result<Claim> claim_existing(const Paths& paths, std::string_view name) {
     return Claim{path, std::move(folder), *std::move(lock)};
 }
 
-Result<std::string> read_file(int folder, const char* name, std::size_t limit) {
-    const sys::UniqueFd file = TRY(sys::open_at(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-    const struct stat status = TRY(sys::status_at(file.get(), "", AT_EMPTY_PATH));
+Result<std::string> read_open_file(int fd, const char* name, std::size_t limit) {
+    const struct stat status = TRY(sys::status_at(fd, "", AT_EMPTY_PATH));
     if (!S_ISREG(status.st_mode)) return make_error("read", name, EINVAL);
     std::string content(std::min(limit, static_cast<std::size_t>(status.st_size)) + 1, '\0');
-    const std::size_t size =
-        TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(content))));
+    const std::size_t size = TRY(sys::read_full(fd, std::as_writable_bytes(std::span(content))));
     if (size > limit) return make_error("read", name, EFBIG);
     content.resize(size);
     return content;
+}
+
+Result<std::string> read_file(int folder, const char* name, std::size_t limit) {
+    const sys::UniqueFd file = TRY(sys::open_at(folder, name, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    return read_open_file(file.get(), name, limit);
 }
 
 Result<void> replace_file(int folder, const char* name, std::string_view content, mode_t mode) {

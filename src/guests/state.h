@@ -30,6 +30,7 @@ Result<void> make_folders(const std::string& path);
 
 /// A file's whole content, `limit` bytes at most: EFBIG if there is more, EINVAL if it is no
 /// regular file.
+Result<std::string> read_open_file(int fd, const char* name, std::size_t limit);
 Result<std::string> read_file(int folder, const char* name, std::size_t limit);
 /// Replaces a file by writing a new one beside it and renaming that: a reader sees the old or the
 /// new content, never half of one.

@@ -68,6 +68,11 @@ Result<struct stat> status_at(int folder, const char* name, int flags) {
     return status;
 }
 
+Result<void> set_mode(int fd, mode_t mode) {
+    if (::fchmod(fd, mode) < 0) return last_error("fchmod");
+    return {};
+}
+
 Result<std::size_t> read_full(int fd, std::span<std::byte> buffer) {
     std::size_t used = 0;
     while (used < buffer.size()) {

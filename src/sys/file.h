@@ -28,6 +28,9 @@ Result<std::size_t> read_link(int folder, const char* name, std::span<char> buff
 /// fstatat(2); an empty name with AT_EMPTY_PATH is the descriptor itself.
 Result<struct stat> status_at(int folder, const char* name, int flags);
 
+/// fchmod(2).
+Result<void> set_mode(int fd, mode_t mode);
+
 /// Reads until the end or until `buffer` is full.
 Result<std::size_t> read_full(int fd, std::span<std::byte> buffer);
 /// Writes everything; a file that takes no more is an Error.

@@ -203,6 +203,11 @@ struct UnitSpec {
 
     std::vector<DirectorySpec> directories;
     std::uint32_t directory_mode = 0750;
+
+    /// No keys of a file: the program of `stead jail` reads what the command reads, on a terminal
+    /// through a terminal of its own.
+    bool inherit_input = false;
+    bool controlling_terminal = false;
 };
 
 enum class ProfileKind : std::uint8_t { System, Jail };

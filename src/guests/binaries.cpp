@@ -1,0 +1,147 @@
+#include "guests/binaries.h"
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include <elf.h>
+#include <link.h>
+
+#include "guests/state.h"
+#include "sys/file.h"
+#include "sys/memory.h"
+
+namespace stead::guests {
+
+namespace {
+
+constexpr const char* kSelf = "/proc/self/exe";
+
+/// A file's content in memory, as long as this lives.
+class Content {
+public:
+    static Result<Content> of(const sys::UniqueFd& file, std::size_t size) {
+        return Content(TRY(sys::map_file(file.get(), size)));
+    }
+
+    Content(Content&& other) noexcept
+        : bytes_(std::exchange(other.bytes_, {})) {}
+
+    Content(const Content&) = delete;
+    Content& operator=(const Content&) = delete;
+    Content& operator=(Content&&) = delete;
+
+    ~Content() {
+        if (!bytes_.empty()) sys::unmap(bytes_);
+    }
+
+    [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+
+private:
+    explicit Content(std::span<const std::byte> bytes)
+        : bytes_(bytes) {}
+
+    std::span<const std::byte> bytes_;
+};
+
+/// True if `file` is a regular file of root's that nobody else may write and that holds exactly
+/// `content`.
+bool holds(const sys::UniqueFd& file, std::span<const std::byte> content) {
+    const auto status = sys::status_at(file.get(), "", AT_EMPTY_PATH);
+    if (!status || !S_ISREG(status->st_mode) || status->st_uid != ::geteuid()) return false;
+    if ((status->st_mode & 07777) != 0755) return false;
+    if (static_cast<std::size_t>(status->st_size) != content.size()) return false;
+    const auto mapped = Content::of(file, content.size());
+    return mapped && std::memcmp(mapped->bytes().data(), content.data(), content.size()) == 0;
+}
+
+/// A program in the library folder with this content: the one that is there, else a new one.
+Result<sys::UniqueFd>
+provide(const Paths& paths, const std::string& name, std::span<const std::byte> content) {
+    const std::string library = paths.runtime + "/lib";
+    const std::string path = library + "/" + name;
+    auto present = sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW);
+    if (present && holds(*present, content)) return *std::move(present);
+
+    TRY(make_folders(library));
+    // Two first starts at once each write their own draft; the last rename wins, and both are
+    // right.
+    const std::string draft = path + "." + std::to_string(::getpid());
+    {
+        const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
+        const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, draft.c_str(), flags, 0755));
+        TRY(sys::set_mode(file.get(), 0755)); // Whatever the umask says.
+        const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+        const Result<void> written = sys::write_full(file.get(), text);
+        if (!written) {
+            (void)sys::remove_at(AT_FDCWD, draft.c_str(),
+                                 false); // The write's error is the one to tell.
+            return make_error("write", path, written.error().code);
+        }
+    }
+    TRY(sys::rename_at(AT_FDCWD, draft.c_str(), path.c_str()));
+    sys::UniqueFd written = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW));
+    if (!holds(written, content)) return make_error("verify", path, EIO);
+    return written;
+}
+
+/// The linker's build id of this program: a hash of its content, found in memory.
+std::string build_id() {
+    const auto* header = reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR));
+    const std::uint64_t count = ::getauxval(AT_PHNUM);
+    std::uintptr_t base = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (header[i].p_type == PT_PHDR) {
+            base = reinterpret_cast<std::uintptr_t>(header) - header[i].p_vaddr;
+        }
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (header[i].p_type != PT_NOTE) continue;
+        std::uintptr_t at = base + header[i].p_vaddr;
+        const std::uintptr_t end = at + header[i].p_memsz;
+        while (at + sizeof(ElfW(Nhdr)) <= end) {
+            const auto* note = reinterpret_cast<const ElfW(Nhdr)*>(at);
+            const std::uintptr_t name = at + sizeof(*note);
+            const std::uintptr_t value = name + (note->n_namesz + 3U) / 4 * 4;
+            if (note->n_type == NT_GNU_BUILD_ID && note->n_descsz >= 8) {
+                std::string digits;
+                for (std::size_t byte = 0; byte < 8; ++byte) {
+                    constexpr std::string_view kDigits = "0123456789abcdef";
+                    const auto number = reinterpret_cast<const unsigned char*>(value)[byte];
+                    digits.push_back(kDigits[number >> 4U]);
+                    digits.push_back(kDigits[number & 15U]);
+                }
+                return digits;
+            }
+            at = value + (note->n_descsz + 3U) / 4 * 4;
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+Result<sys::UniqueFd> init_program(const Paths& paths) {
+    const std::string name = "stead-init-" + std::string(embedded_init_hash());
+    return provide(paths, name, embedded_init());
+}
+
+Result<sys::UniqueFd> stead_program(const Paths& paths) {
+    const sys::UniqueFd self = TRY(sys::open_at(AT_FDCWD, kSelf, O_RDONLY));
+    const struct stat status = TRY(sys::status_at(self.get(), "", AT_EMPTY_PATH));
+    const auto size = static_cast<std::size_t>(status.st_size);
+    const Content content = TRY(Content::of(self, size));
+    const std::string name = "stead-" + build_id() + "-" + std::to_string(size);
+    return provide(paths, name, content.bytes());
+}
+
+Result<sys::UniqueFd> own_program() {
+    return sys::open_at(AT_FDCWD, kSelf, O_PATH);
+}
+
+} // namespace stead::guests

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "guests/guests.h"
+#include "sys/unique_fd.h"
+
+/// A guest's place in the cgroup2 hierarchy: CGROUP2/stead/NAME, with PID 1 in its child `init` and
+/// each unit in `units/UNIT`. On hosts whose controllers sit on cgroup v1 a bare cgroup2 mount is
+/// used to track and kill. For this folder's own use.
+namespace stead::guests {
+
+struct Cgroup {
+    std::string path;
+    sys::UniqueFd folder;
+};
+
+/// Where cgroup2 is mounted, anywhere; nothing if it is not.
+std::optional<std::string> find_cgroup2();
+
+/// CGROUP2/stead for the usual runtime folder; another one has a parent of its own, so that two
+/// separate sets of guests never meet.
+std::string cgroup_parent(const Paths& paths, std::string_view cgroup2);
+
+/// The controllers that a guest's cgroup can be given below `cgroup2`.
+std::vector<std::string> controllers_of(const std::string& cgroup2);
+
+/// Makes the guest's cgroup and its leaf `init`, with the files of `controllers` in it (its own
+/// subtree_control stays empty: PID 1 fills that). What an ended guest of this name left there is
+/// removed first.
+Result<Cgroup> make_cgroup(const Paths& paths,
+                           const std::string& cgroup2,
+                           std::string_view name,
+                           const std::vector<std::string>& controllers);
+
+/// Kills whatever is inside, waits until it is empty, and removes it with all below. Done if it is
+/// not there.
+Result<void> remove_cgroup(const std::string& path);
+
+} // namespace stead::guests

@@ -1,0 +1,68 @@
+#include "guests/cleanup.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <csignal>
+#include <string>
+
+#include "guests/cgroups.h"
+#include "guests/ids.h"
+#include "sys/file.h"
+
+namespace stead::guests {
+
+namespace {
+
+constexpr int kKillWaitMilliseconds = 5000;
+
+Result<void> remove_if_there(int folder, const char* name) {
+    const Result<void> removed = sys::remove_at(folder, name, false);
+    if (!removed && removed.error().code != ENOENT) return removed.error();
+    return {};
+}
+
+} // namespace
+
+void end_process(const sys::Process& child) {
+    if (!child.pidfd) return;
+    (void)sys::send_signal(child, SIGKILL); // ESRCH: it has ended already.
+    pollfd ended{child.pidfd.get(), POLLIN, 0};
+    ::poll(&ended, 1, kKillWaitMilliseconds);
+    (void)sys::try_reap(child); // What hangs in the kernel is reaped by the host's init.
+}
+
+Result<void> clear_remains(const Paths& paths, std::string_view name, const Claim& claim) {
+    if (const auto cgroup2 = find_cgroup2()) {
+        TRY(remove_cgroup(cgroup_parent(paths, *cgroup2) + "/" + std::string(name)));
+    }
+    release_dynamic(paths, name);
+    TRY(remove_if_there(claim.folder.get(), "control"));
+    TRY(remove_if_there(claim.folder.get(), "state.json.new"));
+    return remove_if_there(claim.folder.get(), "state.json");
+}
+
+Result<void> clear(const Paths& paths, std::string_view name, const Claim& claim) {
+    TRY(clear_remains(paths, name, claim));
+    // The lock's file goes before its folder: whoever opened it meanwhile sees that it is unlinked
+    // and starts again.
+    TRY(remove_if_there(claim.folder.get(), "lock"));
+    const Result<void> removed = sys::remove_at(AT_FDCWD, claim.path.c_str(), true);
+    // ENOTEMPTY: somebody has just made a new lock in it, and the folder is theirs.
+    if (!removed && removed.error().code != ENOENT && removed.error().code != ENOTEMPTY) {
+        return removed.error();
+    }
+    return {};
+}
+
+Result<void> clean_up(const Paths& paths, std::string_view name) {
+    auto claimed = claim_existing(paths, name);
+    if (!claimed && claimed.error().code == ENOENT) return {};
+    if (!claimed) return claimed.error();
+    if (const auto record = read_record(claimed->folder.get())) {
+        if (verify(*record)) return {};
+    }
+    return clear(paths, name, *claimed);
+}
+
+} // namespace stead::guests

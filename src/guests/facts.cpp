@@ -1,0 +1,96 @@
+#include "guests/facts.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <array>
+
+#include "guests/cgroups.h"
+#include "guests/ids.h"
+#include "sys/file.h"
+#include "sys/privileges.h"
+
+namespace stead::guests {
+
+namespace {
+
+constexpr int kCapSysResource = 24;
+/// CAP_CHECKPOINT_RESTORE, the newest of Linux 6.1.
+constexpr std::uint32_t kKnownCapability = 40;
+
+/// The newest capability of this kernel: asking is cheaper than reading the file in /proc.
+std::uint32_t newest_capability() {
+    std::uint32_t newest = kKnownCapability;
+    while (newest < 63 && sys::in_bounding_set(static_cast<int>(newest + 1)))
+        ++newest;
+    return newest;
+}
+
+std::uint64_t memory_of_host() {
+    struct sysinfo info {};
+
+    if (::sysinfo(&info) < 0) return 0;
+    return static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
+}
+
+std::uint32_t cpus_of_host() {
+    cpu_set_t set{};
+    if (::sched_getaffinity(0, sizeof(set), &set) < 0) return 1;
+    return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
+}
+
+bool may_raise_limits() {
+    const auto sets = sys::capabilities();
+    return sets && (sets->effective >> kCapSysResource & 1U) != 0;
+}
+
+std::uint64_t hard_limit(std::uint32_t resource) {
+    rlimit limit{};
+    if (::getrlimit(static_cast<__rlimit_resource>(resource), &limit) < 0) return 0;
+    return limit.rlim_max;
+}
+
+compile::PathFact look(const std::string& path) {
+    using Kind = compile::PathFact::Kind;
+    const auto status = sys::status_at(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW);
+    if (!status) return {Kind::Missing, {}};
+    if (S_ISDIR(status->st_mode)) return {Kind::Folder, {}};
+    if (S_ISREG(status->st_mode)) return {Kind::File, {}};
+    if (!S_ISLNK(status->st_mode)) return {Kind::Other, {}};
+    std::array<char, 4096> text{};
+    const auto size = sys::read_link(AT_FDCWD, path.c_str(), text);
+    if (!size) return {Kind::Missing, {}};
+    return {Kind::Link, std::string(text.data(), *size)};
+}
+
+} // namespace
+
+compile::HostFacts host_facts(const Paths& paths, bool claim) {
+    compile::HostFacts facts;
+    facts.cap_last = newest_capability();
+    facts.memory_bytes = memory_of_host();
+    facts.cpu_count = cpus_of_host();
+    const auto cgroup2 = find_cgroup2();
+    facts.cgroup2 = cgroup2.has_value();
+    if (cgroup2) facts.controllers = controllers_of(*cgroup2);
+    facts.may_raise_limits = may_raise_limits();
+    facts.hard_limit = hard_limit;
+    facts.look = look;
+    facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
+        const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);
+        if (!range) return std::nullopt;
+        return *range;
+    };
+    facts.dynamic_uid = [paths, claim](const std::string& guest) -> std::optional<std::uint32_t> {
+        if (!claim) return preview_dynamic(guest);
+        const auto uid = claim_dynamic(paths, guest);
+        if (!uid) return std::nullopt;
+        return *uid;
+    };
+    return facts;
+}
+
+} // namespace stead::guests

@@ -1,0 +1,76 @@
+#include "guests/keeper.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sys/descriptors.h"
+#include "sys/file.h"
+#include "wire/message.h"
+
+namespace stead::guests {
+
+namespace {
+
+/// Moves every descriptor to its number. A descriptor that sits on another one's number is moved
+/// out of the way first.
+Result<void> arrange(KeeperDescriptors& descriptors) {
+    for (std::size_t number = wire::kKeeperConfig; number < descriptors.size(); ++number) {
+        const int target = static_cast<int>(number);
+        for (std::size_t other = number + 1; other < descriptors.size(); ++other) {
+            if (descriptors[other].get() != target) continue;
+            // The old number is overwritten by the next placement, or closed below.
+            sys::UniqueFd moved =
+                TRY(sys::duplicate_above(target, static_cast<int>(descriptors.size())));
+            (void)std::exchange(descriptors[other], std::move(moved)).release();
+        }
+        if (descriptors[number]) {
+            TRY(sys::place(descriptors[number].get(), target));
+        } else {
+            ::close(target); // Usually not open; a number that is open counts as given.
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+Result<sys::UniqueFd> keeper_configuration(std::string_view name, unsigned flags) {
+    std::array<std::byte, 1024> buffer{};
+    wire::Writer message(buffer, wire::Kind::KeeperConfig);
+    message.text(wire::Tag::Name, name).number(wire::Tag::Flags, flags);
+    const std::span<const std::byte> bytes = message.bytes();
+
+    sys::UniqueFd memfd = TRY(sys::make_memfd("stead-keeper"));
+    TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    return memfd;
+}
+
+Error become_keeper(int stead_init,
+                    KeeperDescriptors& descriptors,
+                    const std::string& name,
+                    bool attach) {
+    // Above every number that is about to be filled.
+    auto program = sys::duplicate_above(stead_init, static_cast<int>(descriptors.size()));
+    if (!program) return program.error();
+    if (const auto arranged = arrange(descriptors); !arranged) return arranged.error();
+    if (const auto closed = sys::close_from(wire::kKeeperDescriptors, true); !closed) {
+        return closed.error();
+    }
+
+    std::string program_name = "stead-init";
+    std::string keep = "--keep";
+    std::string attach_option = "--attach";
+    std::string guest = name;
+    std::vector<char*> argv{program_name.data(), keep.data()};
+    if (attach) argv.push_back(attach_option.data());
+    argv.push_back(guest.data());
+    argv.push_back(nullptr);
+    return sys::execute(program->get(), argv.data(), environ);
+}
+
+} // namespace stead::guests

@@ -1,0 +1,224 @@
+#include "guests/launch.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+#include "context/context.h"
+#include "guests/binaries.h"
+#include "guests/cgroups.h"
+#include "guests/cleanup.h"
+#include "guests/facts.h"
+#include "guests/keeper.h"
+#include "sys/descriptors.h"
+#include "sys/file.h"
+#include "sys/pty.h"
+#include "sys/signals.h"
+#include "sys/unix_socket.h"
+#include "wire/boot.h"
+
+namespace stead::guests {
+
+namespace {
+
+constexpr int kControlBacklog = 32;
+
+/// PID 1's ends of its standard streams; with a terminal all three are one.
+struct Streams {
+    sys::UniqueFd input;
+    sys::UniqueFd output;
+    sys::UniqueFd error;
+};
+
+/// Controllers named by the guest's levels ("memory" of "memory.max"), as far as the host has them;
+/// one that is missing was refused or noted by compile.
+std::vector<std::string> controllers_for(const recipe::Context& context,
+                                         const std::string& cgroup2) {
+    std::vector<std::string> wanted;
+    if (context.levels.empty()) return wanted;
+    const std::vector<std::string> present = controllers_of(cgroup2);
+    for (const recipe::Level& level : context.levels) {
+        const std::string name = level.file.substr(0, level.file.find('.'));
+        const bool known = std::find(present.begin(), present.end(), name) != present.end();
+        if (known && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) {
+            wanted.push_back(name);
+        }
+    }
+    return wanted;
+}
+
+Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {
+    sys::UniqueFd memfd = TRY(sys::make_memfd("stead-plan"));
+    TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(image.data()), image.size()}));
+    TRY(sys::seal(memfd.get()));
+    return memfd;
+}
+
+Result<sys::UniqueFd> listen_at(const Claim& claim) {
+    const std::string path = claim.path + "/control";
+    auto listener = sys::bind_unix(path, SOCK_SEQPACKET, 0600);
+    if (!listener && listener.error().code == EADDRINUSE) {
+        // Nobody listens on it: the lock is ours and nothing runs.
+        TRY(sys::remove_at(claim.folder.get(), "control", false));
+        listener = sys::bind_unix(path, SOCK_SEQPACKET, 0600);
+    }
+    if (!listener) return listener.error();
+    TRY(sys::listen_on(listener->get(), kControlBacklog));
+    return listener;
+}
+
+/// A terminal for the program with the size of ours. The other side is the keeper's.
+Result<Streams> make_terminal(KeeperDescriptors& keeper) {
+    sys::Pty pty = TRY(sys::make_pty());
+    // A wrong size is no reason not to start.
+    (void)sys::copy_terminal(STDIN_FILENO, pty.terminal.get());
+    Streams streams;
+    streams.output = TRY(sys::duplicate_above(pty.terminal.get(), wire::kKeeperDescriptors));
+    streams.error = TRY(sys::duplicate_above(pty.terminal.get(), wire::kKeeperDescriptors));
+    streams.input = std::move(pty.terminal);
+    keeper[wire::kKeeperTerminal] = std::move(pty.master);
+    return streams;
+}
+
+Result<Streams> make_pipes(KeeperDescriptors& keeper, bool with_input) {
+    Streams streams;
+    if (with_input) {
+        sys::Pipe input = TRY(sys::make_pipe());
+        streams.input = std::move(input.read);
+        keeper[wire::kKeeperInput] = std::move(input.write);
+    } else {
+        streams.input = TRY(sys::open_at(AT_FDCWD, "/dev/null", O_RDONLY | O_NOCTTY));
+    }
+    sys::Pipe output = TRY(sys::make_pipe());
+    sys::Pipe error = TRY(sys::make_pipe());
+    streams.output = std::move(output.write);
+    keeper[wire::kKeeperOutput] = std::move(output.read);
+    streams.error = std::move(error.write);
+    keeper[wire::kKeeperError] = std::move(error.read);
+    return streams;
+}
+
+} // namespace
+
+struct Start::Endpoints {
+    sys::UniqueFd init_program;
+    sys::UniqueFd stead;
+    sys::UniqueFd plan;
+    sys::UniqueFd control;
+    sys::UniqueFd channel;
+    Streams streams;
+    Cgroup cgroup;
+    KeeperDescriptors keeper;
+};
+
+Start::Start(Paths paths, std::string name, Claim claim)
+    : paths_(std::move(paths))
+    , name_(std::move(name))
+    , claim_(std::move(claim)) {}
+
+Start::~Start() {
+    // Moved from: somebody else's now.
+    if (claim_.lock) (void)clear(paths_, name_, claim_); // The failure that led here is told.
+}
+
+Result<Start> Start::begin(const Paths& paths, std::string_view name) {
+    Claim claimed = TRY(claim(paths, name));
+    if (const auto record = read_record(claimed.folder.get())) {
+        // It runs, and only its keeper is gone.
+        if (verify(*record)) return make_error("lock", name, EBUSY);
+        TRY(clear_remains(paths, name, claimed));
+    }
+    return Start(paths, std::string(name), std::move(claimed));
+}
+
+compile::HostFacts Start::facts() const {
+    return host_facts(paths_, true);
+}
+
+Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
+                                               const recipe::Context& context,
+                                               const LaunchOptions& options) const {
+    Endpoints made;
+    made.init_program = TRY(init_program(paths_));
+    made.plan = TRY(sealed_plan(image));
+    made.control = TRY(listen_at(claim_));
+    sys::SocketPair channel = TRY(sys::make_socket_pair());
+    made.channel = std::move(channel.first);
+    made.keeper[wire::kKeeperChannel] = std::move(channel.second);
+    made.keeper[wire::kKeeperStead] = TRY(own_program());
+    const unsigned prefix = options.prefix ? wire::kKeeperPrefix : 0;
+    made.keeper[wire::kKeeperConfig] =
+        TRY(keeper_configuration(name_, wire::kKeeperForeground | prefix));
+    made.streams = options.stdio == Stdio::Terminal
+                       ? TRY(make_terminal(made.keeper))
+                       : TRY(make_pipes(made.keeper, options.stdio == Stdio::Pipes));
+    if (options.loader) made.stead = TRY(stead_program(paths_));
+    if (options.logs) {
+        const std::string logs = paths_.logs(name_);
+        TRY(make_folders(logs));
+        made.keeper[wire::kKeeperLogs] =
+            TRY(sys::open_at(AT_FDCWD, logs.c_str(), O_RDONLY | O_DIRECTORY));
+    }
+    if (const auto cgroup2 = find_cgroup2()) {
+        made.cgroup = TRY(make_cgroup(paths_, *cgroup2, name_, controllers_for(context, *cgroup2)));
+    }
+    return made;
+}
+
+Result<void> Start::try_launch(const recipe::Context& context,
+                               std::span<const std::byte> image,
+                               const LaunchOptions& options) {
+    Endpoints endpoints = TRY(make_endpoints(image, context, options));
+    context::Descriptors lent;
+    lent.input = endpoints.streams.input.get();
+    lent.output = endpoints.streams.output.get();
+    lent.error = endpoints.streams.error.get();
+    lent.plan = endpoints.plan.get();
+    lent.host_control = endpoints.control.get();
+    lent.keeper = endpoints.channel.get();
+    lent.stead_init = endpoints.init_program.get();
+    lent.stead = endpoints.stead.get();
+    lent.cgroup = endpoints.cgroup.folder.get();
+    context::Running running = TRY(context::start(context, lent));
+    notices_ = std::move(running.notices);
+
+    Record record;
+    record.name = name_;
+    record.file = options.file;
+    record.cgroup = endpoints.cgroup.path;
+    record.created = static_cast<std::int64_t>(std::time(nullptr));
+    Result<void> done = identify(running.init.pid, record);
+    if (done) done = write_record(claim_, record);
+    if (!done) {
+        end_process(running.init);
+        return done;
+    }
+    endpoints.keeper[wire::kKeeperPidfd] = std::move(running.init.pidfd);
+    return keep(endpoints, running.init.pid);
+}
+
+Error Start::keep(Endpoints& endpoints, pid_t init) {
+    endpoints.keeper[wire::kKeeperLock] = std::move(claim_.lock);
+    const Error failure =
+        become_keeper(endpoints.init_program.get(), endpoints.keeper, name_, false);
+    // Still here, and our descriptors may have been moved: what is left of the start is found by
+    // number and by name. The guest must not outlive a start that failed.
+    (void)sys::send_signal(init, SIGKILL);
+    (void)sys::next_ended(false); // If it hangs in the kernel, the cgroup's removal waits for it.
+    (void)clean_up(paths_, name_);
+    (void)claim_.lock.release();
+    return failure;
+}
+
+Error Start::launch(const recipe::Context& context,
+                    std::span<const std::byte> image,
+                    const LaunchOptions& options) {
+    return try_launch(context, image, options).error();
+}
+
+} // namespace stead::guests

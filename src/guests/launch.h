@@ -1,0 +1,88 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "compile/host_facts.h"
+#include "guests/guests.h"
+#include "guests/state.h"
+#include "recipe/recipe.h"
+#include "sys/unique_fd.h"
+
+namespace stead::guests {
+
+/// What PID 1's standard input, output and error are, and who looks at them.
+enum class Stdio : std::uint8_t {
+    /// No input; output goes through the keeper.
+    Output,
+    /// Pipes, relayed by the keeper: a program in a jail.
+    Pipes,
+    /// A terminal of its own, relayed by the keeper.
+    Terminal
+};
+
+struct LaunchOptions {
+    /// The guest file, for `list` and `explain`.
+    std::string file;
+    Stdio stdio = Stdio::Output;
+    /// Lines of units are printed as "unit: line".
+    bool prefix = true;
+    /// Units write logs: their folder is made.
+    bool logs = true;
+    /// The guest has unit files of its own: PID 1 is given `stead` to read them.
+    bool loader = true;
+};
+
+/// A start from the lock to the keeper. Whatever fails, and when it is destroyed before the end,
+/// nothing is left of it: no process, cgroup, file or claimed id.
+class Start {
+public:
+    /// Takes the guest's lock and clears what an ended guest of that name left. EBUSY: it runs, or
+    /// somebody else is starting it.
+    static Result<Start> begin(const Paths& paths, std::string_view name);
+
+    Start(Start&&) = default;
+    Start(const Start&) = delete;
+    Start& operator=(const Start&) = delete;
+    Start& operator=(Start&&) = delete;
+    ~Start();
+
+    /// What the machine is like, with the ids that this guest gets.
+    [[nodiscard]] compile::HostFacts facts() const;
+
+    /// Builds the context, starts PID 1 from the plan `image` in it and becomes the keeper: returns
+    /// only with what went wrong.
+    Error launch(const recipe::Context& context,
+                 std::span<const std::byte> image,
+                 const LaunchOptions& options);
+
+    /// What only a default asked for and this machine could not give; filled by `launch`.
+    [[nodiscard]] const std::vector<std::string>& notices() const { return notices_; }
+
+private:
+    Start(Paths paths, std::string name, Claim claim);
+
+    struct Endpoints;
+
+    Result<Endpoints> make_endpoints(std::span<const std::byte> image,
+                                     const recipe::Context& context,
+                                     const LaunchOptions& options) const;
+    Result<void> try_launch(const recipe::Context& context,
+                            std::span<const std::byte> image,
+                            const LaunchOptions& options);
+    Error keep(Endpoints& endpoints, pid_t init);
+
+    Paths paths_;
+    std::string name_;
+    Claim claim_;
+    std::vector<std::string> notices_;
+};
+
+} // namespace stead::guests

@@ -1,0 +1,57 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "guests/binaries.h"
+#include "guests/guests.h"
+#include "guests/keeper.h"
+#include "guests/state.h"
+#include "sys/clone.h"
+#include "sys/descriptors.h"
+#include "sys/file.h"
+#include "sys/unix_socket.h"
+
+namespace stead::guests {
+
+namespace {
+
+/// The new keeper belongs to nobody's terminal or session. Returns only when it could not be.
+void detach_and_become(int stead_init, KeeperDescriptors& descriptors, const std::string& name) {
+    ::setsid();
+    const auto nothing = sys::open_at(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
+    if (!nothing) return;
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (!sys::place(nothing->get(), number)) return;
+    }
+    // Nobody is left to tell; the next command tries again.
+    (void)become_keeper(stead_init, descriptors, name, true);
+}
+
+} // namespace
+
+Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
+    if (!guest.running() || guest.kept) return {};
+    const std::string& name = guest.record.name;
+    Claim claimed = TRY(claim_existing(paths, name));
+    const sys::UniqueFd program = TRY(init_program(paths));
+
+    KeeperDescriptors descriptors;
+    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, 0));
+    descriptors[wire::kKeeperChannel] = TRY(sys::connect_unix(paths.control(name), SOCK_SEQPACKET));
+    descriptors[wire::kKeeperStead] = TRY(own_program());
+    TRY(make_folders(paths.logs(name)));
+    descriptors[wire::kKeeperLogs] =
+        TRY(sys::open_at(AT_FDCWD, paths.logs(name).c_str(), O_RDONLY | O_DIRECTORY));
+    descriptors[wire::kKeeperLock] = std::move(claimed.lock);
+
+    const sys::Cloned child = TRY(sys::clone_process(-1));
+    if (child.pid == 0) {
+        detach_and_become(program.get(), descriptors, name);
+        ::_exit(1);
+    }
+    return {};
+}
+
+} // namespace stead::guests
