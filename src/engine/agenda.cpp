@@ -109,6 +109,23 @@ UnitId Core::dequeue() {
     return id;
 }
 
+void Core::settle() {
+    for (;;) {
+        // Whoever is to start is known before anybody is asked whether it may: else a unit could
+        // overtake another one that it comes after, only because that one was admitted later.
+        if (guest_->pulling != kNoUnit) {
+            const UnitId id = guest_->pulling;
+            guest_->pulling = unit(id).next_pulling;
+            unit(id).flags &= ~flag::kPulling;
+            if (unit(id).phase == Phase::Waiting) hold_needs(id);
+            continue;
+        }
+        const UnitId id = dequeue();
+        if (id == kNoUnit) return;
+        review(id);
+    }
+}
+
 void Core::want(UnitId id, std::uint16_t actions) {
     UnitRuntime& u = unit(id);
     u.pending |= actions;

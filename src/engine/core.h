@@ -46,6 +46,8 @@ struct GuestRuntime {
 
     UnitId queue_head = kNoUnit;
     UnitId queue_tail = kNoUnit;
+    /// Units admitted in this event whose needs are not admitted yet; last one first.
+    UnitId pulling = kNoUnit;
     UnitId list_head = kNoUnit;
     UnitId list_tail = kNoUnit;
 
@@ -57,7 +59,6 @@ struct GuestRuntime {
     bool propagate_stop_exit = false;
     /// The exit code is still to come from an essential unit.
     bool code_open = false;
-    std::uint16_t reserved = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<GuestRuntime>);
@@ -115,6 +116,7 @@ public:
     void set_alarm(UnitId id, Instant at);
     void enqueue(UnitId id);
     UnitId dequeue();
+    void settle();
     void want(UnitId id, std::uint16_t actions);
     bool next_action(Action& action);
     [[nodiscard]] UnitId find_due() const;
@@ -211,7 +213,7 @@ public:
     void notified_stopping(UnitId id);
     void watchdog(UnitId id);
     void oom_killed(UnitId id);
-    void skipped(UnitId id, std::uint32_t ticket);
+    void skipped(const Event& event);
     void tick();
     void deadline_passed(UnitId id);
     void start_deadline_passed(UnitId id);

@@ -62,8 +62,7 @@ void Core::handle(const Event& event, Instant now) {
     const bool guest_wide = event.kind == EventKind::Boot || event.kind == EventKind::Shutdown ||
                             event.kind == EventKind::Tick;
     if (guest_wide || event.unit < size()) dispatch(event);
-    for (UnitId id = dequeue(); id != kNoUnit; id = dequeue())
-        review(id);
+    settle();
     check_end();
 }
 
@@ -126,7 +125,7 @@ void Core::dispatch(const Event& event) {
         extend(id, event.value);
         return;
     case EventKind::Skipped:
-        skipped(id, event.ticket);
+        skipped(event);
         return;
     case EventKind::OomKilled:
         oom_killed(id);

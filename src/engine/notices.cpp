@@ -74,16 +74,21 @@ void Core::oom_killed(UnitId id) {
     set_reason(id, because(ReasonKind::OomKill, u.last_status));
 }
 
-void Core::skipped(UnitId id, std::uint32_t ticket) {
-    UnitRuntime& u = unit(id);
-    Slot* slot = nullptr;
-    if (u.phase == Phase::Launching && u.main_ticket == ticket) slot = &u.main;
-    if (u.phase == Phase::PreStart && u.command_ticket == ticket) slot = &u.command;
+void Core::skipped(const Event& event) {
+    Slot* slot = find_slot(event);
     if (slot == nullptr || *slot != Slot::Asked) return;
+    UnitRuntime& u = unit(event.unit);
+    const bool starts = (u.phase == Phase::Launching && event.role == CommandRole::Main) ||
+                        (u.phase == Phase::PreStart && event.role == CommandRole::PreStart);
+    if (!starts) {
+        // A stop was faster: for it this is a process that never came to be.
+        process_failed(event);
+        return;
+    }
     *slot = Slot::Empty;
     u.flags |= flag::kSkipped;
-    set_reason(id, because(ReasonKind::ConditionNotMet));
-    come_up(id);
+    set_reason(event.unit, because(ReasonKind::ConditionNotMet));
+    come_up(event.unit);
 }
 
 void Core::extend(UnitId id, std::uint32_t milliseconds) {

@@ -70,6 +70,8 @@ inline constexpr std::uint32_t kDependencyLost = 1U << 6U;
 /// In the work queue; in the list of units with actions.
 inline constexpr std::uint32_t kQueued = 1U << 7U;
 inline constexpr std::uint32_t kListed = 1U << 8U;
+/// Was admitted and still has to bring what it needs along.
+inline constexpr std::uint32_t kPulling = 1U << 9U;
 
 // What follows belongs to one run and is cleared when it is over.
 inline constexpr std::uint32_t kRan = 1U << 16U;
@@ -133,6 +135,7 @@ struct UnitRuntime {
     UnitId trigger = kNoUnit;
     UnitId next_queued = kNoUnit;
     UnitId next_listed = kNoUnit;
+    UnitId next_pulling = kNoUnit;
     std::uint16_t heap_index = kNoIndex;
     ExitStatus last_status;
     std::uint8_t stamps = 0;

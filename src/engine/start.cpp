@@ -27,6 +27,11 @@ void Core::admit(UnitId id) {
     u.waits_for = kNoUnit;
     set_reason(id, {});
     set_phase(id, Phase::Waiting);
+    if (!u.has(flag::kPulling)) {
+        u.flags |= flag::kPulling;
+        u.next_pulling = guest_->pulling;
+        guest_->pulling = id;
+    }
     enqueue(id);
     stop_conflicting(id);
 }
@@ -48,7 +53,6 @@ void Core::review(UnitId id) {
     if (u.has(flag::kStopAsked)) {
         u.flags &= ~flag::kStopAsked;
         begin_stop(id);
-        return;
     }
     if (u.phase == Phase::Waiting) try_start(id);
     if (u.phase == Phase::Held && !waits_for_dependents(id)) enter_stop(id);
@@ -199,7 +203,6 @@ void Core::come_up(UnitId id) {
     return_dependents(id);
     if (p.type == UnitType::Oneshot && !u.has(flag::kSkipped)) {
         u.result = Result::Success;
-        forget_failures(id);
         act_on_outcome(id, false);
     }
 }
@@ -207,7 +210,7 @@ void Core::come_up(UnitId id) {
 void Core::reload(UnitId id) {
     UnitRuntime& u = unit(id);
     const UnitPolicy& p = policy(id);
-    if (u.phase != Phase::Up || u.has(flag::kSkipped)) return;
+    if (u.phase != Phase::Up || u.has(flag::kSkipped) || p.type == UnitType::Target) return;
     if (has_commands(id, CommandRole::Reload)) {
         u.hook = 0;
         set_reason(id, {});
