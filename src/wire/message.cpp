@@ -80,6 +80,7 @@ std::optional<Reader> Reader::open(std::span<const std::byte> record) {
     if (record.size() < sizeof header || record.size() > kMaxMessage) return std::nullopt;
     std::memcpy(&header, record.data(), sizeof header);
     if (header.magic != kMagic || header.version != kVersion) return std::nullopt;
+    if (header.reserved != 0) return std::nullopt;
     if (header.size != record.size() - sizeof header) return std::nullopt;
 
     // One walk over the fields now, so that no later reader meets a length that does not add up.
