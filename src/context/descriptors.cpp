@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "sys/descriptors.h"
 #include "sys/setup.h"
 
 namespace stead::context {

@@ -112,12 +112,6 @@ Result<void> place_descriptor(int fd, int number, bool close_on_exec) {
     return {};
 }
 
-Result<UniqueFd> duplicate_above(int fd, int least) {
-    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, least);
-    if (copy < 0) return last_error("fcntl");
-    return UniqueFd(copy);
-}
-
 Result<void> close_from(unsigned first) {
     if (::syscall(SYS_close_range, first, ~0U, 0) < 0) return last_error("close_range");
     return {};

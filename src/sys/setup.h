@@ -35,8 +35,6 @@ Result<void> check_writable(const char* path);
 
 /// dup3(2): `fd` under `number` too; only with `close_on_exec` it ends at execve.
 Result<void> place_descriptor(int fd, int number, bool close_on_exec);
-/// fcntl(2) F_DUPFD_CLOEXEC: another descriptor of the same at `least` or above.
-Result<UniqueFd> duplicate_above(int fd, int least);
 /// close_range(2) from `first` on.
 Result<void> close_from(unsigned first);
 
