@@ -1,3 +1,7 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 #include <gtest/gtest.h>
 
 #include "plan/samples.h"
@@ -58,6 +62,21 @@ TEST(PlanRoundTrip, HoldsAPlanWithoutUnits) {
     EXPECT_EQ(plan->unit_count(), 0U);
     EXPECT_FALSE(plan->guest());
     EXPECT_FALSE(plan->find_unit("any"));
+}
+
+TEST(PlanRoundTrip, OpensTheFuzzersGoodSeeds) {
+    // After a change of the format: fuzz_seeds tests/fuzz/corpus.
+    int seeds = 0;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(STEAD_SOURCE "/tests/fuzz/corpus/plan")) {
+        if (!entry.path().filename().string().starts_with("good-")) continue;
+        std::ifstream file(entry.path(), std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+        const Image image(std::as_bytes(std::span(bytes)));
+        EXPECT_TRUE(Plan::open(image.bytes())) << entry.path();
+        ++seeds;
+    }
+    EXPECT_GE(seeds, 5);
 }
 
 TEST(Plan, IsEmptyUntilItIsOpened) {
