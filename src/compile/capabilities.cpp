@@ -40,11 +40,12 @@ void complain_unknown(const unitfile::Text& item, std::string_view name, Report&
 std::optional<unsigned> find_capability(std::string_view name) {
     std::string full = upper(name);
     if (!full.starts_with("CAP_")) full = "CAP_" + full;
-    // libcap takes numbers for names as well; a file that says "7" is not meant to be understood.
-    if (full.size() > 4 && std::isdigit(static_cast<unsigned char>(full[4])) != 0) return {};
     cap_value_t value = 0;
     if (::cap_from_name(full.c_str(), &value) < 0 || value < 0 || value > 63) return std::nullopt;
-    return static_cast<unsigned>(value);
+    // libcap also takes numbers for names, and is content with a name that begins well.
+    const auto capability = static_cast<unsigned>(value);
+    if ("CAP_" + capability_name(capability) != full) return std::nullopt;
+    return capability;
 }
 
 std::string capability_name(unsigned capability) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,8 +65,12 @@ struct CompiledGuest {
     recipe::Context context;
     /// The launcher's plan, with its guest record and a jail's units.
     plan::PlanInput plan;
-    /// The same, ready for the sealed memfd.
+    /// The same, ready for the sealed memfd. Who changes `plan` writes it again (plan::write).
     std::vector<std::byte> image;
+    /// For `explain`: where each key of the boundary was decided ("redis.toml:3", "default of
+    /// profile jail"), and its system calls in words.
+    std::map<std::string, std::string> origins;
+    std::string calls;
 };
 
 /// Nothing if the guest cannot be started as it is written; the Diagnostics then hold at least one

@@ -1,11 +1,233 @@
+#include <sched.h>
+
+#include <utility>
+
 #include "compile/capabilities.h"
 #include "compile/compile.h"
+#include "compile/mounts.h"
 
 namespace stead::compile {
 
+namespace {
+
+using recipe::Mount;
+using recipe::MountKind;
+
+class Story {
+public:
+    explicit Story(const CompiledGuest& guest)
+        : guest_(guest)
+        , context_(guest.context) {}
+
+    std::vector<Explanation> tell() {
+        root();
+        users();
+        privileges();
+        network();
+        for (const Mount& mount : context_.mounts)
+            this->mount(mount);
+        levels();
+        for (const plan::UnitInput& unit : guest_.plan.units)
+            this->unit(unit);
+        for (const std::string& notice : context_.notices)
+            add("notice", notice, "this machine");
+        return std::move(lines_);
+    }
+
+private:
+    void add(std::string topic, std::string text, std::string origin) {
+        lines_.push_back({std::move(topic), std::move(text), std::move(origin)});
+    }
+
+    [[nodiscard]] std::string origin(const char* key) const {
+        const auto found = guest_.origins.find(key);
+        return found == guest_.origins.end() ? std::string() : found->second;
+    }
+
+    void root() {
+        const recipe::Root& root = context_.root;
+        const std::string writes = root.read_only ? ", read-only" : ", writable";
+        switch (root.kind) {
+        case recipe::RootKind::Directory:
+            add("root", root.path + writes, origin("root"));
+            break;
+        case recipe::RootKind::EphemeralOverlay:
+            add("root", root.path + " under an overlay in memory; changes vanish at stop",
+                origin("ephemeral"));
+            break;
+        case recipe::RootKind::HostPrograms:
+            add("root", "the host's program folders and nothing else of the host" + writes,
+                origin("root"));
+            break;
+        }
+        add("hostname", context_.hostname, origin("hostname"));
+    }
+
+    void users() {
+        if (context_.users == recipe::Users::Private) {
+            const recipe::IdRange& ids = context_.ids;
+            add("users",
+                "private: ids 0 to " + std::to_string(ids.count - 1) + " are " +
+                    std::to_string(ids.first) + " to " + std::to_string(ids.first + ids.count - 1) +
+                    " on the host",
+                origin("users"));
+        } else {
+            add("users", context_.no_root ? "the host's ids, never uid 0" : "the host's ids",
+                origin("users"));
+        }
+        std::string namespaces = "mount, pid, ipc, uts, cgroup";
+        if (context_.users == recipe::Users::Private) namespaces += ", user";
+        if ((context_.namespaces & CLONE_NEWNET) != 0) namespaces += ", net";
+        if (context_.own_time) namespaces += ", time";
+        add("namespaces", namespaces + " of its own", origin("profile"));
+    }
+
+    void privileges() {
+        add("capabilities", capability_names(context_.capabilities), origin("capabilities"));
+        if (context_.init_capabilities != 0)
+            add("capabilities",
+                "PID 1 alone also holds " + capability_names(context_.init_capabilities) +
+                    (context_.users == recipe::Users::Private ? " of the guest's own user namespace"
+                                                              : ", to become the units' users"),
+                origin("profile"));
+        if (context_.no_new_privileges)
+            add("privileges", "no program gains any by set-uid or file capabilities",
+                origin("profile"));
+        if (context_.no_root)
+            add("privileges", "uid 0 means nothing (securebits NOROOT)", origin("profile"));
+        add("system calls", guest_.calls, origin("system-calls"));
+    }
+
+    void network() {
+        const recipe::Network& network = context_.network;
+        if (network.mode == recipe::NetworkMode::Own) {
+            add("network", "its own, loopback only", origin("network.mode"));
+            return;
+        }
+        add("network", "the host's", origin("network.mode"));
+        if (context_.scope_abstract_sockets)
+            add("network",
+                "abstract unix sockets of the host are out of reach where the kernel "
+                "has Landlock scopes",
+                origin("network.mode"));
+        if (!network.restrict_bind) {
+            add("network", "may bind any address and port", origin("network.listen"));
+            return;
+        }
+        std::string text;
+        std::string last;
+        for (const recipe::Listen& listen : network.listen) {
+            if (listen.text == last) continue;
+            last = listen.text;
+            text += (text.empty() ? "" : ", ") + listen.text;
+        }
+        add("network", text.empty() ? "may bind no address" : "may bind only " + text,
+            origin("network.listen"));
+    }
+
+    static std::string attributes_of(const Mount& mount) {
+        std::string text;
+        const auto flag = [&](std::uint64_t bit, const char* word) {
+            if ((mount.attributes & bit) != 0) text += std::string(text.empty() ? "" : ",") + word;
+        };
+        flag(kReadOnly, "ro");
+        flag(kNoSuid, "nosuid");
+        flag(kNoDevice, "nodev");
+        flag(kNoExec, "noexec");
+        if (mount.recursive) text += text.empty() ? "recursive" : ",recursive";
+        if (mount.idmap) text += text.empty() ? "idmap" : ",idmap";
+        for (const std::string& option : mount.options)
+            text += (text.empty() ? "" : ",") + option;
+        return text.empty() ? text : " (" + text + ")";
+    }
+
+    void mount(const Mount& mount) {
+        std::string what;
+        switch (mount.kind) {
+        case MountKind::Tmpfs:
+            what = "own memory file system";
+            break;
+        case MountKind::Bind:
+            what = "the host's " + mount.source;
+            break;
+        case MountKind::Proc:
+            what = "processes of the guest";
+            break;
+        case MountKind::Sysfs:
+            what = "sysfs of the guest's network";
+            break;
+        case MountKind::Mqueue:
+            what = "message queues of the guest";
+            break;
+        case MountKind::Devpts:
+            what = "terminals of the guest";
+            break;
+        case MountKind::Cgroup:
+            what = "the guest's own control groups";
+            break;
+        case MountKind::Mask:
+            what = "masked";
+            break;
+        case MountKind::ReadOnly:
+            what = "read-only";
+            break;
+        case MountKind::Device:
+            what = "device";
+            break;
+        case MountKind::Link:
+            what = "link to " + mount.source;
+            break;
+        case MountKind::File:
+            what = "a file of ours";
+            break;
+        // A place to mount on says nothing to a reader.
+        case MountKind::Folder:
+            return;
+        }
+        const bool plain = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly;
+        add("mount", mount.target + ": " + what + (plain ? "" : attributes_of(mount)),
+            mount.origin);
+    }
+
+    static std::string limit_text(std::uint64_t value) {
+        return value == ~std::uint64_t{0} ? "infinity" : std::to_string(value);
+    }
+
+    void levels() {
+        for (const recipe::Level& level : context_.levels)
+            add("level", level.file + " = " + level.value,
+                level.origin.empty() ? default_origin() : level.origin);
+        for (const recipe::Limit& limit : context_.limits)
+            add("limit",
+                limit.name + " = " + limit_text(limit.limit.soft) + ":" +
+                    limit_text(limit.limit.hard),
+                limit.origin.empty() ? default_origin() : limit.origin);
+    }
+
+    [[nodiscard]] std::string default_origin() const {
+        return context_.no_root ? "default of profile jail" : "default of profile system";
+    }
+
+    void unit(const plan::UnitInput& unit) {
+        const plan::ExecInput& exec = unit.exec;
+        add("unit",
+            unit.name + ": uid " + std::to_string(exec.uid) + ", gid " + std::to_string(exec.gid) +
+                ", capabilities " + capability_names(exec.capabilities),
+            unit.source);
+        for (const recipe::HostFolder& folder : context_.host_folders)
+            if (folder.uid == exec.uid)
+                add("unit", unit.name + ": writes the host's " + folder.path, folder.origin);
+    }
+
+    const CompiledGuest& guest_;
+    const recipe::Context& context_;
+    std::vector<Explanation> lines_;
+};
+
+} // namespace
+
 std::vector<Explanation> explain(const CompiledGuest& guest) {
-    (void)guest;
-    return {};
+    return Story(guest).tell();
 }
 
 } // namespace stead::compile

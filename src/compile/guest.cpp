@@ -52,6 +52,15 @@ void set_guest_record(Draft& draft) {
     draft.plan.guest = std::move(guest);
 }
 
+std::map<std::string, std::string> origins_of(const Draft& draft) {
+    std::map<std::string, std::string> origins;
+    for (const char* key : {"root", "ephemeral", "read-only", "hostname", "hidepid", "users",
+                            "capabilities", "system-calls", "network.mode", "network.listen",
+                            "view.uptime", "profile", "target", "stop-timeout", "environment"})
+        origins[key] = draft.origin(key);
+    return origins;
+}
+
 bool check_name(Draft& draft) {
     if (is_guest_name(draft.spec.name)) return true;
     draft.report.error(
@@ -105,7 +114,8 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
         report.error({guest.file, 0, 0}, describe(image.error()).c_str());
         return std::nullopt;
     }
-    return CompiledGuest{std::move(draft.context), std::move(draft.plan), std::move(*image)};
+    return CompiledGuest{std::move(draft.context), std::move(draft.plan), std::move(*image),
+                         origins_of(draft), describe_calls(draft)};
 }
 
 } // namespace stead::compile

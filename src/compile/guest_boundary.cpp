@@ -59,7 +59,40 @@ void check_init_calls(Draft& draft) {
     }
 }
 
+/// The calls of which `more` allows more than `less`, by name.
+std::string difference(const CallPolicy& more, const CallPolicy& less) {
+    std::string names;
+    for (int number = 0; number <= kNewestCall; ++number)
+        if (more.of(number) > Answer::Deny && more.of(number) > less.of(number))
+            names += (names.empty() ? "" : ", ") + call_name(number);
+    return names;
+}
+
+CallPolicy profile_policy(const Draft& draft) {
+    return draft.jail() ? jail_policy(draft.context.capabilities) : service_policy();
+}
+
 } // namespace
+
+std::string describe_calls(const Draft& draft) {
+    const CallPolicy base = profile_policy(draft);
+    int allowed = 0;
+    int checked = 0;
+    for (int number = 0; number <= kNewestCall; ++number) {
+        const Answer answer = draft.calls->of(number);
+        if (answer == Answer::Allow) ++allowed;
+        if (answer > Answer::Deny && answer < Answer::Allow) ++checked;
+    }
+    std::string text = std::to_string(allowed) + " allowed, " + std::to_string(checked) +
+                       " by their arguments; others fail with EPERM, those that programs can do "
+                       "without (clone3, io_uring, keyrings, unknown numbers, foreign "
+                       "architectures) with ENOSYS";
+    const std::string more = difference(*draft.calls, base);
+    const std::string less = difference(base, *draft.calls);
+    if (!more.empty()) text += "; beyond the profile: " + more;
+    if (!less.empty()) text += "; less than the profile: " + less;
+    return text;
+}
 
 void set_ids(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;
@@ -108,7 +141,7 @@ void set_capabilities(Draft& draft) {
 
 void set_filters(Draft& draft) {
     const bool jail = draft.jail();
-    const CallPolicy base = jail ? jail_policy(draft.context.capabilities) : service_policy();
+    const CallPolicy base = profile_policy(draft);
     draft.calls = resolve_calls(draft.spec.system_calls, base, draft.report);
     const bool plain_jail = jail && base == jail_policy(0);
     auto filter = filter_for(*draft.calls, plain_jail || !jail ? base : CallPolicy{},

@@ -45,6 +45,9 @@ void set_filters(Draft& draft);
 void set_levels(Draft& draft);
 void set_limits(Draft& draft);
 
+/// The guest's system calls in words: what differs from its profile, and how many are left.
+std::string describe_calls(const Draft& draft);
+
 /// The range of host ids of a guest with users of its own.
 void set_ids(Draft& draft);
 

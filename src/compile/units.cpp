@@ -10,28 +10,6 @@ namespace stead::compile {
 
 namespace {
 
-/// Logs of units may flow through each other's, as long as they end somewhere.
-void check_log_targets(const std::vector<unitfile::UnitSpec>& specs,
-                       std::vector<GraphUnit>& graph,
-                       unitfile::Diagnostics& diagnostics) {
-    for (GraphUnit& unit : graph) {
-        const unitfile::UnitSpec& spec = *unit.spec;
-        const auto check = [&](OutputKind kind, const std::string& target, const char* key) {
-            if (kind != OutputKind::Unit || !unit.rejection.empty()) return;
-            const bool known = std::any_of(specs.begin(), specs.end(),
-                                           [&](const auto& other) { return other.name == target; });
-            if (known && target != spec.name) return;
-            Report report(diagnostics);
-            report.error(or_place(spec.keys.find(key), spec.place),
-                         known ? std::string(key) + ": a unit cannot be its own log"
-                               : std::string(key) + ": there is no unit '" + target + "'");
-            unit.rejection = report.first();
-        };
-        check(spec.output, spec.output_target, "log.output");
-        check(spec.error, spec.error_target, "log.error");
-    }
-}
-
 /// Keeps the units that are in and renumbers what their dependencies point to.
 void collect(std::vector<GraphUnit>& graph,
              std::vector<std::optional<plan::UnitInput>>& units,
@@ -75,7 +53,6 @@ plan::PlanInput compile_units(const std::vector<unitfile::UnitSpec>& units,
         if (plan.rejected.size() < kMaxUnits)
             plan.rejected.push_back({units[i].name, report.first()});
     }
-    check_log_targets(units, graph, diagnostics);
     link_units(graph, options.folders, diagnostics, plan.notices);
     collect(graph, compiled, plan);
     for (const std::string& problem : users.problems)

@@ -66,6 +66,16 @@ inline UserDatabase accounts() {
     return users;
 }
 
+/// Messages without the lines of source that a terminal also shows.
+inline std::string told(const unitfile::Diagnostics& diagnostics) {
+    std::string text;
+    for (unitfile::Diagnostic diagnostic : diagnostics.all()) {
+        diagnostic.source_line.clear();
+        text += unitfile::render(diagnostic);
+    }
+    return text;
+}
+
 /// What became of one guest file.
 struct Outcome {
     std::optional<CompiledGuest> guest;
@@ -87,7 +97,7 @@ inline Outcome guest(const std::string& text, const Host& host = {}) {
     if (!spec) return {};
     Outcome outcome;
     outcome.guest = compile_guest(*spec, host.facts, accounts(), diagnostics);
-    outcome.messages = unitfile::render(diagnostics);
+    outcome.messages = told(diagnostics);
     EXPECT_EQ(outcome.guest.has_value(), !diagnostics.has_errors()) << outcome.messages;
     return outcome;
 }
@@ -144,7 +154,7 @@ inline Units units(const Files& files, const UnitOptions& options = system_optio
     unitfile::Diagnostics diagnostics;
     const auto specs = read_units(files, diagnostics);
     outcome.plan = compile_units(specs, accounts(), options, diagnostics);
-    outcome.messages = unitfile::render(diagnostics);
+    outcome.messages = told(diagnostics);
     const auto image = plan::write(outcome.plan);
     EXPECT_TRUE(image) << describe(image.error()).c_str();
     if (image) {
