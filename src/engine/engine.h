@@ -38,7 +38,8 @@ enum class EventKind : std::uint8_t {
     /// process when nothing else is left, whenever its cgroup becomes empty, and in answer to
     /// KillAll and to a Signal with Scope::All that finds nobody. One too many does no harm.
     Emptied,
-    /// READY=1, a line on the descriptor, or a probe that succeeded.
+    /// READY=1, a line on the descriptor, or a probe that succeeded. For a forking unit: its main
+    /// process was found; its end is reported as that of Main, with the same ticket.
     Ready,
     /// RELOADING=1 and STOPPING=1.
     Reloading,

@@ -8,6 +8,94 @@
 #include "model/state.h"
 #include "model/unit.h"
 
+/// The machine of one unit.
+///
+/// A unit is *wanted* when somebody asked for it: a person, the boot, another unit that needs it.
+/// Down, Failed and Done are the phases of rest; from there a start leads to Waiting, where a unit
+/// stays until what it requires is up, what it wants or comes after is no longer on its way, and
+/// what it excludes is gone. Then its pre-start hooks run one by one (PreStart), its program is
+/// spawned (Launching) and has become the program (Starting), shows that it is ready by whatever
+/// means it has, runs its post-start hooks (PostStart) and is Up. A program without a way to show
+/// readiness is ready once it runs; a oneshot once it has ended well; a target has no process and
+/// is up as soon as it may start.
+///
+/// A stop first waits until whoever depends on the unit and leaves too is gone (Held, without a
+/// deadline of its own: that is theirs). A unit that was up then gets its pre-stop hooks (PreStop)
+/// and its stop command (StopCommand); then come the steps of its schedule (StopSignal), and at
+/// last everything is killed (Killing), once a second until nothing is left. Post-stop hooks run
+/// after every end, whatever it was (PostStop), and what they leave behind is killed too
+/// (Sweeping). Kill mode `process` looks at the main process alone, in all of this.
+///
+/// A unit that ends by itself takes the same way from StopSignal on: what its main process left
+/// behind gets the schedule. At the end of that way the unit goes to rest, or back to Waiting where
+/// a restart was asked for, or, if its policy says so, to Backoff and from there to Waiting. The
+/// delay counts from the end of the main process and grows by a factor up to a limit; a run that
+/// was up for long enough resets it. More restarts than the burst allows within the sliding
+/// interval make the unit fail; a start by hand forgets all that. What cannot be executed is not
+/// tried again (but by `always`), unless the error is one that passes, such as a lack of processes:
+/// that is tried again without end and does not count.
+///
+/// What a unit's end means to others: `binds-to` dependents stop when it ends, whatever its end
+/// was, and come back when it comes up again; `requires` dependents fail if it does not come up,
+/// stop when it is stopped, go along with a restart by hand or of mode `normal`, and are left alone
+/// by any other. A unit that was pulled in only is stopped with its last holder.
+///
+/// Every phase but the phases of rest, Up, Waiting and Held has a deadline. Events of a process
+/// carry its ticket; those of any earlier process change nothing, in any phase, nor does anything
+/// the table shows as a dot. "Emptied" counts only when no known process is left.
+///
+/// The table shows where each event leads a unit with a dependency that is not up (from Waiting),
+/// up (from PreStart on) or gone again (from rest); of type notify (Done: oneshot), with one
+/// command in every list, restart on-failure, and two steps in its stop schedule. "hook": the
+/// command of the phase ends; "exit": its main process; "failed": its process could not be run (of
+/// those that the phase has); "deadline": that of the phase. A dot: the phase stays. "Killing-" is
+/// Killing after the end of the main process. Ping and extend move deadlines only; Skipped, in
+/// place of Spawned, leads from PreStart and Launching to Up. A test reads this table and tries
+/// each cell.
+///
+/// | phase       | start stop restart reload executed failed exit-0 exit-1 hook-0 hook-1
+/// | Down        | Wt    .    Wt      .      .        .      .      .      .      .
+/// | Waiting     | .     Dn   .       .      .        .      .      .      .      .
+/// | PreStart    | .     SS   .       .      .        Ki     .      .      La     Ki
+/// | Launching   | .     SS   .       .      St       Ki     Ki     Ki     .      .
+/// | Starting    | .     SS   SS      .      .        Ki     SS     SS     .      .
+/// | PostStart   | .     SS   SS      .      .        SS     SS     SS     Up     SS
+/// | Up          | .     Pp   Pp      Re     .        Ki     SS     SS     .      .
+/// | Reloading   | .     Pp   Pp      .      .        Up     SS     SS     Up     Up
+/// | Held        | .     .    .       .      .        .      .      .      .      .
+/// | PreStop     | .     .    .       .      .        SC     .      .      SC     SC
+/// | StopCommand | .     .    .       .      .        SS     .      .      SS     SS
+/// | StopSignal  | .     .    .       .      .        Ki     .      .      .      .
+/// | StopSignal- | .     .    .       .      .        .      .      .      .      .
+/// | Killing     | .     .    .       .      .        .      .      .      .      .
+/// | Killing-    | .     .    .       .      .        .      .      .      .      .
+/// | PostStop    | .     .    .       .      .        Sw     .      .      Sw     Sw
+/// | Sweeping    | .     .    .       .      .        .      .      .      .      .
+/// | Backoff     | PS    Dn   PS      .      .        .      .      .      .      .
+/// | Failed      | Wt    .    Wt      .      .        .      .      .      .      .
+/// | Done        | Wt    .    Wt      .      .        .      .      .      .      .
+///
+/// | phase       | emptied ready reloading stopping watchdog oom deadline shutdown
+/// | Down        | .       .     .         .        .        .   .        .
+/// | Waiting     | .       .     .         .        .        .   .        Dn
+/// | PreStart    | .       .     .         .        .        .   Ki       SS
+/// | Launching   | .       .     .         .        .        SS  SS       SS
+/// | Starting    | .       Po    .         SS       SS       SS  SS       SS
+/// | PostStart   | .       .     .         SS       SS       SS  SS       SS
+/// | Up          | .       .     Re        SS       SS       SS  .        Pp
+/// | Reloading   | .       .     .         SS       SS       SS  Up       Pp
+/// | Held        | .       .     .         .        .        .   .        .
+/// | PreStop     | .       .     .         .        .        .   SC       .
+/// | StopCommand | .       .     .         .        .        .   SS       .
+/// | StopSignal  | .       .     .         .        .        .   .        .
+/// | StopSignal- | Pt      .     .         .        .        .   .        .
+/// | Killing     | .       .     .         .        .        .   .        .
+/// | Killing-    | Pt      .     .         .        .        .   .        .
+/// | PostStop    | .       .     .         .        .        .   Sw       .
+/// | Sweeping    | Dn      .     .         .        .        .   .        .
+/// | Backoff     | .       .     .         .        .        .   PS       Dn
+/// | Failed      | .       .     .         .        .        .   .        .
+/// | Done        | .       .     .         .        .        .   .        .
 namespace stead::engine {
 
 enum class Phase : std::uint8_t {

@@ -187,6 +187,8 @@ void Core::sweep(UnitId id) {
 
 void Core::run_ended(UnitId id, Result result, const Reason& reason) {
     UnitRuntime& u = unit(id);
+    // What hooks alone have left behind is no service that wants to be asked to go.
+    const bool program_ran = u.phase != Phase::PreStart && u.phase != Phase::Launching;
     u.result = result;
     u.ended_at = now();
     set_reason(id, reason);
@@ -194,10 +196,10 @@ void Core::run_ended(UnitId id, Result result, const Reason& reason) {
     if (u.probe != Slot::Empty) want(id, pending::kKillProbe);
     kill_command(id);
     if (u.has(flag::kCameUp)) lose_dependents(id);
-    if (u.main == Slot::Empty && !u.has(flag::kCameUp))
-        kill(id);
-    else
+    if (program_ran || u.main != Slot::Empty)
         enter_signal(id, 0);
+    else
+        kill(id);
 }
 
 } // namespace stead::engine

@@ -50,27 +50,5 @@ TEST(Start, BringsWhatItNeedsUpFirst) {
     EXPECT_TRUE(guest.sane());
 }
 
-TEST(Restart, WaitsForTheDelayAndGivesUpAtTheLimit) {
-    Simulation guest;
-    const UnitId web = guest.add("web");
-    guest.boot();
-    guest.exits(web, 1);
-    EXPECT_EQ(guest.phase(web), Phase::Backoff);
-    guest.advance(99_ms);
-    EXPECT_EQ(guest.spawns(web), 1);
-    guest.advance(1_ms);
-    EXPECT_EQ(guest.spawns(web), 2);
-    guest.exits(web, 1);
-    guest.advance(200_ms);
-    guest.exits(web, 1);
-    guest.advance(400_ms);
-    EXPECT_EQ(guest.spawns(web), 4);
-    guest.exits(web, 1);
-    EXPECT_EQ(guest.state(web), UnitState::Failed);
-    EXPECT_EQ(guest.reason(web).kind, ReasonKind::StartLimit);
-    guest.start(web);
-    EXPECT_EQ(guest.state(web), UnitState::Up);
-}
-
 } // namespace
 } // namespace stead::engine

@@ -153,7 +153,24 @@ void Walk::chatter() {
     const std::uint32_t which = dice_.below(dice_.chance(80) ? 4 : 9);
     Event notice = event(kNotices[which], any_unit());
     notice.value = dice_.below(2000);
+    if (notice.kind == EventKind::Ready && !adopt(notice.unit)) return;
     send(notice);
+}
+
+bool Walk::adopt(UnitId unit) {
+    // READY of a forking unit says that its main process was found: then there is one.
+    const UnitRuntime& u = core().unit(unit);
+    const bool forked = policies_[unit].type == UnitType::Forking && u.phase == Phase::Starting;
+    if (!forked || u.main != Slot::Empty) return true;
+    if (!worlds_[unit].left_behind) return false;
+    worlds_[unit].left_behind = false;
+    Child child;
+    child.unit = unit;
+    child.life = Life::Running;
+    child.role = CommandRole::Main;
+    child.ticket = u.main_ticket;
+    children_.push_back(child);
+    return true;
 }
 
 void Walk::forge() {
@@ -170,6 +187,8 @@ void Walk::forge() {
     // The caller looks before it says that nothing is left; only the moment may be wrong.
     if (forged.kind == EventKind::Emptied && forged.unit < worlds_.size() &&
         worlds_[forged.unit].left_behind)
+        return;
+    if (forged.kind == EventKind::Ready && forged.unit < worlds_.size() && !adopt(forged.unit))
         return;
     send(forged);
 }
@@ -359,7 +378,7 @@ void Walk::act(const Action& action) {
         child.unit = action.unit;
         child.role = action.role;
         child.ticket = action.ticket;
-        child.immortal = dice_.below(300) == 0;
+        child.immortal = !faithful_ && dice_.below(300) == 0;
         children_.push_back(child);
         return;
     }

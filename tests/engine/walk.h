@@ -74,6 +74,7 @@ private:
     void step();
     void request();
     void forge();
+    bool adopt(UnitId unit);
     void chatter();
     void progress();
     void progress_child(std::size_t index);

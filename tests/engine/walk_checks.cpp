@@ -16,6 +16,13 @@ bool is_hard(DependencyKind kind) {
     return kind == DependencyKind::Requires || kind == DependencyKind::BindsTo;
 }
 
+/// Whether a unit that is ordered after this one has to wait. What the present event started anew
+/// may have been decided after the other one, and was not there to be waited for.
+bool comes_first(Phase before, Phase now) {
+    const auto starts = [](Phase phase) { return phase == Phase::Waiting || is_starting(phase); };
+    return (starts(before) && starts(now)) || is_stopping(now);
+}
+
 } // namespace
 
 void Walk::check_spawn(const Action& action) {
@@ -50,8 +57,7 @@ void Walk::check_order(const Action& action) {
             expect(is_up(target.phase) || target.phase == Phase::Done,
                    "what is required is up first", action.unit);
         else if (orders(need.kind))
-            expect(!is_starting(target.phase) && !is_stopping(target.phase) &&
-                       target.phase != Phase::Waiting,
+            expect(!comes_first(worlds_[need.target].phase, target.phase),
                    "what comes first has come", action.unit);
         else if (need.kind == DependencyKind::Conflicts)
             expect(!is_active(target.phase), "what is excluded is gone", action.unit);

@@ -305,6 +305,7 @@ void Simulation::end_child(UnitId unit, CommandRole role, ExitStatus status) {
 }
 
 void Simulation::report_empty(UnitId unit) {
+    if (!behaviours_[unit].tells_empty) return;
     for (const auto& [role, child] : children_[unit])
         if (child.alive) return;
     if (!left_behind_[unit]) events_.push_back(event(EventKind::Emptied, unit, {}));

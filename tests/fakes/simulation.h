@@ -25,6 +25,8 @@ struct Behaviour {
     bool obeys = true;
     /// Cannot even be killed: it sleeps in the kernel.
     bool immortal = false;
+    /// It is never said that no process is left.
+    bool tells_empty = true;
     /// Leaves a process behind in its group when it ends.
     bool leaves_child = false;
     /// Its hooks end at once, with this code.
