@@ -92,8 +92,12 @@ TEST(Stop, KillsTheMainProcessAloneInProcessMode) {
     guest.behaviour(web).hooks_end = false;
     guest.start(web);
     guest.stop(web);
-    EXPECT_EQ(guest.trace("TERM"), Words{});
     guest.advance(10_s);
+    EXPECT_EQ(guest.trace(),
+              (Words{"spawn pre-start web",
+                     "TERM pre-start web",
+                     "KILL pre-start web",
+                     "release web"}));
     EXPECT_EQ(guest.state(web), UnitState::Down);
 }
 
