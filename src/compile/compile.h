@@ -49,6 +49,8 @@ struct UnitOptions {
     std::string guest;
     /// The searched folders, for "no unit NAME in ...".
     std::vector<std::string> folders;
+    /// Units that exist but could not even be read: who requires one is told so.
+    std::vector<std::string> left_out;
     /// Needed by levels in percent, and by a jail's dynamic users. May be null: a unit that needs
     /// it is then refused.
     const HostFacts* facts = nullptr;

@@ -57,8 +57,9 @@ sock_filter answer(std::uint32_t value) {
 /// cannot slip past by setting high bits.
 sock_filter load_argument(unsigned index) {
     const std::size_t low = std::endian::native == std::endian::little ? 0 : 4;
-    return statement(BPF_LD | BPF_W | BPF_ABS,
-                     static_cast<std::uint32_t>(offsetof(seccomp_data, args) + 8U * index + low));
+    return statement(
+        BPF_LD | BPF_W | BPF_ABS,
+        static_cast<std::uint32_t>(offsetof(seccomp_data, args) + std::size_t{8} * index + low));
 }
 
 void append(Program& program, const Program& more) {

@@ -51,11 +51,11 @@ bool needs(DependencyKind kind) {
 class Linker {
 public:
     Linker(std::vector<GraphUnit>& units,
-           const std::vector<std::string>& folders,
+           const UnitSurroundings& surroundings,
            unitfile::Diagnostics& diagnostics,
            std::vector<std::string>& notices)
         : units_(units)
-        , folders_(folders)
+        , surroundings_(surroundings)
         , diagnostics_(diagnostics)
         , notices_(notices)
         , edges_(units.size()) {}
@@ -101,6 +101,9 @@ private:
 
     /// "there is no unit 'postgers'; did you mean 'postgres'?"
     std::string missing(const std::string& wanted) {
+        const auto& unread = surroundings_.left_out;
+        if (std::find(unread.begin(), unread.end(), wanted) != unread.end())
+            return "unit '" + wanted + "' is left out because of a mistake";
         std::string text = "there is no unit '" + wanted + "'";
         // Looking for the nearest name takes time, and thousands of mistakes are no typing
         // mistakes.
@@ -111,8 +114,8 @@ private:
             if (const std::string meant = nearest(wanted, names); !meant.empty())
                 return text + "; did you mean '" + meant + "'?";
         }
-        for (std::size_t i = 0; i < folders_.size(); ++i)
-            text += (i == 0 ? " in " : ", ") + folders_[i];
+        for (std::size_t i = 0; i < surroundings_.folders.size(); ++i)
+            text += (i == 0 ? " in " : ", ") + surroundings_.folders[i];
         return text;
     }
 
@@ -326,7 +329,7 @@ private:
     }
 
     std::vector<GraphUnit>& units_;
-    const std::vector<std::string>& folders_;
+    const UnitSurroundings& surroundings_;
     unitfile::Diagnostics& diagnostics_;
     std::vector<std::string>& notices_;
     std::unordered_map<std::string, std::size_t> ids_;
@@ -338,10 +341,10 @@ private:
 } // namespace
 
 void link_units(std::vector<GraphUnit>& units,
-                const std::vector<std::string>& folders,
+                const UnitSurroundings& surroundings,
                 unitfile::Diagnostics& diagnostics,
                 std::vector<std::string>& notices) {
-    Linker(units, folders, diagnostics, notices).run();
+    Linker(units, surroundings, diagnostics, notices).run();
 }
 
 } // namespace stead::compile

@@ -20,13 +20,20 @@ struct GraphUnit {
     std::vector<Dependency> dependencies;
 };
 
+/// What is known about units that are not in the list, for messages.
+struct UnitSurroundings {
+    /// Where units were looked for.
+    std::vector<std::string> folders;
+    /// Units that exist but could not be read.
+    std::vector<std::string> left_out;
+};
+
 /// Resolves the names of all dependencies, turns `before` into the other unit's `after`, and leaves
 /// out what cannot start: units of a cycle of order, units that require themselves into a conflict,
 /// and whatever requires a unit that is missing or left out. Every unit that falls is reported with
-/// the place of each edge. `folders` are where units were looked for, for messages. What is wanted
-/// and missing goes to `notices`.
+/// the place of each edge. What is wanted and missing goes to `notices`.
 void link_units(std::vector<GraphUnit>& units,
-                const std::vector<std::string>& folders,
+                const UnitSurroundings& surroundings,
                 unitfile::Diagnostics& diagnostics,
                 std::vector<std::string>& notices);
 

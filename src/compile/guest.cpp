@@ -33,7 +33,7 @@ void set_identity(Draft& draft) {
     for (const auto& [name, value] : spec.environment)
         environment[name] = value;
     for (const auto& [name, value] : environment)
-        context.environment.push_back(name + "=" + value);
+        context.environment.emplace_back(name).append("=").append(value);
 }
 
 void set_guest_record(Draft& draft) {

@@ -83,9 +83,11 @@ void check_program(Draft& draft, const unitfile::UnitSpec& spec) {
         own == spec.environment.end() ? kDefaultPath : std::string_view(own->second);
     const std::string searched(path);
     while (!path.empty()) {
-        const std::string folder(path.substr(0, path.find(':')));
-        path.remove_prefix(std::min(path.size(), folder.size() + 1));
-        if (is_program(draft, folder + "/" + program)) return;
+        std::string candidate(path.substr(0, path.find(':')));
+        path.remove_prefix(std::min(path.size(), candidate.size() + 1));
+        candidate += '/';
+        candidate += program;
+        if (is_program(draft, candidate)) return;
     }
     draft.report.error(place, "there is no program '" + program + "' in " + searched +
                                   "; is its package installed?");

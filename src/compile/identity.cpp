@@ -28,6 +28,7 @@ const char* whose(const UnitOptions& options) {
 template <typename List>
 std::string hint(const std::string& name, const List& accounts) {
     std::vector<std::string> names;
+    names.reserve(accounts.size());
     for (const auto& account : accounts)
         names.push_back(account.name);
     const std::string meant = nearest(name, names);

@@ -130,7 +130,7 @@ void set_environment(const UnitSpec& spec,
     for (const auto& [name, value] : spec.environment)
         environment[name] = value;
     for (const auto& [name, value] : environment)
-        exec.environment.push_back(name + "=" + value);
+        exec.environment.emplace_back(name).append("=").append(value);
 
     std::vector<std::string> inherit;
     if (!spec.environment_inherit.given) inherit = {"PATH", "TZ", "LANG"};

@@ -53,7 +53,7 @@ plan::PlanInput compile_units(const std::vector<unitfile::UnitSpec>& units,
         if (plan.rejected.size() < kMaxUnits)
             plan.rejected.push_back({units[i].name, report.first()});
     }
-    link_units(graph, options.folders, diagnostics, plan.notices);
+    link_units(graph, {options.folders, options.left_out}, diagnostics, plan.notices);
     collect(graph, compiled, plan);
     for (const std::string& problem : users.problems)
         plan.notices.push_back(problem + "; the line is ignored");

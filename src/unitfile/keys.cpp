@@ -76,9 +76,9 @@ std::string_view describe(KeyType type) {
     case KeyType::IdRange:
         return "a range of ids";
     case KeyType::Rlimit:
-        return "a number, size or time, \"SOFT:HARD\" or \"infinity\"";
+        return "a limit";
     case KeyType::Level:
-        return "a number, size or percentage, or \"infinity\"";
+        return "a level";
     case KeyType::Values:
         return "a table";
     }

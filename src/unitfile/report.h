@@ -25,17 +25,14 @@ public:
     /// else of the string.
     [[nodiscard]] Position inside(const Node& text, std::size_t offset) const;
 
-    [[nodiscard]] bool failed() const { return errors_ != 0; }
-
-    /// So many mistakes that no more are shown: hints are not worth their time.
-    [[nodiscard]] bool crowded() const { return errors_ > Diagnostics::kMaxPerFile; }
+    [[nodiscard]] bool failed() const { return failed_; }
 
     [[nodiscard]] const std::string& file() const { return file_; }
 
 private:
     const std::string& file_;
     Diagnostics& diagnostics_;
-    std::size_t errors_ = 0;
+    bool failed_ = false;
 };
 
 /// A value as messages show it: 'text', 30, true, a list.

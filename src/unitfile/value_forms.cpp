@@ -69,14 +69,9 @@ std::string listen_problem(std::string_view text) {
     return parse_listen(text).problem;
 }
 
-/// A rule that is broken, as a clause about the value.
-std::string which(const std::string& problem) {
-    return problem.empty() ? problem : ", which " + problem;
-}
-
-/// What would be right.
-std::string rather(const std::string& way_out) {
-    return way_out.empty() ? way_out : "; " + way_out;
+/// "'TEXT' BREAKS; " reads as a clause of its own.
+std::string because(const std::string& problem) {
+    return problem.empty() ? problem : "it " + problem;
 }
 
 } // namespace
@@ -85,29 +80,29 @@ std::string form_problem(KeyType type, std::string_view text) {
     switch (type) {
     case KeyType::Path:
     case KeyType::Paths:
-        return which(path_problem(text));
+        return because(path_problem(text));
     case KeyType::SubPaths:
-        return which(subpath_problem(text));
+        return because(subpath_problem(text));
     case KeyType::User:
     case KeyType::Users:
-        return which(user_name_problem(text));
+        return because(user_name_problem(text));
     case KeyType::UnitName:
     case KeyType::UnitNames:
-        return which(unit_name_problem(text));
+        return because(unit_name_problem(text));
     case KeyType::HostName:
-        return rather(host_name_problem(text));
+        return host_name_problem(text);
     case KeyType::Capabilities:
-        return rather(capability_problem(text));
+        return capability_problem(text);
     case KeyType::SystemCalls:
-        return rather(system_call_problem(text));
+        return system_call_problem(text);
     case KeyType::Variables:
-        return rather(variable_problem(text));
+        return variable_problem(text);
     case KeyType::ErrorName:
-        return rather(error_name_problem(text));
+        return error_name_problem(text);
     case KeyType::Address:
-        return rather(parse_endpoint(text).problem);
+        return parse_endpoint(text).problem;
     case KeyType::Listens:
-        return rather(listen_problem(text));
+        return listen_problem(text);
     case KeyType::Boolean:
     case KeyType::Integer:
     case KeyType::Number:

@@ -72,6 +72,14 @@ TEST(Graph, LeavesOutWhateverRequiresAUnitThatIsLeftOut) {
               std::vector<std::string>{"d wants 'c', which is left out because of a mistake"});
 }
 
+TEST(Graph, TellsAUnitThatCouldNotBeReadFromOneThatIsMissing) {
+    auto options = test::system_options();
+    options.left_out = {"db"};
+    const auto outcome = units({{"web", kTrue + "requires = [\"db\"]\n"}}, options);
+    EXPECT_EQ(outcome.rejection("web"),
+              "web.toml:2:13: unit 'db' is left out because of a mistake");
+}
+
 TEST(Graph, NotesWhatIsWantedAndMissing) {
     const auto outcome = units({{"web", kTrue + "wants = [\"cache\"]\nafter = [\"net\"]\n"}});
     EXPECT_NE(outcome.unit("web"), nullptr);
