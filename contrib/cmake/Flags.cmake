@@ -47,7 +47,7 @@ if(STEAD_INIT_LIBC STREQUAL "musl")
         "SHELL:-isystem ${STEAD_LIBSTDCXX}" "SHELL:-isystem ${STEAD_LIBSTDCXX_ARCH}"
         "SHELL:-D '__GLIBC_PREREQ(a,b)=0'" "SHELL:-idirafter /usr/include"
         "SHELL:-idirafter /usr/include/${STEAD_TRIPLET}" -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables
-        -fno-unwind-tables -fno-stack-protector -fno-threadsafe-statics -fno-plt -fno-pic -fno-pie
+        -fno-unwind-tables -fno-stack-protector -fno-threadsafe-statics -fno-pic -fno-pie
         -ffunction-sections -fdata-sections -fmerge-all-constants -U_FORTIFY_SOURCE
         -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough)
     target_compile_options(stead_musl_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${STEAD_MUSL_CXX_FLAGS}>")

@@ -32,6 +32,14 @@ constexpr std::array kNames = {
 
 } // namespace
 
+Error last_error(const char* operation, std::string_view subject) {
+    return {operation, FixedString<96>(subject), errno};
+}
+
+Error make_error(const char* operation, std::string_view subject, int code) {
+    return {operation, FixedString<96>(subject), code};
+}
+
 std::string_view errno_name(int code) {
     for (const ErrnoName& known : kNames) {
         if (known.code == code) return known.name;

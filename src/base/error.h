@@ -18,14 +18,12 @@ struct Error {
     int code = 0;
 };
 
-/// The error of the system call that just failed.
-inline Error last_error(const char* operation, std::string_view subject = {}) {
-    return {operation, FixedString<96>(subject), errno};
-}
+/// The error of the system call that just failed. (Both are out of line and cold: failures are made
+/// in hundreds of places and taken in few.)
+[[gnu::cold, gnu::noinline]] Error last_error(const char* operation, std::string_view subject = {});
 
-inline Error make_error(const char* operation, std::string_view subject, int code) {
-    return {operation, FixedString<96>(subject), code};
-}
+[[gnu::cold, gnu::noinline]] Error
+make_error(const char* operation, std::string_view subject, int code);
 
 /// `error` in words, without a full stop.
 FixedString<256> describe(const Error& error);

@@ -4,7 +4,6 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "base/error.h"
 
@@ -15,30 +14,33 @@ template <typename T>
 class [[nodiscard]] Result {
 public:
     // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
-    Result(T value) // NOLINT(google-explicit-constructor)
-        : state_(std::in_place_index<0>, std::move(value)) {}
+    Result(T value)
+        : value_(std::move(value)) {} // NOLINT(google-explicit-constructor)
 
-    Result(Error error) // NOLINT(google-explicit-constructor)
-        : state_(std::in_place_index<1>, error) {}
+    Result(const Error& error)
+        : error_(error) {} // NOLINT(google-explicit-constructor)
 
-    [[nodiscard]] bool has_value() const { return state_.index() == 0; }
+    [[nodiscard]] bool has_value() const { return value_.has_value(); }
 
     explicit operator bool() const { return has_value(); }
 
-    T& operator*() & { return *std::get_if<0>(&state_); }
+    T& operator*() & { return *value_; }
 
-    const T& operator*() const& { return *std::get_if<0>(&state_); }
+    const T& operator*() const& { return *value_; }
 
-    T&& operator*() && { return std::move(*std::get_if<0>(&state_)); }
+    T&& operator*() && { return std::move(*value_); }
 
-    T* operator->() { return std::get_if<0>(&state_); }
+    T* operator->() { return &*value_; }
 
-    const T* operator->() const { return std::get_if<0>(&state_); }
+    const T* operator->() const { return &*value_; }
 
-    [[nodiscard]] const Error& error() const { return *std::get_if<1>(&state_); }
+    [[nodiscard]] const Error& error() const { return *error_; }
 
 private:
-    std::variant<T, Error> state_;
+    // Two optionals where a variant would say more: what std::variant generates for each type of
+    // result is a tenth of PID 1's text.
+    std::optional<T> value_;
+    std::optional<Error> error_;
 };
 
 template <>

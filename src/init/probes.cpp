@@ -6,7 +6,6 @@
 
 #include "init/loop.h"
 #include "sys/events.h"
-#include "sys/unix_socket.h"
 
 namespace stead::init {
 
@@ -16,13 +15,15 @@ void tell_ready(Supervisor& self, UnitId unit) {
     tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
 }
 
-void probe_tcp(Supervisor& self, UnitId unit) {
+void probe_connection(Supervisor& self, UnitId unit) {
     const std::span<const std::byte> address = self.table.ready_address(unit);
-    if (address.size() < sizeof(sockaddr)) return;
+    if (address.size() < sizeof(sa_family_t)) return;
     const auto* name = reinterpret_cast<const sockaddr*>(address.data());
     sys::UniqueFd fd(::socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return;
-    if (::connect(fd.get(), name, static_cast<socklen_t>(address.size())) == 0)
+    const int connected = ::connect(fd.get(), name, static_cast<socklen_t>(address.size()));
+    // A unix socket's EAGAIN is a full backlog: somebody listens, which is what was asked.
+    if (connected == 0 || (errno == EAGAIN && name->sa_family == AF_UNIX))
         return tell_ready(self, unit);
     if (errno != EINPROGRESS) return;
     SlotFd& probe = self.units[unit].probe;
@@ -37,13 +38,8 @@ void start_probe(Supervisor& self, UnitId unit) {
     const std::string_view path = self.table.ready_path(unit);
     switch (self.table.policy(unit).ready) {
     case ReadyKind::Tcp:
-        return probe_tcp(self, unit);
-    case ReadyKind::Unix: {
-        // EAGAIN is a full backlog: somebody listens, which is what was asked.
-        const auto connected = sys::connect_unix(path, SOCK_STREAM | SOCK_NONBLOCK);
-        if (connected || connected.error().code == EAGAIN) tell_ready(self, unit);
-        return;
-    }
+    case ReadyKind::Unix:
+        return probe_connection(self, unit);
     case ReadyKind::Path:
         // Strings of a plan end in NUL.
         if (::faccessat(AT_FDCWD, path.data(), F_OK, AT_EACCESS) == 0) tell_ready(self, unit);

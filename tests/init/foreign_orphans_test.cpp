@@ -1,0 +1,52 @@
+#include "init/guest.h"
+
+namespace stead::test {
+namespace {
+
+int zombies_of(pid_t parent) {
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+        std::ifstream stat(entry.path() / "stat");
+        std::string text;
+        if (!std::getline(stat, text)) continue;
+        const std::size_t end = text.rfind(')');
+        if (end == std::string::npos) continue;
+        char state = 0;
+        int owner = 0;
+        if (std::sscanf(text.c_str() + end + 1, " %c %d", &state, &owner) == 2 && state == 'Z' &&
+            owner == parent)
+            ++count;
+    }
+    return count;
+}
+
+TEST(Orphans, AThousandLeaveNoZombie) {
+    Guest guest({"--", "/bin/sh", "-c", kMisbehave + " orphans 1000; exec sleep 60"});
+    ASSERT_TRUE(guest.says("done", 30s)) << guest.said();
+    EXPECT_TRUE(eventually([&] { return zombies_of(guest.pid()) == 0; }, 2s));
+}
+
+TEST(Orphans, AStormDoesNotKeepAPingWaiting) {
+    Guest guest({"--", "/bin/sh", "-c", kMisbehave + " orphans 5000; exec sleep 60"});
+    Control control = guest.control();
+    auto worst = 0ms;
+    while (guest.said().find("done") == std::string::npos) {
+        const auto start = std::chrono::steady_clock::now();
+        ASSERT_EQ(control.ask(wire::Kind::Ping).code, 0);
+        worst = std::max(worst, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                    std::chrono::steady_clock::now() - start));
+        ASSERT_FALSE(guest.wait(1ms).has_value());
+    }
+    EXPECT_LT(worst, 100ms);
+}
+
+TEST(Orphans, WhatASubreaperWasLeftWithIsGoneAfterItsEnd) {
+    Guest guest({"--", "/bin/sh", "-c",
+                 "setsid sh -c 'trap \"\" TERM HUP; sleep 987' & sleep 0.2; exit 0"});
+    ASSERT_EQ(guest.wait(), 0) << guest.said();
+    EXPECT_TRUE(
+        eventually([] { return std::system("pgrep -f 'sleep 98[7]' >/dev/null") != 0; }, 2s));
+}
+
+} // namespace
+} // namespace stead::test

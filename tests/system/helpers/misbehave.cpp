@@ -1,0 +1,185 @@
+// A service that misbehaves in one way, chosen by its first argument. Everything it says goes to
+// standard output, one line at a time.
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+namespace {
+
+int number(const char* text) {
+    return static_cast<int>(std::strtol(text, nullptr, 10));
+}
+
+void say(const std::string& line) {
+    const std::string text = line + "\n";
+    (void)!::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+[[noreturn]] void sleep_for_ever() {
+    for (;;)
+        ::pause();
+}
+
+/// A line of /proc/self/status.
+std::string status_line(const std::string& key) {
+    std::ifstream file("/proc/self/status");
+    for (std::string line; std::getline(file, line);) {
+        if (line.rfind(key + ":", 0) == 0) return line;
+    }
+    return key + ": ?";
+}
+
+/// What a process is born with.
+int facts() {
+    std::string open = "fds:";
+    for (int fd = 0; fd < 1024; ++fd) {
+        if (::fcntl(fd, F_GETFD) >= 0) open += " " + std::to_string(fd);
+    }
+    say(open);
+    for (const char* key :
+         {"SigBlk", "SigIgn", "CapEff", "CapBnd", "Uid", "Gid", "Groups", "NoNewPrivs", "Seccomp"})
+        say(status_line(key));
+    say("leads session: " + std::to_string(::getsid(0) == ::getpid()));
+    say("leads group: " + std::to_string(::getpgrp() == ::getpid()));
+    say("terminal: " + std::to_string(::isatty(0)));
+    say("foreground: " + std::to_string(::isatty(0) == 1 && ::tcgetpgrp(0) == ::getpgrp()));
+    for (const char* name : {"NOTIFY_SOCKET", "LISTEN_FDS", "INHERITED", "WATCHDOG_PID"}) {
+        const char* value = std::getenv(name);
+        say(std::string(name) + "=" + (value != nullptr ? value : "(none)"));
+    }
+    return 0;
+}
+
+/// `count` processes that nobody waits for.
+int orphans(int count) {
+    for (int i = 0; i < count; ++i) {
+        const pid_t child = ::fork();
+        if (child < 0) return 1;
+        if (child > 0) {
+            ::waitpid(child, nullptr, 0);
+            continue;
+        }
+        if (::fork() == 0) ::_exit(0);
+        ::_exit(0);
+    }
+    say("done");
+    return 0;
+}
+
+volatile std::sig_atomic_t ended = 0;
+
+void on_signal(int signal) {
+    const std::string line = "signal " + std::to_string(signal) + "\n";
+    (void)!::write(STDOUT_FILENO, line.data(), line.size());
+    if (signal == SIGTERM) ended = 1;
+}
+
+int count_signals() {
+    for (const int signal : {SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGINT, SIGTERM})
+        std::signal(signal, on_signal);
+    say("listening");
+    while (ended == 0)
+        ::pause();
+    return 0;
+}
+
+void notify(const std::string& text) {
+    const char* path = std::getenv("NOTIFY_SOCKET");
+    if (path == nullptr) return say("no socket");
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    if (::send(fd, text.data(), text.size(), 0) < 0) say("send failed");
+    ::close(fd);
+}
+
+/// A grandchild in a session of its own that outlives its parents.
+int leave_behind() {
+    if (::fork() == 0) {
+        ::setsid();
+        if (::fork() == 0) {
+            ::signal(SIGTERM, SIG_IGN);
+            ::signal(SIGHUP, SIG_IGN);
+            sleep_for_ever();
+        }
+        ::_exit(0);
+    }
+    say("left");
+    sleep_for_ever();
+}
+
+int usage() {
+    std::fputs("misbehave: facts | exit N | raise N | orphans N | signals | ignore-term | "
+               "sleep | stopped | notify TEXT | notify-exit TEXT | flood | "
+               "leave-behind | close-output | ready-fd N\n",
+               stderr);
+    return 2;
+}
+
+int with_argument(const std::string& mode, const char* argument) {
+    if (mode == "exit") return number(argument);
+    if (mode == "raise") {
+        ::raise(number(argument));
+        sleep_for_ever();
+    }
+    if (mode == "orphans") return orphans(number(argument));
+    if (mode == "notify") {
+        notify(argument);
+        sleep_for_ever();
+    }
+    if (mode == "notify-exit") {
+        notify(argument);
+        return 0;
+    }
+    if (mode == "ready-fd") {
+        if (::write(number(argument), "\n", 1) != 1) say("no such descriptor");
+        sleep_for_ever();
+    }
+    return usage();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const std::string mode = argc > 1 ? argv[1] : "";
+    if (argc > 2) return with_argument(mode, argv[2]);
+    if (mode == "facts") return facts();
+    if (mode == "signals") return count_signals();
+    if (mode == "ignore-term") {
+        std::signal(SIGTERM, SIG_IGN);
+        say("ignoring");
+        sleep_for_ever();
+    }
+    if (mode == "sleep") {
+        say("sleeping");
+        sleep_for_ever();
+    }
+    if (mode == "stopped") {
+        ::raise(SIGSTOP);
+        sleep_for_ever();
+    }
+    if (mode == "flood") {
+        for (;;)
+            notify("STATUS=flood\nREADY=1");
+    }
+    if (mode == "leave-behind") return leave_behind();
+    if (mode == "close-output") {
+        ::close(1);
+        ::close(2);
+        sleep_for_ever();
+    }
+    return usage();
+}
