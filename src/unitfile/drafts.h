@@ -11,6 +11,8 @@ namespace stead::unitfile {
 struct UnitDraft {
     UnitSpec spec;
     std::uint8_t stop_signal = 15;
+    /// A message has been about `command` already; that it is missing needs no other.
+    bool command_mentioned = false;
 };
 
 struct GuestDraft {

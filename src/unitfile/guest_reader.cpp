@@ -69,7 +69,7 @@ bool is_other_init(const FoundKey& found, Reporter& reporter) {
     if (found.name != "init" || (node.is(NodeType::String) && node.text == "stead")) return false;
     const bool planned =
         node.is(NodeType::List) || (node.is(NodeType::String) && node.text == "distribution");
-    reporter.error(node.at, planned ? "init = " + shown(node) + " is not supported yet"
+    reporter.error(node.at, planned ? std::string("an init of the guest's own is not supported yet")
                                     : "init is " + shown(node) + "; use stead");
     return true;
 }
@@ -77,7 +77,8 @@ bool is_other_init(const FoundKey& found, Reporter& reporter) {
 void read_keys(GuestDraft& draft, const Node& root, Reporter& reporter) {
     const Scope scope{draft.spec.name, {}, nullptr};
     ValueReader reader(reporter, scope);
-    for (const FoundKey& found : find_keys(guest_schema(), root, "", reporter)) {
+    const FoundKeys found_keys = find_keys(guest_schema(), root, "", reporter);
+    for (const FoundKey& found : found_keys.keys) {
         const Place place = reporter.at(found.value->at);
         draft.spec.keys.add(full_name(*found.key), place);
         if (is_other_init(found, reporter)) continue;
@@ -128,7 +129,10 @@ void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) 
                        {{"write profile = \"jail\", or name folders of unit files in units", {}}});
     }
     // A root or an image that was written has had its message, if there was one to give.
-    if (root.find("root") == nullptr && root.find("image") == nullptr) {
+    const Member* const written = root.find("root");
+    const bool no_root =
+        written == nullptr || (written->value.is(NodeType::String) && written->value.text.empty());
+    if (no_root && root.find("image") == nullptr) {
         reporter.error({}, "root is missing; a guest needs a folder to run in",
                        {{"write root = \"/path\", or root = \"host\" with ephemeral = true, or "
                          "profile = \"jail\"",

@@ -76,9 +76,9 @@ std::string_view describe(KeyType type) {
     case KeyType::IdRange:
         return "a range of ids";
     case KeyType::Rlimit:
-        return "a limit";
+        return "a number, size or time, \"SOFT:HARD\" or \"infinity\"";
     case KeyType::Level:
-        return "a level";
+        return "a number, size or percentage, or \"infinity\"";
     case KeyType::Values:
         return "a table";
     }

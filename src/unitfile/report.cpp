@@ -1,5 +1,7 @@
 #include "unitfile/report.h"
 
+#include <array>
+#include <cstdio>
 #include <utility>
 
 namespace stead::unitfile {
@@ -12,7 +14,7 @@ constexpr std::size_t kShownValue = 60;
 } // namespace
 
 void Reporter::error(Position position, std::string message, std::vector<Note> notes) {
-    failed_ = true;
+    ++errors_;
     diagnostics_.error(at(position), std::move(message), std::move(notes));
 }
 
@@ -42,7 +44,11 @@ std::string shown(const Node& node) {
         return std::to_string(node.integer);
     case NodeType::Boolean:
         return node.boolean ? "true" : "false";
-    case NodeType::Number:
+    case NodeType::Number: {
+        std::array<char, 32> digits{};
+        (void)std::snprintf(digits.data(), digits.size(), "%g", node.number);
+        return digits.data();
+    }
     case NodeType::Time:
     case NodeType::List:
     case NodeType::Table:

@@ -25,14 +25,17 @@ public:
     /// else of the string.
     [[nodiscard]] Position inside(const Node& text, std::size_t offset) const;
 
-    [[nodiscard]] bool failed() const { return failed_; }
+    [[nodiscard]] bool failed() const { return errors_ != 0; }
+
+    /// So many mistakes that no more are shown: hints are not worth their time.
+    [[nodiscard]] bool crowded() const { return errors_ > Diagnostics::kMaxPerFile; }
 
     [[nodiscard]] const std::string& file() const { return file_; }
 
 private:
     const std::string& file_;
     Diagnostics& diagnostics_;
-    bool failed_ = false;
+    std::size_t errors_ = 0;
 };
 
 /// A value as messages show it: 'text', 30, true, a list.

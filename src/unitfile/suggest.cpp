@@ -107,15 +107,16 @@ std::optional<Advice> misplaced(const Schema& schema, const KeyPath& path) {
     if (!path.table.empty() && stands_at_top(schema, path.name)) {
         if (!path.prefix.empty()) {
             const std::string unit(path.prefix.substr(0, path.prefix.size() - 1));
-            return Advice{name + " belongs in [" + unit + "], not in " + here(path), {}};
+            return Advice{name + " belongs in [" + unit + "], not in " + here(path), {}, name};
         }
         return Advice{name + " belongs above the first table, not in " + here(path),
-                      "a line below a [table] belongs to that table; move it to the top"};
+                      "a line below a [table] belongs to that table; move it to the top", name};
     }
     const std::vector<std::string> tables = tables_with(schema, path);
     if (tables.empty()) return std::nullopt;
     return Advice{name + " belongs in " + either(tables) + ", not " +
                       (path.table.empty() && path.prefix.empty() ? "" : "in ") + here(path),
+                  {},
                   {}};
 }
 
@@ -125,10 +126,10 @@ std::optional<Advice> foreign_format(const Schema& schema, const KeyPath& path) 
     const std::string name(path.name);
     if (schema.kind == Kind::Unit) {
         if (!stands_at_top(guest_schema(), path.name)) return std::nullopt;
-        return Advice{name + " is a key of guest files, not of units", {}};
+        return Advice{name + " is a key of guest files, not of units", {}, {}};
     }
     if (!stands_at_top(unit_schema(), path.name)) return std::nullopt;
-    return Advice{name + " is a key of units; in a guest file it belongs in [unit.NAME]", {}};
+    return Advice{name + " is a key of units; in a guest file it belongs in [unit.NAME]", {}, {}};
 }
 
 /// The known name that `name` resembles most.
@@ -184,7 +185,10 @@ std::string listing(const Schema& schema, const KeyPath& path) {
     for (const Key& key : schema.keys) {
         if (key.table == path.table && key.support == Support::Now) names.emplace_back(key.name);
     }
-    if (path.table.empty() || names.empty() || names.size() > kListedKeys) return {};
+    if (path.table.empty() || names.empty() || names.size() > kListedKeys) {
+        return std::string("the keys are listed in ") +
+               (schema.kind == Kind::Unit ? "unit(5)" : "guest(5)");
+    }
     return here(path) + " has " + either(names, " and ");
 }
 
@@ -200,6 +204,8 @@ Schema guest_schema() {
 
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t limit) {
     if (a.size() > kLongestName || b.size() > kLongestName) return limit + 1;
+    const std::size_t longer = std::max(a.size(), b.size());
+    if (longer - std::min(a.size(), b.size()) > limit) return limit + 1;
     // Three rows of the table of distances between the first letters of both.
     using Row = std::array<std::size_t, kLongestName + 1>;
     Row older{};
@@ -224,11 +230,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
 Advice advise(const Schema& schema, const KeyPath& path) {
     if (auto advice = misplaced(schema, path)) return *advice;
     if (auto advice = foreign_format(schema, path)) return *advice;
-    Advice advice{"unknown key '" + std::string(path.name) + "'", {}};
+    Advice advice{"unknown key '" + std::string(path.name) + "'", {}, {}};
     if (!path.table.empty() || !path.prefix.empty()) advice.message += " in " + here(path);
     const std::string resembled = nearest(schema, path);
     if (!resembled.empty()) {
         advice.hint = "did you mean '" + resembled + "'?";
+        advice.about = resembled;
     } else {
         advice.hint = listing(schema, path);
     }

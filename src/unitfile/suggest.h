@@ -30,6 +30,8 @@ struct Advice {
     std::string message;
     /// Empty: none.
     std::string hint;
+    /// The key that was misplaced or probably meant, by its full name as far as it is known.
+    std::string about;
 };
 
 /// What to say about a key that its table does not have: where it belongs, or which known key it

@@ -76,7 +76,7 @@ private:
         // A command that was written and refused has had its message.
         if (has("command") && !spec_.command_place.file.empty())
             return complain("command", "command is empty; name a program");
-        if (has("command")) return;
+        if (has("command") || draft_.command_mentioned) return;
         const Position at{spec_.place.line, spec_.place.column};
         reporter_.error(at,
                         "command is missing; a unit of type " + std::string(word_of(spec_.type)) +

@@ -170,7 +170,9 @@ void read_unit_table(UnitDraft& draft,
                      Reporter& reporter) {
     UnitSpec& spec = draft.spec;
     spec.instance = std::string(instance_of(spec.name));
-    std::vector<FoundKey> keys = find_keys(unit_schema(), table, prefix, reporter);
+    FoundKeys found_keys = find_keys(unit_schema(), table, prefix, reporter);
+    std::vector<FoundKey>& keys = found_keys.keys;
+    draft.command_mentioned = found_keys.mentioned.contains("command");
     read_variables(draft, keys, reporter);
 
     const Scope scope{spec.name, spec.instance, &spec.environment};

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "unitfile/names.h"
 #include "unitfile/values.h"
 
 namespace stead::unitfile {
@@ -144,6 +145,7 @@ std::optional<Value> ValueReader::read_text(const FoundKey& found) {
     const KeyType type = found.key->type;
     Text text{{}, reporter_.at(node.at)};
     if (type == KeyType::User && node.is(NodeType::Integer)) {
+        if (node.integer < 0) return refuse(found, node, "ids are numbers from 0 to 4294967294");
         text.value = std::to_string(node.integer);
     } else if (!node.is(NodeType::String)) {
         return refuse(found, node, "it must be " + std::string(describe(type)));
@@ -155,8 +157,9 @@ std::optional<Value> ValueReader::read_text(const FoundKey& found) {
     // root = "host" stands for the host's own files.
     if (found.name == "root" && text.value == "host") return Value(std::move(text));
     const std::string problem = form_problem(type, text.value);
-    if (!problem.empty()) return refuse(found, node, problem);
-    return Value(std::move(text));
+    if (problem.empty()) return Value(std::move(text));
+    reporter_.error(node.at, found.name + " is " + shown(node) + problem);
+    return std::nullopt;
 }
 
 std::optional<Value> ValueReader::read_list(const FoundKey& found) {
@@ -186,7 +189,7 @@ std::optional<Value> ValueReader::read_list(const FoundKey& found) {
         }
         const std::string problem = form_problem(type, text.value);
         if (!problem.empty()) {
-            reporter_.error(item.at, found.name + " has " + shown(item) + "; " + problem);
+            reporter_.error(item.at, found.name + " has " + shown(item) + problem);
             good = false;
         } else if (!seen.insert(text.value).second) {
             reporter_.error(item.at, found.name + " has '" + text.value + "' twice");
@@ -314,8 +317,8 @@ std::optional<Value> ValueReader::read_output(const FoundKey& found) {
     }
     if (!text->starts_with("file:")) return refuse(found, node, way_out);
     std::string path = text->substr(5);
-    const std::string problem = form_problem(KeyType::Path, path);
-    if (!problem.empty()) return refuse(found, node, "the path: " + problem);
+    const std::string problem = path_problem(path);
+    if (!problem.empty()) return refuse(found, node, "the path " + problem);
     return Value(OutputValue{OutputKind::File, std::move(path), false});
 }
 

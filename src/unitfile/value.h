@@ -122,8 +122,8 @@ private:
     const Scope& scope_;
 };
 
-/// The rule that the text of an item or value of this type breaks, as "..." to follow "NAME is
-/// 'TEXT'; "; empty if none.
+/// What is wrong with the text of a value or item of this type, as it goes on after "NAME is
+/// 'TEXT'"; empty if nothing is.
 std::string form_problem(KeyType type, std::string_view text);
 
 } // namespace stead::unitfile

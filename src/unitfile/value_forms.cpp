@@ -69,9 +69,14 @@ std::string listen_problem(std::string_view text) {
     return parse_listen(text).problem;
 }
 
-/// "'TEXT' BREAKS; " reads as a clause of its own.
-std::string because(const std::string& problem) {
-    return problem.empty() ? problem : "it " + problem;
+/// A rule that is broken, as a clause about the value.
+std::string which(const std::string& problem) {
+    return problem.empty() ? problem : ", which " + problem;
+}
+
+/// What would be right.
+std::string rather(const std::string& way_out) {
+    return way_out.empty() ? way_out : "; " + way_out;
 }
 
 } // namespace
@@ -80,29 +85,29 @@ std::string form_problem(KeyType type, std::string_view text) {
     switch (type) {
     case KeyType::Path:
     case KeyType::Paths:
-        return because(path_problem(text));
+        return which(path_problem(text));
     case KeyType::SubPaths:
-        return because(subpath_problem(text));
+        return which(subpath_problem(text));
     case KeyType::User:
     case KeyType::Users:
-        return because(user_name_problem(text));
+        return which(user_name_problem(text));
     case KeyType::UnitName:
     case KeyType::UnitNames:
-        return because(unit_name_problem(text));
+        return which(unit_name_problem(text));
     case KeyType::HostName:
-        return host_name_problem(text);
+        return rather(host_name_problem(text));
     case KeyType::Capabilities:
-        return capability_problem(text);
+        return rather(capability_problem(text));
     case KeyType::SystemCalls:
-        return system_call_problem(text);
+        return rather(system_call_problem(text));
     case KeyType::Variables:
-        return variable_problem(text);
+        return rather(variable_problem(text));
     case KeyType::ErrorName:
-        return error_name_problem(text);
+        return rather(error_name_problem(text));
     case KeyType::Address:
-        return parse_endpoint(text).problem;
+        return rather(parse_endpoint(text).problem);
     case KeyType::Listens:
-        return listen_problem(text);
+        return rather(listen_problem(text));
     case KeyType::Boolean:
     case KeyType::Integer:
     case KeyType::Number:

@@ -16,7 +16,7 @@ public:
         , prefix_(prefix)
         , reporter_(reporter) {}
 
-    std::vector<FoundKey> walk(const Node& root) {
+    FoundKeys walk(const Node& root) {
         for (const Member& member : root.members) {
             if (is_private(member)) continue;
             if (schema_.kind == Kind::Guest && member.key == kUnits) continue;
@@ -51,6 +51,12 @@ private:
         return nullptr;
     }
 
+    /// An empty text or list where that is the default: as good as not written.
+    static bool is_empty_default(const Key& key, const Node& node) {
+        if (node.is(NodeType::String)) return node.text.empty() && key.default_text == "\"\"";
+        return node.is(NodeType::List) && node.items.empty() && key.default_text == "[]";
+    }
+
     [[nodiscard]] bool is_supported(const Table& table) const {
         return std::any_of(schema_.keys.begin(), schema_.keys.end(), [&](const Key& key) {
             return key.table == table.name && key.support == Support::Now;
@@ -81,12 +87,14 @@ private:
     void take_key(std::string_view table, const Member& member, const std::string& name) {
         const Key* const key = find_key(table, member.key);
         if (key != nullptr) return accept(*key, member, name);
+        if (reporter_.crowded()) return reporter_.error(member.at, "unknown key");
         if (member.key.starts_with("x-")) {
             return reporter_.error(member.at, "unknown key '" + member.key + "'",
                                    {{"only tables named x-... are left alone", {}}});
         }
-        const Advice advice = advise(schema_, {table, member.key, prefix_});
+        Advice advice = advise(schema_, {table, member.key, prefix_});
         std::vector<Note> notes;
+        found_.mentioned.insert(std::move(advice.about));
         if (!advice.hint.empty()) notes.push_back({advice.hint, {}});
         reporter_.error(member.at, advice.message, std::move(notes));
     }
@@ -94,18 +102,19 @@ private:
     void accept(const Key& key, const Member& member, const std::string& name) {
         if (key.support == Support::NotYet)
             return reporter_.error(member.at, name + " is not supported yet");
-        found_.push_back({&key, name, &member.value});
+        if (!is_empty_default(key, member.value))
+            found_.keys.push_back({&key, name, &member.value});
     }
 
     const Schema& schema_;
     const std::string& prefix_;
     Reporter& reporter_;
-    std::vector<FoundKey> found_;
+    FoundKeys found_;
 };
 
 } // namespace
 
-std::vector<FoundKey>
+FoundKeys
 find_keys(const Schema& schema, const Node& root, const std::string& prefix, Reporter& reporter) {
     return Walker(schema, prefix, reporter).walk(root);
 }

@@ -93,11 +93,8 @@ TEST(Stop, KillsTheMainProcessAloneInProcessMode) {
     guest.start(web);
     guest.stop(web);
     guest.advance(10_s);
-    EXPECT_EQ(guest.trace(),
-              (Words{"spawn pre-start web",
-                     "TERM pre-start web",
-                     "KILL pre-start web",
-                     "release web"}));
+    EXPECT_EQ(guest.trace(), (Words{"spawn pre-start web", "TERM pre-start web",
+                                    "KILL pre-start web", "release web"}));
     EXPECT_EQ(guest.state(web), UnitState::Down);
 }
 

@@ -1,0 +1,183 @@
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "unitfile/support.h"
+
+namespace stead::unitfile {
+
+namespace {
+
+/// A folder that is gone after the test.
+class Folder {
+public:
+    Folder() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "unitfile-XXXXXX").string();
+        if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+    }
+
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+
+    [[nodiscard]] std::string path(const std::string& name = "") const {
+        return name.empty() ? path_ : path_ + "/" + name;
+    }
+
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path(name), std::ios::binary) << text;
+    }
+
+private:
+    std::string path_;
+};
+
+std::string problem_of(const std::string& path) {
+    Diagnostics diagnostics;
+    EXPECT_FALSE(load_text(path, diagnostics).has_value());
+    EXPECT_EQ(diagnostics.all().size(), 1U);
+    return diagnostics.empty() ? "" : diagnostics.all().front().message;
+}
+
+} // namespace
+
+TEST(LoadText, ReadsARegularFile) {
+    const Folder folder;
+    folder.write("a.toml", "command = \"/bin/true\"\n");
+    Diagnostics diagnostics;
+    EXPECT_EQ(load_text(folder.path("a.toml"), diagnostics), "command = \"/bin/true\"\n");
+    EXPECT_TRUE(diagnostics.empty());
+}
+
+TEST(LoadText, NeverWaitsForWhatIsNoFile) {
+    const Folder folder;
+    ASSERT_EQ(::mkfifo(folder.path("fifo").c_str(), 0600), 0);
+    EXPECT_EQ(problem_of(folder.path("fifo")), "a FIFO, not a file");
+    EXPECT_EQ(problem_of(folder.path()), "a folder, not a file");
+    EXPECT_EQ(problem_of("/dev/zero"), "a device, not a file");
+
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_GE(fd, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    folder.path("socket").copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ASSERT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    EXPECT_EQ(problem_of(folder.path("socket")), "a socket, not a file");
+    (void)::close(fd);
+}
+
+TEST(LoadText, SaysWhyAFileCannotBeOpened) {
+    const Folder folder;
+    EXPECT_EQ(problem_of(folder.path("none")), "cannot be opened: No such file or directory");
+    ASSERT_EQ(::symlink("loop", folder.path("loop").c_str()), 0);
+    EXPECT_EQ(problem_of(folder.path("loop")),
+              "cannot be opened: Too many levels of symbolic links");
+    EXPECT_EQ(problem_of(folder.path(std::string(300, 'x'))),
+              "cannot be opened: File name too long");
+}
+
+TEST(LoadText, RefusesLargeFilesAndOtherEncodings) {
+    const Folder folder;
+    folder.write("large", std::string(10U << 20U, '#'));
+    EXPECT_EQ(problem_of(folder.path("large")),
+              "larger than 1 MiB, which no unit or guest file is");
+    folder.write("limit", std::string(kMaxFileSize + 1, '#'));
+    EXPECT_EQ(problem_of(folder.path("limit")),
+              "larger than 1 MiB, which no unit or guest file is");
+    folder.write("latin", "# gr\xfc\xdf\x65\n");
+    EXPECT_EQ(problem_of(folder.path("latin")),
+              "not UTF-8 text; unit and guest files are TOML in UTF-8");
+    // Says it is empty, and is not: only reading shows how long it is.
+    EXPECT_NE(problem_of("/proc/kallsyms"), "");
+}
+
+TEST(LoadText, TakesAFileOfExactlyTheLimit) {
+    const Folder folder;
+    folder.write("a.toml", std::string(kMaxFileSize, '#'));
+    Diagnostics diagnostics;
+    EXPECT_TRUE(load_text(folder.path("a.toml"), diagnostics).has_value());
+}
+
+TEST(LoadUnitFolders, TakesEachNameFromTheFirstFolder) {
+    const Folder first;
+    const Folder second;
+    first.write("b.toml", "command = \"/bin/first\"\n");
+    second.write("b.toml", "command = \"/bin/second\"\n");
+    second.write("a.toml", "command = \"/bin/a\"\n");
+    second.write("README", "not a unit");
+    second.write(".hidden.toml", "not a unit");
+
+    Diagnostics diagnostics;
+    const auto loaded =
+        load_unit_folders({first.path(), "/nonexistent/units", second.path()}, diagnostics);
+    EXPECT_EQ(render(diagnostics), "");
+    ASSERT_EQ(loaded.units.size(), 2U);
+    EXPECT_EQ(loaded.units[0].name, "a");
+    EXPECT_EQ(loaded.units[1].name, "b");
+    EXPECT_EQ(loaded.units[1].command, Argv{"/bin/first"});
+    EXPECT_EQ(loaded.units[1].file, first.path("b.toml"));
+    EXPECT_EQ(loaded.searched, (std::vector<std::string>{first.path(), second.path()}));
+}
+
+TEST(LoadUnitFolders, LeavesWrongFilesOutAndLoadsTheRest) {
+    const Folder first;
+    const Folder second;
+    first.write("bad.toml", "usr = \"app\"\ncommand = \"/bin/true\"\n");
+    first.write("empty.toml", "");
+    first.write("good.toml", "command = \"/bin/true\"\n");
+    ASSERT_EQ(::mkfifo(first.path("fifo.toml").c_str(), 0600), 0);
+    // A good file of a later folder does not stand in for a wrong one.
+    second.write("bad.toml", "command = \"/bin/true\"\n");
+
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({first.path(), second.path()}, diagnostics);
+    ASSERT_EQ(loaded.units.size(), 1U);
+    EXPECT_EQ(loaded.units[0].name, "good");
+    ASSERT_EQ(loaded.rejected.size(), 3U);
+    EXPECT_EQ(loaded.rejected[0].name, "bad");
+    EXPECT_EQ(loaded.rejected[0].message, first.path("bad.toml") + ":1:1: unknown key 'usr'");
+    EXPECT_EQ(loaded.rejected[1].name, "empty");
+    EXPECT_EQ(loaded.rejected[2].name, "fifo");
+    EXPECT_EQ(diagnostics.errors(), 3U);
+}
+
+TEST(LoadUnitFolders, SaysThatDropInsAndTemplatesAreNotReadYet) {
+    const Folder folder;
+    folder.write("a.toml", "command = \"/bin/true\"\n");
+    folder.write("w@.toml", "command = \"/bin/true\"\n");
+    ASSERT_EQ(::mkdir(folder.path("a.toml.d").c_str(), 0700), 0);
+    Diagnostics diagnostics;
+    EXPECT_EQ(load_unit_folders({folder.path()}, diagnostics).units.size(), 1U);
+    EXPECT_EQ(render(diagnostics), folder.path("a.toml.d") +
+                                       ": error: drop-ins are not supported yet\n" +
+                                       folder.path("w@.toml") +
+                                       ": error: templates (NAME@.toml) are not supported yet\n");
+}
+
+TEST(LoadUnitFolders, ReportsAFolderThatIsNone) {
+    const Folder folder;
+    folder.write("units", "x");
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({folder.path("units")}, diagnostics);
+    EXPECT_TRUE(loaded.units.empty());
+    EXPECT_TRUE(loaded.searched.empty());
+    EXPECT_EQ(render(diagnostics), folder.path("units") + ": error: Not a directory\n");
+}
+
+TEST(LoadUnitFolders, LoadsAThousandUnits) {
+    const Folder folder;
+    for (int i = 0; i < 1000; ++i)
+        folder.write("u" + std::to_string(i) + ".toml", "command = \"/bin/true\"\n");
+    Diagnostics diagnostics;
+    EXPECT_EQ(load_unit_folders({folder.path()}, diagnostics).units.size(), 1000U);
+    EXPECT_TRUE(diagnostics.empty());
+}
+
+} // namespace stead::unitfile
