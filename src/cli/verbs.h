@@ -39,6 +39,14 @@ struct Verb {
 /// Every verb. A new one is a file verb_NAME.cpp, its declaration below, and its row in verbs.cpp.
 std::span<const Verb> all_verbs();
 
+int verb_check(Context& context, Arguments arguments);
+int verb_cleanup(Context& context, Arguments arguments);
+int verb_compile(Context& context, Arguments arguments);
+int verb_explain(Context& context, Arguments arguments);
+int verb_jail(Context& context, Arguments arguments);
+int verb_load(Context& context, Arguments arguments);
+int verb_run(Context& context, Arguments arguments);
+
 const Verb* find_verb(std::string_view name);
 
 /// `stead ARGUMENTS...`: finds the verb and runs it; --help and --version.

@@ -247,6 +247,8 @@ void set_output(const UnitSpec& spec, const UnitOptions& options, plan::UnitInpu
     plan::ExecInput& exec = unit.exec;
     exec.output = spec.output;
     exec.output_path = spec.output_target;
+    exec.inherit_input = spec.inherit_input;
+    exec.controlling_terminal = spec.controlling_terminal;
     exec.error_follows_output = spec.error_follows_output;
     exec.error = spec.error_follows_output ? spec.output : spec.error;
     exec.error_path = spec.error_follows_output ? spec.output_target : spec.error_target;

@@ -84,9 +84,10 @@ compile::HostFacts host_facts(const Paths& paths, bool claim) {
         if (!range) return std::nullopt;
         return *range;
     };
-    facts.dynamic_uid = [paths, claim](const std::string& guest) -> std::optional<std::uint32_t> {
-        if (!claim) return preview_dynamic(guest);
-        const auto uid = claim_dynamic(paths, guest);
+    facts.dynamic_uid = [paths, claim](const std::string& guest,
+                                       const std::string& unit) -> std::optional<std::uint32_t> {
+        if (!claim) return preview_dynamic(guest, unit);
+        const auto uid = claim_dynamic(paths, guest, unit);
         if (!uid) return std::nullopt;
         return *uid;
     };

@@ -149,14 +149,19 @@ std::string uids_folder(const Paths& paths) {
     return paths.runtime + "/uids";
 }
 
-/// Whether another guest, which still exists, holds `path`.
+std::string holder_of(std::string_view guest, std::string_view unit) {
+    return std::string(guest) + "/" + std::string(unit);
+}
+
+/// Whether `path` is somebody else's claim, and that guest still exists.
 bool is_held(const Paths& paths, const std::string& path, std::string_view asking) {
     std::array<char, 256> buffer{};
     const auto size = sys::read_link(AT_FDCWD, path.c_str(), buffer);
     if (!size) return false;
     const std::string_view holder(buffer.data(), *size);
     if (holder == asking) return false; // A claim of an earlier life.
-    return sys::status_at(AT_FDCWD, paths.guest(holder).c_str(), AT_SYMLINK_NOFOLLOW).has_value();
+    const std::string guest = paths.guest(holder.substr(0, holder.find('/')));
+    return sys::status_at(AT_FDCWD, guest.c_str(), AT_SYMLINK_NOFOLLOW).has_value();
 }
 
 struct CloseFolder {
@@ -184,18 +189,19 @@ Result<recipe::IdRange> preview_range(const Paths& paths, std::string_view guest
     return find_range(paths, guest, false);
 }
 
-std::uint32_t preview_dynamic(std::string_view guest) {
+std::uint32_t preview_dynamic(std::string_view guest, std::string_view unit) {
     std::uint32_t hash = 0x811c9dc5;
-    for (const char c : guest)
+    for (const char c : holder_of(guest, unit))
         hash = (hash ^ static_cast<unsigned char>(c)) * 0x01000193;
     return kFirstDynamic + hash % (kLastDynamic - kFirstDynamic + 1);
 }
 
-Result<std::uint32_t> claim_dynamic(const Paths& paths, std::string_view guest) {
+Result<std::uint32_t>
+claim_dynamic(const Paths& paths, std::string_view guest, std::string_view unit) {
     constexpr std::uint32_t kCount = kLastDynamic - kFirstDynamic + 1;
     const std::string folder = uids_folder(paths);
-    const std::string holder(guest);
-    std::uint32_t uid = preview_dynamic(guest);
+    const std::string holder = holder_of(guest, unit);
+    std::uint32_t uid = preview_dynamic(guest, unit);
     for (std::uint32_t attempt = 0; attempt < kCount; ++attempt) {
         const std::string path = folder + "/" + std::to_string(uid);
         Result<void> made = sys::make_link(holder.c_str(), AT_FDCWD, path.c_str());
@@ -205,7 +211,7 @@ Result<std::uint32_t> claim_dynamic(const Paths& paths, std::string_view guest) 
         }
         if (made) return uid;
         if (made.error().code != EEXIST) return made.error();
-        if (!is_held(paths, path, guest)) {
+        if (!is_held(paths, path, holder)) {
             // Left by a guest that is gone. If somebody else is faster, the next round sees it.
             (void)sys::remove_at(AT_FDCWD, path.c_str(), false);
             continue;
@@ -223,7 +229,8 @@ void release_dynamic(const Paths& paths, std::string_view guest) {
     while (const dirent* entry = ::readdir(folder.get())) { // NOLINT(concurrency-mt-unsafe)
         std::array<char, 256> buffer{};
         const auto size = sys::read_link(::dirfd(folder.get()), entry->d_name, buffer);
-        if (size && std::string_view(buffer.data(), *size) == guest) {
+        const std::string_view holder(buffer.data(), size ? *size : 0);
+        if (holder.substr(0, holder.find('/')) == guest && !guest.empty()) {
             // Another clean-up of the same guest may be faster.
             (void)sys::remove_at(::dirfd(folder.get()), entry->d_name, false);
         }

@@ -30,11 +30,13 @@ Result<recipe::IdRange> preview_range(const Paths& paths, std::string_view guest
 inline constexpr std::uint32_t kFirstDynamic = 61184;
 inline constexpr std::uint32_t kLastDynamic = 65519;
 
-/// Claims an id for `guest` until `release_dynamic`. It depends on the name, so that a jail usually
-/// gets the id it had, and is a link /run/stead/uids/UID to the guest's name.
-Result<std::uint32_t> claim_dynamic(const Paths& paths, std::string_view guest);
+/// Claims an id for `unit` of `guest` until `release_dynamic`. It depends on the two names, so that
+/// a jail usually gets the ids it had, and is a link /run/stead/uids/UID with the text
+/// "GUEST/UNIT".
+Result<std::uint32_t>
+claim_dynamic(const Paths& paths, std::string_view guest, std::string_view unit);
 /// The first id that `claim_dynamic` would try.
-std::uint32_t preview_dynamic(std::string_view guest);
+std::uint32_t preview_dynamic(std::string_view guest, std::string_view unit);
 /// Gives back every id of `guest`.
 void release_dynamic(const Paths& paths, std::string_view guest);
 

@@ -10,6 +10,7 @@
 
 #include "sys/descriptors.h"
 #include "sys/file.h"
+#include "sys/setup.h"
 #include "wire/message.h"
 
 namespace stead::guests {

@@ -76,15 +76,15 @@ TEST(SubordinateRange, IsNothingForAnyOtherLine) {
         EXPECT_FALSE(parse_subordinate(line)) << line;
 }
 
-TEST(DynamicId, DependsOnTheNameOnly) {
+TEST(DynamicId, DependsOnTheNamesOnly) {
     const TemporaryHost host;
-    const auto first = claim_dynamic(host.paths(), "redis");
+    const auto first = claim_dynamic(host.paths(), "redis", "main");
     ASSERT_TRUE(first);
-    EXPECT_EQ(*first, preview_dynamic("redis"));
+    EXPECT_EQ(*first, preview_dynamic("redis", "main"));
     EXPECT_GE(*first, kFirstDynamic);
     EXPECT_LE(*first, kLastDynamic);
     release_dynamic(host.paths(), "redis");
-    const auto again = claim_dynamic(host.paths(), "redis");
+    const auto again = claim_dynamic(host.paths(), "redis", "main");
     ASSERT_TRUE(again);
     EXPECT_EQ(*first, *again);
 }
@@ -93,22 +93,36 @@ TEST(DynamicId, OfALivingGuestIsNotGivenTwice) {
     const TemporaryHost host;
     const auto held = claim(host.paths(), "other");
     ASSERT_TRUE(held);
-    const std::uint32_t wanted = preview_dynamic("redis");
+    const std::uint32_t wanted = preview_dynamic("redis", "main");
     std::filesystem::create_directories(host.paths().runtime + "/uids");
-    std::filesystem::create_symlink("other",
+    std::filesystem::create_symlink("other/main",
                                     host.paths().runtime + "/uids/" + std::to_string(wanted));
-    const auto uid = claim_dynamic(host.paths(), "redis");
+    const auto uid = claim_dynamic(host.paths(), "redis", "main");
     ASSERT_TRUE(uid);
     EXPECT_NE(*uid, wanted);
 }
 
+TEST(DynamicId, IsAnotherOneForAnotherUnit) {
+    const TemporaryHost host;
+    const auto held = claim(host.paths(), "redis");
+    ASSERT_TRUE(held);
+    const std::string wanted = std::to_string(preview_dynamic("redis", "main"));
+    std::filesystem::create_directories(host.paths().runtime + "/uids");
+    std::filesystem::create_symlink("redis/other", host.paths().runtime + "/uids/" + wanted);
+    const auto uid = claim_dynamic(host.paths(), "redis", "main");
+    ASSERT_TRUE(uid);
+    EXPECT_NE(std::to_string(*uid), wanted);
+    release_dynamic(host.paths(), "redis");
+    EXPECT_TRUE(std::filesystem::is_empty(host.paths().runtime + "/uids"));
+}
+
 TEST(DynamicId, OfAGuestThatIsGoneIsFree) {
     const TemporaryHost host;
-    const std::uint32_t wanted = preview_dynamic("redis");
+    const std::uint32_t wanted = preview_dynamic("redis", "main");
     std::filesystem::create_directories(host.paths().runtime + "/uids");
-    std::filesystem::create_symlink("gone",
+    std::filesystem::create_symlink("gone/main",
                                     host.paths().runtime + "/uids/" + std::to_string(wanted));
-    const auto uid = claim_dynamic(host.paths(), "redis");
+    const auto uid = claim_dynamic(host.paths(), "redis", "main");
     ASSERT_TRUE(uid);
     EXPECT_EQ(*uid, wanted);
 }

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "cli/verbs.h"
+#include "compile/compile.h"
+#include "guests/guests.h"
+#include "unitfile/diagnostic.h"
+#include "unitfile/specs.h"
+
+/// What `run` and `explain` are given: a guest by its name or its file.
+namespace stead::cli {
+
+/// True if `word` is a path ("./web", "web.toml") rather than a name.
+bool is_path(std::string_view word);
+
+/// The guest that `word` names: a guest file, a bare unit file (a jail of it), or the name of a
+/// file in /etc/stead/guests. Nothing, and what to leave with in `code`, if there is none or it has
+/// mistakes; those have been printed.
+std::optional<unitfile::GuestSpec> find_guest(Context& context,
+                                              const guests::Paths& paths,
+                                              const std::string& word,
+                                              unitfile::Diagnostics& diagnostics,
+                                              int& code);
+
+/// compile_guest with the host's accounts, which are read only when somebody is named. Nothing
+/// after mistakes, which have been printed.
+std::optional<compile::CompiledGuest> compile_for(Context& context,
+                                                  const unitfile::GuestSpec& guest,
+                                                  const compile::HostFacts& facts,
+                                                  unitfile::Diagnostics& diagnostics);
+
+/// What this process lacks to start a guest, printed; false then.
+bool may_start_guests(Context& context);
+
+/// "lock web: Device or resource busy" and other errors of a start in a person's words.
+void explain_failure(Context& context, std::string_view guest, const Error& error);
+
+} // namespace stead::cli

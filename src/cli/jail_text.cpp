@@ -1,0 +1,132 @@
+#include "cli/jail_text.h"
+
+#include <array>
+#include <cstdio>
+
+namespace stead::cli {
+
+namespace {
+
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/// An integer or float as TOML writes it: no leading zeros, so that "0022" stays a word.
+bool is_number(std::string_view text) {
+    if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
+    if (text.empty() || !is_digit(text.front())) return false;
+    if (text.size() > 1 && text[0] == '0' && text[1] != '.') return false;
+    std::size_t points = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool inner = at > 0 && at + 1 < text.size();
+        if (text[at] == '.' && inner && is_digit(text[at + 1]) && points++ == 0) continue;
+        if (!is_digit(text[at])) return false;
+    }
+    return true;
+}
+
+/// A bare key, or a quoted one where TOML wants that.
+std::string as_key(std::string_view text) {
+    for (const char c : text) {
+        const bool bare =
+            is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        if (!bare) return quoted(text);
+    }
+    return text.empty() ? "\"\"" : std::string(text);
+}
+
+std::string as_list(const std::vector<std::string>& words) {
+    std::string text = "[";
+    for (const std::string& word : words) {
+        if (text.size() > 1) text += ", ";
+        text += quoted(word);
+    }
+    return text + "]";
+}
+
+class Lines {
+public:
+    void add(std::string_view key, const std::string& value) {
+        text_.append(key).append(" = ").append(value).append("\n");
+    }
+
+    void add_given(std::string_view key, const std::string& word) {
+        if (!word.empty()) add(key, quoted(word));
+    }
+
+    void add_given(std::string_view key, const std::vector<std::string>& words) {
+        if (!words.empty()) add(key, as_list(words));
+    }
+
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+private:
+    std::string text_;
+};
+
+} // namespace
+
+std::string quoted(std::string_view text) {
+    std::string result = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            result += '\\';
+            result += c;
+        } else if (byte < 0x20 || byte == 0x7f) {
+            std::array<char, 8> escape{};
+            std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(byte));
+            result += escape.data();
+        } else {
+            result += c;
+        }
+    }
+    return result + "\"";
+}
+
+std::string as_value(std::string_view text) {
+    const bool word = text.empty() || (text.front() != '"' && text.front() != '\'' &&
+                                       text.front() != '[' && text.front() != '{');
+    if (!word || text == "true" || text == "false" || is_number(text)) return std::string(text);
+    return quoted(text);
+}
+
+std::string jail_text(const JailOptions& options, std::string& wrong) {
+    const std::string unit = "unit." + std::string(kJailUnit) + ".";
+    Lines lines;
+    lines.add("profile", "\"jail\"");
+    lines.add_given("root", options.root);
+    if (options.read_only) lines.add("read-only", "true");
+    lines.add_given("bind", options.binds);
+    lines.add_given("capabilities", options.capabilities);
+    // Addresses to listen on mean nothing without the host's network.
+    const bool host_network = options.network.empty() && !options.listen.empty();
+    lines.add_given("network.mode", host_network ? "host" : options.network);
+    lines.add_given("network.listen", options.listen);
+    lines.add_given("limits.memory-max", options.memory_max);
+    for (const std::string& setting : options.settings) {
+        const std::size_t equals = setting.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            wrong = setting;
+            continue;
+        }
+        lines.add(setting.substr(0, equals), as_value(setting.substr(equals + 1)));
+    }
+    lines.add(unit + "command", as_list(options.command));
+    // It is run once, and its code is the command's.
+    lines.add(unit + "restart", "\"no\"");
+    lines.add_given(unit + "user", options.user);
+    lines.add_given(unit + "working-directory", options.cwd);
+    for (const std::string& variable : options.environment) {
+        const std::size_t equals = variable.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            wrong = variable;
+            continue;
+        }
+        lines.add(unit + "environment." + as_key(variable.substr(0, equals)),
+                  quoted(variable.substr(equals + 1)));
+    }
+    return lines.text();
+}
+
+} // namespace stead::cli

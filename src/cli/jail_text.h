@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// `stead jail`'s options as the guest file they stand for: what --print shows is what would run.
+namespace stead::cli {
+
+struct JailOptions {
+    std::string name;
+    std::string root;
+    std::string user;
+    std::string cwd;
+    std::string network;
+    std::string memory_max;
+    bool read_only = false;
+    std::vector<std::string> capabilities;
+    std::vector<std::string> binds;
+    std::vector<std::string> listen;
+    /// "NAME=VALUE".
+    std::vector<std::string> environment;
+    /// "KEY=VALUE" of a guest file.
+    std::vector<std::string> settings;
+    std::vector<std::string> command;
+};
+
+/// The name of the one unit of such a jail.
+inline constexpr std::string_view kJailUnit = "main";
+
+/// A basic TOML string.
+std::string quoted(std::string_view text);
+/// `text` if it is a TOML value already (a string, number, boolean, array or table), else quoted.
+std::string as_value(std::string_view text);
+/// The guest file, one dotted key a line, so that a setting may add to any table. An option without
+/// "=" where it needs one comes back in `wrong`.
+std::string jail_text(const JailOptions& options, std::string& wrong);
+
+} // namespace stead::cli

@@ -1,0 +1,87 @@
+#include "cli/unit_set.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "guests/accounts.h"
+#include "plan/writer.h"
+#include "unitfile/reader.h"
+
+namespace stead::cli {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) {
+        if (!text.empty()) text += ", ";
+        text += word;
+    }
+    return text;
+}
+
+void print_mistakes(Console& console, const unitfile::Diagnostics& diagnostics) {
+    const std::string text = unitfile::render(diagnostics);
+    std::fwrite(text.data(), 1, text.size(), console.err_file());
+}
+
+} // namespace
+
+std::vector<std::string> searched_folders() {
+    constexpr const char* kHostFolders = "/run/stead/units";
+    std::vector<std::string> folders = {"/etc/stead/units", "/usr/lib/stead/units", kHostFolders};
+    std::vector<std::string> bound;
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(kHostFolders, failed)) {
+        if (entry.is_directory(failed)) bound.push_back(entry.path().string());
+    }
+    std::sort(bound.begin(), bound.end());
+    folders.insert(folders.end(), bound.begin(), bound.end());
+    return folders;
+}
+
+int compile_unit_set(Context& context, UnitSet& set) {
+    Console& console = context.console;
+    const auto accounts = guests::read_accounts(set.root);
+    if (!accounts) {
+        console.error("users of " + safe(set.root) + ": " +
+                      std::string(describe(accounts.error()).view()));
+        return kCouldNot;
+    }
+
+    unitfile::Diagnostics diagnostics;
+    auto loaded = unitfile::load_unit_folders(set.folders, diagnostics);
+    if (loaded.units.empty() && loaded.rejected.empty()) {
+        console.error("there is no unit in " + joined(set.folders));
+        console.hint("a unit is a file NAME.toml with a 'command' in one of these folders");
+        return kAskedWrongly;
+    }
+    compile::UnitOptions options;
+    options.ceiling = set.ceiling;
+    options.ceiling_origin = set.foreign ? "what the container gives" : "the guest's allow-list";
+    options.users = set.users;
+    options.foreign = set.foreign;
+    options.folders = set.folders;
+    plan::PlanInput plan = compile::compile_units(loaded.units, *accounts, options, diagnostics);
+    for (auto& left_out : loaded.rejected) {
+        plan.rejected.push_back({std::move(left_out.name), std::move(left_out.message)});
+    }
+    print_mistakes(console, diagnostics);
+    if (diagnostics.has_errors() && !set.leave_out) return kAskedWrongly;
+    if (plan.units.empty()) {
+        console.error("no unit of " + joined(set.folders) + " can be used");
+        return kAskedWrongly;
+    }
+
+    auto image = plan::write(plan);
+    if (!image) {
+        console.error(describe(image.error()).view());
+        return kCouldNot;
+    }
+    set.image = *std::move(image);
+    return kDone;
+}
+
+} // namespace stead::cli

@@ -1,0 +1,64 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/guest_source.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "guests/facts.h"
+
+namespace stead::cli {
+
+namespace {
+
+constexpr std::size_t kTextColumn = 16;
+
+/// Each topic once, at the first of its lines; where a value comes from stands dim behind it.
+void print(Console& console, const std::vector<compile::Explanation>& lines) {
+    std::string_view topic;
+    for (const compile::Explanation& line : lines) {
+        std::string heading = line.topic == topic ? std::string() : line.topic;
+        topic = line.topic;
+        heading.resize(std::max(heading.size() + 1, kTextColumn), ' ');
+        const std::string origin =
+            line.origin.empty() ? std::string()
+                                : console.paint(Colour::Dim, "  (" + safe(line.origin) + ")");
+        console.line(console.paint(Colour::Bold, heading) + safe(line.text) + origin);
+    }
+}
+
+nlohmann::json as_json(const std::vector<compile::Explanation>& lines) {
+    auto list = nlohmann::json::array();
+    for (const compile::Explanation& line : lines) {
+        list.push_back({{"topic", line.topic}, {"text", line.text}, {"origin", line.origin}});
+    }
+    return list;
+}
+
+} // namespace
+
+int verb_explain(Context& context, Arguments arguments) {
+    std::string word;
+    bool json = false;
+    Options options(context, "explain");
+    options.positional("NAME|FILE", word, "a guest, a guest file, or a unit file (a jail of it)");
+    options.flag("--json", json, "the same for programs");
+    if (const auto code = options.parse(arguments)) return *code;
+
+    const auto paths = guests::Paths::from_environment();
+    unitfile::Diagnostics diagnostics;
+    int code = kAskedWrongly;
+    auto guest = find_guest(context, paths, word, diagnostics, code);
+    if (!guest) return code;
+    const auto compiled =
+        compile_for(context, *guest, guests::host_facts(paths, false), diagnostics);
+    if (!compiled) return kAskedWrongly;
+
+    const auto lines = compile::explain(*compiled);
+    if (json) {
+        context.console.json(as_json(lines));
+    } else {
+        print(context.console, lines);
+    }
+    return kDone;
+}
+
+} // namespace stead::cli

@@ -1,0 +1,122 @@
+#include <unistd.h>
+
+#include "cli/guest_source.h"
+#include "cli/jail_text.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+#include "guests/launch.h"
+#include "unitfile/reader.h"
+
+namespace stead::cli {
+
+namespace {
+
+void declare(Options& options, JailOptions& jail, bool& print) {
+    options.value("--name", jail.name, "NAME", "the jail's name (the program's, and a number)");
+    options.list("--capability", jail.capabilities, "NAME", "a capability it keeps");
+    options.value("--root", jail.root, "DIR", "another root than the host's programs");
+    options.list("--bind", jail.binds, "FROM:TO[:ro]", "a path of the host inside it");
+    options.value("--network", jail.network, "MODE", "none (own, loopback) or host");
+    options.list("--listen", jail.listen, "tcp:ADDRESS:PORT", "host's network: bind only these");
+    options.value("--user", jail.user, "NAME", "a user of the host (a free one)");
+    options.value("--memory-max", jail.memory_max, "SIZE", "the most memory it may use");
+    options.flag("--read-only", jail.read_only, "with --root: nothing of it is writable");
+    options.list("--env", jail.environment, "NAME=VALUE", "a variable of its environment");
+    options.value("--cwd", jail.cwd, "DIR", "its working directory (/)");
+    options.list("-o", jail.settings, "KEY=VALUE", "any key of a guest file");
+    options.flag("--print", print, "write the guest file instead of running it");
+    options.command(jail.command);
+    options.footer("The exit code is the program's, 128 + n for signal n; 126: not executable, "
+                   "127: not found, 125: Stead failed.");
+}
+
+/// The program's own name and our process number: unique as long as we, or the keeper that we
+/// become, live.
+std::string default_name(const std::string& program) {
+    constexpr std::size_t kLongest = 48;
+    std::string name;
+    for (const char c : program.substr(program.rfind('/') + 1)) {
+        const char one[] = {c, '\0'};
+        const bool fits = guests::valid_name(one) || (!name.empty() && (c == '-' || c == '_'));
+        if (fits && name.size() < kLongest) name += c;
+    }
+    if (name.empty()) name = "jail";
+    return name + "-" + std::to_string(::getpid());
+}
+
+/// What no guest file can say: this program talks to whoever typed the command.
+void connect(unitfile::GuestSpec& guest, bool terminal) {
+    for (unitfile::UnitSpec& unit : guest.units) {
+        if (unit.name != kJailUnit) continue;
+        unit.inherit_input = true;
+        unit.controlling_terminal = terminal;
+        unit.output = OutputKind::Inherit;
+        unit.error = OutputKind::Inherit;
+        unit.error_follows_output = false;
+    }
+}
+
+int launch(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& diagnostics) {
+    const auto paths = guests::Paths::from_environment();
+    auto start = guests::Start::begin(paths, guest.name);
+    if (!start) {
+        explain_failure(context, guest.name, start.error());
+        return start.error().code == EBUSY ? kCouldNot : kSteadFailed;
+    }
+    const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
+    connect(guest, terminal);
+    const auto compiled = compile_for(context, guest, start->facts(), diagnostics);
+    if (!compiled) return kAskedWrongly;
+
+    guests::LaunchOptions options;
+    options.stdio = terminal ? guests::Stdio::Terminal : guests::Stdio::Pipes;
+    options.prefix = false;
+    options.logs = false;
+    options.loader = false;
+    (void)context.console.flush(); // From here on the keeper speaks.
+    explain_failure(context, guest.name,
+                    start->launch(compiled->context, compiled->image, options));
+    return kSteadFailed;
+}
+
+} // namespace
+
+int verb_jail(Context& context, Arguments arguments) {
+    JailOptions jail;
+    bool print = false;
+    Options options(context, "jail");
+    declare(options, jail, print);
+    if (const auto code = options.parse(arguments)) return *code;
+    Console& console = context.console;
+    if (jail.command.empty()) {
+        console.error("jail needs a program: stead jail [options] -- CMD ...");
+        return kAskedWrongly;
+    }
+    if (jail.name.empty()) jail.name = default_name(jail.command.front());
+    if (!guests::valid_name(jail.name)) {
+        console.error("'" + safe(jail.name) + "' is no name of a jail");
+        console.hint("letters, digits, '.', '_' and '-', 63 at most");
+        return kAskedWrongly;
+    }
+    std::string wrong;
+    const std::string text = jail_text(jail, wrong);
+    if (!wrong.empty()) {
+        console.error("'" + safe(wrong) + "' is no NAME=VALUE");
+        return kAskedWrongly;
+    }
+    unitfile::Diagnostics diagnostics;
+    auto guest = unitfile::read_guest(text, "command line", jail.name, diagnostics);
+    if (!guest || diagnostics.has_errors()) {
+        const std::string mistakes = unitfile::render(diagnostics);
+        std::fwrite(mistakes.data(), 1, mistakes.size(), console.err_file());
+        return kAskedWrongly;
+    }
+    if (print) {
+        console.out(text);
+        return kDone;
+    }
+    if (!may_start_guests(context)) return kCouldNot;
+    return launch(context, *guest, diagnostics);
+}
+
+} // namespace stead::cli

@@ -1,0 +1,292 @@
+#include "system/harness.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace stead::system_test {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+int code_of(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+[[noreturn]] void become(const Words& words) {
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    ::execvp(argv[0], argv.data());
+    ::_exit(127);
+}
+
+struct Pipe {
+    std::array<int, 2> ends{-1, -1};
+
+    Pipe() {
+        if (::pipe2(ends.data(), O_CLOEXEC) < 0) std::abort();
+    }
+};
+
+/// Feeds and drains the three pipes of a child until it has closed both outputs or time is up.
+void relay(const std::string& input, int to, int out, int err, Clock::time_point end, Outcome& outcome) {
+    std::size_t sent = 0;
+    ::fcntl(to, F_SETFL, O_NONBLOCK);
+    if (input.empty()) {
+        ::close(to);
+        to = -1;
+    }
+    while (out >= 0 || err >= 0) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+        if (left.count() <= 0) break;
+        std::array<pollfd, 3> fds{
+            {{to, POLLOUT, 0}, {out, POLLIN, 0}, {err, POLLIN, 0}}};
+        if (::poll(fds.data(), fds.size(), static_cast<int>(left.count())) <= 0) continue;
+        if (fds[0].revents != 0) {
+            const ssize_t size = ::write(to, input.data() + sent, input.size() - sent);
+            if (size > 0) sent += static_cast<std::size_t>(size);
+            if ((size < 0 && errno != EAGAIN) || sent == input.size()) {
+                ::close(to);
+                to = -1;
+            }
+        }
+        std::array<char, 65536> buffer{};
+        for (const auto& [index, fd, text] :
+             {std::tuple{1, &out, &outcome.out}, std::tuple{2, &err, &outcome.err}}) {
+            if (fds[static_cast<std::size_t>(index)].revents == 0) continue;
+            const ssize_t size = ::read(*fd, buffer.data(), buffer.size());
+            if (size > 0) text->append(buffer.data(), static_cast<std::size_t>(size));
+            if (size <= 0) {
+                ::close(*fd);
+                *fd = -1;
+            }
+        }
+    }
+    for (const int fd : {to, out, err}) {
+        if (fd >= 0) ::close(fd);
+    }
+}
+
+int reap(pid_t pid, Clock::time_point end) {
+    int status = 0;
+    while (::waitpid(pid, &status, WNOHANG) == 0) {
+        if (Clock::now() > end) {
+            ::kill(pid, SIGKILL);
+            ::waitpid(pid, &status, 0);
+            return -1;
+        }
+        std::this_thread::sleep_for(2ms);
+    }
+    return code_of(status);
+}
+
+std::string stead_cgroups_of_tests() {
+    std::string found;
+    std::istringstream table(read_text("/proc/self/mountinfo"));
+    for (std::string line; std::getline(table, line);) {
+        if (line.find(" - cgroup2 ") == std::string::npos) continue;
+        std::istringstream fields(line);
+        std::string path;
+        for (int i = 0; i < 5; ++i) fields >> path;
+        return path;
+    }
+    return found;
+}
+
+/// Cgroups of guests, relative to the mount: everything below a folder stead-*.
+std::vector<std::string> guest_cgroups() {
+    std::vector<std::string> found;
+    std::error_code failed;
+    for (const auto& parent : fs::directory_iterator(stead_cgroups_of_tests(), failed)) {
+        if (!parent.path().filename().string().starts_with("stead-")) continue;
+        for (const auto& guest : fs::directory_iterator(parent.path(), failed)) {
+            if (guest.is_directory(failed)) found.push_back(guest.path().string());
+        }
+    }
+    return found;
+}
+
+} // namespace
+
+Outcome run_program(const Words& words, const std::string& input, std::chrono::seconds limit) {
+    const auto end = Clock::now() + limit;
+    const Pipe in;
+    const Pipe out;
+    const Pipe err;
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::dup2(in.ends[0], 0);
+        ::dup2(out.ends[1], 1);
+        ::dup2(err.ends[1], 2);
+        become(words);
+    }
+    ::close(in.ends[0]);
+    ::close(out.ends[1]);
+    ::close(err.ends[1]);
+    Outcome outcome;
+    relay(input, in.ends[1], out.ends[0], err.ends[0], end, outcome);
+    outcome.code = reap(pid, end);
+    return outcome;
+}
+
+Background::Background(const Words& words, std::string output_file)
+    : output_file_(std::move(output_file)) {
+    pid_ = ::fork();
+    if (pid_ == 0) {
+        const int nothing = ::open("/dev/null", O_RDONLY);
+        const int file = ::open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        ::dup2(nothing, 0);
+        ::dup2(file, 1);
+        ::dup2(file, 2);
+        ::close(nothing);
+        ::close(file);
+        become(words);
+    }
+}
+
+Background::~Background() {
+    if (ended()) return;
+    ::kill(pid_, SIGTERM);
+    if (wait(10s) == -1) ::waitpid(pid_, nullptr, 0);
+}
+
+void Background::signal(int number) const {
+    ::kill(pid_, number);
+}
+
+bool Background::ended() {
+    if (code_ != -2) return true;
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == 0) return false;
+    code_ = code_of(status);
+    return true;
+}
+
+int Background::wait(std::chrono::seconds limit) {
+    if (ended()) return code_;
+    code_ = reap(pid_, Clock::now() + limit);
+    return code_;
+}
+
+std::string Background::output() const {
+    return read_text(output_file_);
+}
+
+bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
+    const auto end = Clock::now() + limit;
+    while (!condition()) {
+        if (Clock::now() > end) return false;
+        std::this_thread::sleep_for(10ms);
+    }
+    return true;
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+void write_text(const std::string& path, const std::string& text) {
+    fs::create_directories(fs::path(path).parent_path());
+    std::ofstream(path) << text;
+}
+
+Host::Host()
+    : mounts_(read_text("/proc/self/mountinfo")) {
+    std::string pattern = "/var/tmp/stead-system.XXXXXX";
+    folder_ = ::mkdtemp(pattern.data());
+    ::chmod(folder_.c_str(), 0755);
+    // A service manager's socket is none of a test's business.
+    ::unsetenv("NOTIFY_SOCKET");
+    ::setenv("STEAD_RUNTIME_DIR", (folder_ + "/run").c_str(), 1);
+    ::setenv("STEAD_STATE_DIR", (folder_ + "/lib").c_str(), 1);
+    ::setenv("STEAD_CONFIG_DIR", (folder_ + "/etc").c_str(), 1);
+}
+
+Host::~Host() {
+    std::error_code ignored;
+    for (const auto& guest : guest_cgroups()) {
+        // Of a test that failed: its guests must not live on.
+        if (std::ofstream kill(guest + "/cgroup.kill"); kill && !remains().empty()) kill << "1";
+    }
+    fs::remove_all(folder_, ignored);
+    for (const auto& parent : fs::directory_iterator(stead_cgroups_of_tests(), ignored)) {
+        if (parent.path().filename().string().starts_with("stead-")) {
+            ::rmdir(parent.path().c_str()); // Only an empty one goes.
+        }
+    }
+}
+
+Words Host::command(const Words& words) const {
+    Words all{STEAD_BIN "/stead"};
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+}
+
+Outcome Host::stead(const Words& words, const std::string& input, std::chrono::seconds limit) const {
+    return run_program(command(words), input, limit);
+}
+
+std::string Host::write(const std::string& name, const std::string& text) const {
+    const std::string path = folder_ + "/" + name;
+    write_text(path, text);
+    return path;
+}
+
+int Host::pid_of(const std::string& unit) const {
+    const Outcome shown = stead({"show", unit});
+    std::istringstream lines(shown.out);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string key;
+        int value = 0;
+        if (words >> key >> value && key == "pid") return value;
+    }
+    return 0;
+}
+
+bool Host::ready(const std::string& guest) const {
+    return stead({"status", guest, "--ready"}).code == 0;
+}
+
+std::string Host::remains() const {
+    std::string found;
+    std::error_code failed;
+    for (const auto& guest : fs::directory_iterator(folder_ + "/run/guests", failed))
+        found += "state " + guest.path().string() + "\n";
+    for (const auto& uid : fs::directory_iterator(folder_ + "/run/uids", failed))
+        found += "uid " + uid.path().string() + "\n";
+    for (const std::string& cgroup : guest_cgroups()) {
+        found += "cgroup " + cgroup + " with processes " +
+                 read_text(cgroup + "/init/cgroup.procs") + "\n";
+    }
+    if (read_text("/proc/self/mountinfo") != mounts_) found += "mounts\n";
+    return found;
+}
+
+std::string missing_here() {
+    if (::geteuid() != 0) return "root";
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(::unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS) == 0 ? 0 : 1);
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return status == 0 ? "" : "the right to make namespaces";
+}
+
+} // namespace stead::system_test
