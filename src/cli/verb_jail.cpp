@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/guest_source.h"
 #include "cli/jail_text.h"
 #include "cli/options.h"
@@ -44,6 +46,14 @@ std::string default_name(const std::string& program) {
     return name + "-" + std::to_string(::getpid());
 }
 
+/// True if a mistake is that the program itself is not there, as compile words it.
+bool is_not_found(const unitfile::Diagnostics& diagnostics) {
+    const auto& all = diagnostics.all();
+    return std::any_of(all.begin(), all.end(), [](const unitfile::Diagnostic& mistake) {
+        return mistake.message.starts_with("there is no program");
+    });
+}
+
 /// What no guest file can say: this program talks to whoever typed the command.
 void connect(unitfile::GuestSpec& guest, bool terminal) {
     for (unitfile::UnitSpec& unit : guest.units) {
@@ -66,7 +76,7 @@ int launch(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& 
     const bool terminal = ::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1;
     connect(guest, terminal);
     const auto compiled = compile_for(context, guest, start->facts(), diagnostics);
-    if (!compiled) return kAskedWrongly;
+    if (!compiled) return is_not_found(diagnostics) ? kNotFound : kAskedWrongly;
 
     guests::LaunchOptions options;
     options.stdio = terminal ? guests::Stdio::Terminal : guests::Stdio::Pipes;

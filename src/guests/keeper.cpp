@@ -10,7 +10,6 @@
 
 #include "sys/descriptors.h"
 #include "sys/file.h"
-#include "sys/setup.h"
 #include "wire/message.h"
 
 namespace stead::guests {

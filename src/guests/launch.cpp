@@ -18,7 +18,6 @@
 #include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/pty.h"
-#include "sys/setup.h"
 #include "sys/signals.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"

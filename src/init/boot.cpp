@@ -4,6 +4,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
+#include <utility>
+
 #include "init/cgroups.h"
 #include "init/finish.h"
 #include "init/keeper.h"
@@ -24,14 +27,26 @@ constexpr std::string_view kNotifyPath = "/run/stead/notify";
 constexpr const char* kNoUnits =
     "the guest has no unit: none in /etc/stead/units, /usr/lib/stead/units or /run/stead/units";
 
-/// Takes a descriptor of wire/boot.h; none if the launcher gave none.
-sys::UniqueFd take(wire::BootDescriptor number) {
-    if (::fcntl(number, F_SETFD, FD_CLOEXEC) < 0) return {};
-    return sys::UniqueFd(number);
-}
+/// The descriptors of wire/boot.h; empty where the launcher gave none. All are taken before
+/// anything of our own is opened: a new descriptor gets the lowest number that is free.
+class Given {
+public:
+    Given() {
+        for (int number = wire::kBootPlan; number < wire::kBootDescriptors; ++number) {
+            if (::fcntl(number, F_SETFD, FD_CLOEXEC) == 0) fds_[index(number)].reset(number);
+        }
+    }
 
-Result<void> take_launcher_plan(Supervisor& self) {
-    const sys::UniqueFd fd = take(wire::kBootPlan);
+    sys::UniqueFd take(wire::BootDescriptor number) { return std::move(fds_[index(number)]); }
+
+private:
+    static std::size_t index(int number) { return static_cast<std::size_t>(number); }
+
+    std::array<sys::UniqueFd, wire::kBootDescriptors> fds_;
+};
+
+Result<void> take_launcher_plan(Supervisor& self, Given& given) {
+    const sys::UniqueFd fd = given.take(wire::kBootPlan);
     if (!fd) return make_error("the launcher gave no plan", {}, 0);
     const plan::Plan plan = TRY(read_plan(fd.get(), true));
     const auto guest = plan.guest();
@@ -41,8 +56,8 @@ Result<void> take_launcher_plan(Supervisor& self) {
     return {};
 }
 
-Result<void> load_units(Supervisor& self) {
-    const sys::UniqueFd loader = take(wire::kBootLoader);
+Result<void> load_units(Supervisor& self, Given& given) {
+    const sys::UniqueFd loader = given.take(wire::kBootLoader);
     if (self.table.guest()->has_units) return {};
     if (!loader) return make_error("the launcher gave no loader", {}, 0);
     return self.table.use_plan(TRY(run_loader(self, {.program = loader.get(), .confined = true})));
@@ -66,21 +81,23 @@ void say_rejected(Supervisor& self) {
 }
 
 Result<void> prepare_boot(Supervisor& self) {
+    Given given;
     TRY(open_loop(self));
     TRY(prepare_scratch(self));
     // The keeper comes first: it is told what else goes wrong.
-    if (auto channel = take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
-    TRY(take_launcher_plan(self));
+    if (auto channel = given.take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
+    TRY(take_launcher_plan(self, given));
     raise_open_files(self);
-    if (auto root = take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
-    TRY(load_units(self));
+    if (auto root = given.take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
+    TRY(load_units(self, given));
     say_rejected(self);
     if (self.table.size() == 0) return make_error(kNoUnits, {}, 0);
     TRY(choose_target(self));
     TRY(prepare_tables(self));
-    open_notify(self, kNotifyPath, take(wire::kBootNotify));
-    if (auto host = take(wire::kBootHostControl)) listen_for_clients(self, std::move(host), true);
-    if (auto guest = take(wire::kBootGuestControl))
+    open_notify(self, kNotifyPath, given.take(wire::kBootNotify));
+    if (auto host = given.take(wire::kBootHostControl))
+        listen_for_clients(self, std::move(host), true);
+    if (auto guest = given.take(wire::kBootGuestControl))
         listen_for_clients(self, std::move(guest), false);
     return {};
 }

@@ -97,9 +97,10 @@ int Keeper::exit_code(const std::optional<ExitStatus>& status) {
 int Keeper::leave() {
     if (foreground_) foreground_->restore();
     readers_.finish();
-    if (sys::is_open(wire::kKeeperStead)) {
-        const auto cleaned = clean_up(wire::kKeeperStead, wire::kKeeperLock, settings_.name.view(),
-                                      settings_.cleanup_timeout);
+    if (settings_.given.has(wire::kKeeperStead)) {
+        const int lock = settings_.given.has(wire::kKeeperLock) ? wire::kKeeperLock : -1;
+        const auto cleaned =
+            clean_up(wire::kKeeperStead, lock, settings_.name.view(), settings_.cleanup_timeout);
         if (!cleaned) say_about(cleaned.error());
     }
     log_files_.flush();

@@ -35,7 +35,7 @@ Foreground::~Foreground() {
 }
 
 Result<void> Foreground::open() {
-    if (sys::is_open(wire::kKeeperTerminal)) {
+    if (given_.has(wire::kKeeperTerminal)) {
         used_ = true;
         TRY(join(relays_[kIn], STDIN_FILENO, wire::kKeeperTerminal));
         TRY(join(relays_[kOut], wire::kKeeperTerminal, STDOUT_FILENO));
@@ -48,7 +48,7 @@ Result<void> Foreground::open() {
           std::tuple{kOut, int{wire::kKeeperOutput}, int{STDOUT_FILENO}},
           std::tuple{kErr, int{wire::kKeeperError}, int{STDERR_FILENO}}}) {
         const int given = line == kIn ? to : from;
-        if (!sys::is_open(given)) continue;
+        if (!given_.has(given)) continue;
         used_ = true;
         TRY(join(relays_[line], from, to));
         drop(given);
@@ -71,13 +71,13 @@ void Foreground::restore() {
 }
 
 void Foreground::resume() {
-    if (!sys::is_open(wire::kKeeperTerminal)) return;
+    if (!given_.has(wire::kKeeperTerminal)) return;
     make_raw();
     resize();
 }
 
 void Foreground::resize() {
-    if (!sys::is_open(wire::kKeeperTerminal)) return;
+    if (!given_.has(wire::kKeeperTerminal)) return;
     const auto size = sys::window_size(STDIN_FILENO);
     // A jail that has closed its terminal has no size to set.
     if (size) (void)sys::set_window_size(wire::kKeeperTerminal, *size);
@@ -99,7 +99,7 @@ bool Foreground::pump() {
 }
 
 void Foreground::end_of_input() {
-    if (!sys::is_open(wire::kKeeperTerminal)) return;
+    if (!given_.has(wire::kKeeperTerminal)) return;
     // A terminal has no end but the character that stands for one (termios(3), VEOF).
     (void)sys::write_some(wire::kKeeperTerminal, "\x04"); // a jail that is gone needs none
 }

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "keep/relay.h"
+#include "keep/settings.h"
 
 namespace stead::keep {
 
@@ -18,9 +19,10 @@ namespace stead::keep {
 class Foreground {
 public:
     /// epoll tokens `first_token` + 0..2 are ours.
-    Foreground(int epoll, std::uint64_t first_token)
+    Foreground(int epoll, std::uint64_t first_token, Given given)
         : epoll_(epoll)
-        , first_token_(first_token) {}
+        , first_token_(first_token)
+        , given_(given) {}
 
     ~Foreground();
     Foreground(const Foreground&) = delete;
@@ -28,7 +30,7 @@ public:
     Foreground(Foreground&&) = delete;
     Foreground& operator=(Foreground&&) = delete;
 
-    /// Takes the descriptors of wire/boot.h that are open.
+    /// Takes the descriptors of wire/boot.h that were given.
     Result<void> open();
 
     [[nodiscard]] bool in_use() const { return used_; }
@@ -59,10 +61,11 @@ private:
     void watch(Line line);
     void unwatch(Line line);
     void make_raw();
-    static void end_of_input();
+    void end_of_input();
 
     int epoll_;
     std::uint64_t first_token_;
+    Given given_;
     bool used_ = false;
     bool busy_ = false;
     std::optional<termios> before_;

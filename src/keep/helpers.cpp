@@ -109,7 +109,7 @@ Result<void> clean_up(int program, int lock, std::string_view name, Duration lim
     FixedString<kMaxGuestName> guest(name);
     std::array<char*, 4> arguments{word("stead"), word("cleanup"), word(guest.c_str()), nullptr};
     const std::array given = {sys::Given{lock, wire::kKeeperLock}};
-    const std::size_t count = sys::is_open(lock) ? 1 : 0;
+    const std::size_t count = lock >= 0 ? 1 : 0;
     sys::Process child = TRY(sys::start_program({.program = program,
                                                  .arguments = arguments.data(),
                                                  .environment = environ,

@@ -22,12 +22,8 @@ namespace {
 constexpr Duration kHangNotice = 10_s;
 constexpr int kChunksPerTurn = 4;
 
-int log_folder() {
-    return sys::is_open(wire::kKeeperLogs) ? int{wire::kKeeperLogs} : -1;
-}
-
-int program() {
-    return sys::is_open(wire::kKeeperStead) ? int{wire::kKeeperStead} : -1;
+int number_if(Given given, int number) {
+    return given.has(number) ? number : -1;
 }
 
 } // namespace
@@ -35,8 +31,9 @@ int program() {
 Keeper::Keeper(const Settings& settings, bool attach)
     : settings_(settings)
     , attach_(attach)
-    , log_files_(log_folder())
-    , readers_(program(), log_folder()) {}
+    , log_files_(number_if(settings.given, wire::kKeeperLogs))
+    , readers_(number_if(settings.given, wire::kKeeperStead),
+               number_if(settings.given, wire::kKeeperLogs)) {}
 
 Result<void> Keeper::open() {
     // Each unit has pipes of its own: a small limit would lose output, so a failure is told later
@@ -48,7 +45,7 @@ Result<void> Keeper::open() {
     if (settings_.foreground) {
         out_.open(STDOUT_FILENO);
         err_.open(STDERR_FILENO);
-        foreground_.emplace(epoll_.get(), token_of(Source::Foreground));
+        foreground_.emplace(epoll_.get(), token_of(Source::Foreground), settings_.given);
         TRY(foreground_->open());
     }
     // One thread, and nobody changes the environment.

@@ -17,6 +17,14 @@ constexpr std::size_t kMaxSettings = 4096;
 
 } // namespace
 
+Given Given::at_start() {
+    Given given;
+    for (int number = wire::kKeeperConfig; number < wire::kKeeperDescriptors; ++number) {
+        if (sys::is_open(number)) given.open_ |= 1U << number;
+    }
+    return given;
+}
+
 Result<Settings> read_settings(int memfd) {
     std::array<char, kMaxSettings> buffer;
     const std::size_t size = TRY(sys::read_at(memfd, buffer, 0));
@@ -25,6 +33,7 @@ Result<Settings> read_settings(int memfd) {
         return make_error("read", "the keeper's configuration", EBADMSG);
 
     Settings settings;
+    settings.given = Given::at_start();
     const std::string_view name = message->text(wire::Tag::Name);
     if (!valid_log_name(name) || name.size() > kMaxGuestName)
         return make_error("read", "the guest's name in the keeper's configuration", EBADMSG);

@@ -10,9 +10,24 @@
 
 namespace stead::keep {
 
+/// Which numbers of wire/boot.h were open at the start. Asked once, before anything of our own is
+/// opened: a new descriptor takes the lowest number that is free.
+class Given {
+public:
+    static Given at_start();
+
+    [[nodiscard]] bool has(int number) const { return (open_ >> number & 1U) != 0; }
+
+    friend constexpr bool operator==(Given, Given) = default;
+
+private:
+    std::uint32_t open_ = 0;
+};
+
 /// The keeper's configuration, see keep.h.
 struct Settings {
     FixedString<kMaxGuestName> name;
+    Given given;
     bool foreground = false;
     bool prefix = false;
     bool timestamp = false;

@@ -44,6 +44,12 @@ Result<void> place(int fd, int number) {
     return {};
 }
 
+Result<UniqueFd> duplicate_above(int fd, int lowest) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+    if (copy < 0) return last_error("fcntl F_DUPFD_CLOEXEC");
+    return UniqueFd(copy);
+}
+
 Result<void> keep_over_exec(int fd, bool keep) {
     if (::fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0) return last_error("fcntl F_SETFD");
     return {};

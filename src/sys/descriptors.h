@@ -21,6 +21,8 @@ Result<SocketPair> make_socket_pair();
 
 /// dup3(2) onto `number`, which stays open over execve.
 Result<void> place(int fd, int number);
+/// F_DUPFD_CLOEXEC: a duplicate numbered `lowest` or higher.
+Result<UniqueFd> duplicate_above(int fd, int lowest);
 /// F_SETFD: whether `fd` stays open over execve.
 Result<void> keep_over_exec(int fd, bool keep);
 /// close_range(2) from `first` on; with `at_exec` not now but at the next execve.
