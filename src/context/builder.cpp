@@ -32,13 +32,20 @@ bool is_private(const Job& job) {
 
 /// A detached copy of the mount of `fd` that can be executed and read, and nothing else. What the
 /// launcher lends belongs to the launcher's mount namespace, so this comes before our own.
-Result<sys::UniqueFd> seal(int fd, std::string_view thing) {
+Result<int> seal(int fd, std::string_view thing) {
     auto copy = sys::clone_mount(fd, "", /*recursive=*/false);
     if (!copy) return about(copy.error(), thing, {});
     const sys::MountChange change{.set =
                                       sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice,
                                   .clear = sys::kMountNoExecute};
     TRY(sys::change_mount(copy->get(), change));
+    return keep(*std::move(copy));
+}
+
+Result<int> clone_cgroup(int fd, std::uint64_t attributes) {
+    constexpr auto kTight = sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
+    const int copy = keep(TRY(sys::clone_mount(fd, "", /*recursive=*/false)));
+    TRY(sys::change_mount(copy, {.set = attributes | kTight}));
     return copy;
 }
 
@@ -46,21 +53,23 @@ Result<void> take_lent(const Job& job, Parts& parts) {
     parts.program = TRY(seal(job.lent.stead_init, "stead-init"));
     if (job.lent.stead >= 0) parts.loader = TRY(seal(job.lent.stead, "stead"));
     if (job.lent.cgroup < 0) return {};
-    parts.cgroup = TRY(sys::clone_mount(job.lent.cgroup, "", /*recursive=*/false));
+    parts.cgroup = TRY(clone_cgroup(job.lent.cgroup, 0));
     for (const recipe::Mount& mount : job.recipe.mounts) {
-        if (mount.kind != recipe::MountKind::Cgroup || parts.cgroup_view) continue;
-        parts.cgroup_view = TRY(sys::clone_mount(job.lent.cgroup, "", /*recursive=*/false));
-        TRY(sys::change_mount(parts.cgroup_view.get(), {.set = mount.attributes}));
+        if (mount.kind != recipe::MountKind::Cgroup) continue;
+        parts.cgroup_view = TRY(clone_cgroup(job.lent.cgroup, mount.attributes));
+        break;
     }
     return {};
 }
 
 /// The login id of whoever started us would make pam_loginuid refuse logins inside. A kernel
 /// without audit has no such file; where the id is immutable the guest keeps it, and is told.
-void forget_login(Report& report) {
+void forget_login(const Job& job) {
+    // Nobody logs in to a jail.
+    if (job.recipe.no_root) return;
     auto file = sys::open_at(AT_FDCWD, "/proc/self/loginuid", O_WRONLY);
     if (!file) return;
-    if (!sys::write_full(file->get(), "4294967295")) report.keeps_login = true;
+    if (!sys::write_full(file->get(), "4294967295")) job.report.keeps_login = true;
 }
 
 /// The clocks of the new time namespace start at zero, as after a boot.
@@ -95,8 +104,9 @@ Result<void> enter_own_namespaces(const Job& job) {
 }
 
 Result<void> build_tree(const Job& job, Parts& parts) {
-    parts.root = TRY(make_root(job.recipe, parts.user_namespace.get()));
     Tree tree(job.recipe, parts);
+    TRY(tree.take_sources());
+    parts.root = TRY(make_root(job.recipe, parts.user_namespace));
     TRY(tree.apply_some(/*covering=*/false));
     TRY(make_guest_folder(job.recipe, tree, parts));
     TRY(tree.apply_some(/*covering=*/true));
@@ -106,8 +116,17 @@ Result<void> build_tree(const Job& job, Parts& parts) {
 /// The child starts in the guest's root; a copied mount namespace carries the working directory
 /// over to the copy.
 Result<void> enter_root(const Parts& parts) {
-    if (::fchdir(parts.root.get()) < 0) return last_error("fchdir", "the guest's root");
+    if (::fchdir(parts.root) < 0) return last_error("fchdir", "the guest's root");
     return {};
+}
+
+/// A list as execve wants it.
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> list;
+    for (std::string& text : texts)
+        list.push_back(text.data());
+    list.push_back(nullptr);
+    return list;
 }
 
 Result<void> make_child(const Job& job, Parts& parts) {
@@ -116,24 +135,24 @@ Result<void> make_child(const Job& job, Parts& parts) {
     if (is_private(job)) {
         // Everything that is made from now on belongs to the guest's user namespace, and the copy
         // of the mount tree gets its locks by crossing into it.
-        TRY(sys::join_namespace(parts.user_namespace.get(), CLONE_NEWUSER));
+        TRY(sys::join_namespace(parts.user_namespace, CLONE_NEWUSER));
         if ((job.recipe.namespaces & CLONE_NEWCGROUP) != 0) TRY(sys::unshare(CLONE_NEWCGROUP));
         flags |= CLONE_NEWNS;
     }
     // A process in another time namespace may not share memory; the report does not need it.
     if (!job.recipe.own_time) flags |= CLONE_VM;
 
-    sys::UniqueFd init;
+    int init = -1;
     if (job.lent.cgroup >= 0) {
-        init = TRY(sys::open_at(job.lent.cgroup, "init", O_PATH | O_DIRECTORY));
+        init = keep(TRY(sys::open_at(job.lent.cgroup, "init", O_PATH | O_DIRECTORY)));
     }
     // Made here, because an executed child frees nothing of the memory that it shares with us.
-    std::vector<const char*> environment;
-    for (const std::string& setting : job.recipe.environment)
-        environment.push_back(setting.c_str());
-    environment.push_back(nullptr);
-    ChildTask task{job, parts, environment};
-    const sys::Body body{flags, init.get(), run_child, &task, job.child_stack};
+    std::vector<std::string> words = {"stead-init", "--boot"};
+    std::vector<std::string> settings = job.recipe.environment;
+    const std::vector<char*> arguments = pointers(words);
+    const std::vector<char*> environment = pointers(settings);
+    ChildTask task{job, parts, arguments.data(), environment.data()};
+    const sys::Body body{flags, init, run_child, &task, job.child_stack};
     job.report.child = TRY(sys::run_body(body));
     return {};
 }
@@ -144,10 +163,10 @@ Result<void> build(const Job& job) {
     TRY(take_lent(job, parts));
     TRY(make_host_folders(job.recipe));
     if (is_private(job)) {
-        parts.user_namespace = TRY(make_user_namespace(job.recipe.ids));
+        parts.user_namespace = keep(TRY(make_user_namespace(job.recipe.ids)));
         if (job.lent.cgroup >= 0) TRY(delegate_cgroup(job.lent.cgroup, job.recipe.ids));
     }
-    forget_login(job.report);
+    forget_login(job);
     TRY(enter_own_namespaces(job));
     if (is_private(job)) TRY(create_for_guest(job.recipe.ids));
     TRY(build_tree(job, parts));

@@ -13,6 +13,7 @@
 #include "context/descriptors.h"
 #include "context/privileges.h"
 #include "context/verify.h"
+#include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
 #include "sys/namespaces.h"
@@ -24,15 +25,11 @@ namespace stead::context {
 
 namespace {
 
-// Beside PID 1's own numbers, until the execution.
-constexpr int kProgram = wire::kBootDescriptors;
-constexpr int kStatus = kProgram + 1;
-constexpr std::size_t kPlaces = kStatus + 1;
-
 bool is_private(const recipe::Context& recipe) {
     return recipe.users == recipe::Users::Private;
 }
 
+/// Up to the end, which proc tells only by an empty read.
 Result<std::string> read_text(int fd) {
     std::string text(1U << 14U, '\0');
     std::size_t used = 0;
@@ -51,9 +48,9 @@ Result<std::string> read_text(int fd) {
 /// pivot_root refuses a locked root. A recursive bind of it onto itself is the same tree with the
 /// same locks but for the uppermost.
 Result<void> unlock_root() {
-    const sys::UniqueFd copy = TRY(sys::clone_mount(AT_FDCWD, ".", /*recursive=*/true));
-    TRY(sys::attach_mount_at(copy.get(), AT_FDCWD, "."));
-    if (::fchdir(copy.get()) < 0) return last_error("fchdir", "the guest's root");
+    const int copy = keep(TRY(sys::clone_mount(AT_FDCWD, ".", /*recursive=*/true)));
+    TRY(sys::attach_mount_at(copy, AT_FDCWD, "."));
+    if (::fchdir(copy) < 0) return last_error("fchdir", "the guest's root");
     return {};
 }
 
@@ -92,8 +89,8 @@ Result<void> set_limits(const recipe::Context& recipe) {
 }
 
 Result<void> verify_tree(const Job& job, int self) {
-    const sys::UniqueFd file = TRY(sys::open_at(self, "mountinfo", O_RDONLY));
-    const std::string mounts = TRY(read_text(file.get()));
+    const int file = keep(TRY(sys::open_at(self, "mountinfo", O_RDONLY)));
+    const std::string mounts = TRY(read_text(file));
     TRY(verify_mounts(job.recipe, mounts));
     if (!job.recipe.root.read_only) {
         auto writable = sys::check_writable("/");
@@ -102,28 +99,35 @@ Result<void> verify_tree(const Job& job, int self) {
     return {};
 }
 
-Result<void> place_descriptors(const Job& job, const Parts& parts, int status) {
+/// What the child itself still needs after PID 1's descriptors are in place.
+struct Kept {
+    int program = -1;
+    int status = -1;
+};
+
+Result<Kept> place_descriptors(const Job& job, const Parts& parts, int status) {
     const Descriptors& lent = job.lent;
-    std::array<Placement, kPlaces> placements{{
-        {lent.input, 0, false},
-        {lent.output, 1, false},
-        {lent.error, 2, false},
-        {lent.plan, wire::kBootPlan, false},
-        {lent.host_control, wire::kBootHostControl, false},
-        {parts.control.get(), wire::kBootGuestControl, false},
-        {lent.keeper, wire::kBootKeeper, false},
-        {parts.cgroup.get(), wire::kBootCgroup, false},
-        {parts.loader.get(), wire::kBootLoader, false},
-        {parts.notify.get(), wire::kBootNotify, false},
-        {parts.program.get(), kProgram, true},
-        {status, kStatus, true},
-    }};
-    return place_all(placements);
+    std::array placements = {
+        Placement{lent.input, 0},
+        Placement{lent.output, 1},
+        Placement{lent.error, 2},
+        Placement{lent.plan, wire::kBootPlan},
+        Placement{lent.host_control, wire::kBootHostControl},
+        Placement{parts.control, wire::kBootGuestControl},
+        Placement{lent.keeper, wire::kBootKeeper},
+        Placement{parts.cgroup, wire::kBootCgroup},
+        Placement{parts.loader, wire::kBootLoader},
+        Placement{parts.notify, wire::kBootNotify},
+    };
+    static_assert(std::tuple_size_v<decltype(placements)> == wire::kBootDescriptors);
+    std::array kept = {parts.program, status};
+    TRY(place_all(placements, kept));
+    return Kept{kept[0], kept[1]};
 }
 
-Result<void> verify_privileges(const Job& job, const Sets& sets) {
-    const std::string status = TRY(read_text(kStatus));
-    return verify_status(job.recipe, sets, status);
+Result<void> verify_privileges(const Job& job, const Sets& sets, int status) {
+    const std::string text = TRY(read_text(status));
+    return verify_status(job.recipe, sets, text);
 }
 
 /// The host's abstract sockets are reachable through a shared network; closing them is a default.
@@ -141,27 +145,26 @@ Result<void> close_abstract_sockets(const Job& job) {
 /// which is opened while the host's proc is in sight and read at the end.
 Result<int> enter(const Job& job, const Parts& parts) {
     TRY(take_identity(job.recipe));
-    const NamespaceIds own = TRY(read_namespaces());
-    TRY(verify_namespaces(job.recipe, job.launcher, own));
+    TRY(verify_namespaces(job.recipe, job.launcher));
     TRY(set_up_namespaces(job.recipe));
-    const sys::UniqueFd self = TRY(sys::open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY));
-    sys::UniqueFd status = TRY(sys::open_at(self.get(), "status", O_RDONLY));
+    const int self = keep(TRY(sys::open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY)));
+    const int status = keep(TRY(sys::open_at(self, "status", O_RDONLY)));
     TRY(enter_tree(job, parts));
-    TRY(verify_tree(job, self.get()));
-    return status.release();
+    TRY(verify_tree(job, self));
+    return status;
 }
 
-/// Everything up to the execution. From `place_descriptors` on no descriptor has an owner here: the
-/// numbers are PID 1's.
-Result<void> prepare(const ChildTask& task) {
+/// Everything up to the execution; the descriptor of the program.
+Result<int> prepare(const ChildTask& task) {
     const Job& job = task.job;
     const int status = TRY(enter(job, task.parts));
     TRY(set_limits(job.recipe));
     TRY(close_abstract_sockets(job));
     const Sets sets = TRY(cut_bounding_set(job.recipe, job.report));
-    TRY(place_descriptors(job, task.parts, status));
+    const Kept kept = TRY(place_descriptors(job, task.parts, status));
     TRY(drop_privileges(job.recipe, sets));
-    return verify_privileges(job, sets);
+    TRY(verify_privileges(job, sets, kept.status));
+    return kept.program;
 }
 
 } // namespace
@@ -169,13 +172,13 @@ Result<void> prepare(const ChildTask& task) {
 void run_child(void* argument) {
     const ChildTask& task = *static_cast<ChildTask*>(argument);
     Report& report = task.job.report;
-    if (auto prepared = prepare(task); !prepared) {
-        report.fail(prepared.error());
+    auto program = prepare(task);
+    if (!program) {
+        report.fail(program.error());
         ::_exit(1);
     }
     report.executing = true;
-    const std::array<const char*, 3> arguments = {"stead-init", "--boot", nullptr};
-    const Error error = sys::execute(kProgram, arguments.data(), task.environment.data());
+    const Error error = sys::execute(*program, task.arguments, task.environment);
     report.fail(about(error, "stead-init", {}));
     ::_exit(1);
 }

@@ -7,8 +7,9 @@ namespace stead::context {
 struct ChildTask {
     const Job& job;
     const Parts& parts;
-    /// PID 1's environment, ending in a null pointer.
-    std::span<const char* const> environment;
+    /// PID 1's argv and environment, each ending in a null pointer.
+    char* const* arguments;
+    char* const* environment;
 };
 
 /// The child's body, born in the guest's namespaces with the guest's root as its working directory:

@@ -46,25 +46,43 @@ std::string joined(const std::vector<std::string>& options) {
 /// with names relative to it.
 class Walk {
 public:
-    explicit Walk(const recipe::Context& recipe, const Parts& parts)
+    Walk(const recipe::Context& recipe, Parts parts)
         : recipe_(recipe)
         , parts_(parts) {}
 
     Result<void> run() {
-        root_ = TRY(sys::open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+        root_ = keep(TRY(sys::open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
+        // In a user namespace of its own the child has a mount namespace of its own, too, where the
+        // builder's descriptors name nothing that could be mounted.
+        if (recipe_.users == recipe::Users::Private) {
+            parts_.empty_file = keep(TRY(sys::resolve_beneath(root_, "/run/stead/empty", O_PATH)));
+            parts_.empty_folder =
+                keep(TRY(sys::resolve_beneath(root_, "/run/stead/empty.d", O_PATH)));
+        }
         for (const recipe::Mount& mount : recipe_.mounts) {
             if (!is_late(recipe_, mount)) continue;
             auto applied = apply(mount);
             if (!applied && !(mount.optional && applied.error().code == ENOENT)) {
-                return about(applied.error(), mount.target, mount.origin);
+                return explain(applied.error(), mount);
             }
         }
-        return enter(root_.get());
+        return enter(root_);
     }
 
 private:
+    static Error explain(const Error& error, const recipe::Mount& mount) {
+        if (is_new_instance(mount.kind) && error.code == ELOOP) {
+            return about({"a symbolic link where a guest's root must have a real folder:", {}, 0},
+                         mount.target, mount.origin);
+        }
+        if (is_new_instance(mount.kind) && error.code == ENOENT) {
+            return about({"the guest's root has no folder", {}, 0}, mount.target, mount.origin);
+        }
+        return about(error, mount.target, mount.origin);
+    }
+
     Result<void> apply(const recipe::Mount& mount) {
-        if (file_system_of(mount.kind) != nullptr) return add_instance(mount);
+        if (is_new_instance(mount.kind)) return add_instance(mount);
         TRY(enter_above(mount.target));
         const char* name = mount.target.c_str() + entered_.size() + 1;
         if (mount.kind == MountKind::Mask) return add_mask(name);
@@ -75,27 +93,30 @@ private:
 
     Result<void> add_instance(const recipe::Mount& mount) {
         const char* type = file_system_of(mount.kind);
-        const auto target =
-            TRY(sys::resolve_beneath(root_.get(), mount.target.c_str(), O_PATH | O_DIRECTORY));
         const std::string options = joined(mount.options);
-        TRY(sys::mount_filesystem(type, sys::DescriptorPath(target.get()).c_str(), type,
-                                  mount.attributes, options.c_str()));
-        entered_.clear();
-        return {};
+        const auto place = [&](const char* target) {
+            return sys::mount_filesystem(type, target, type, mount.attributes, options.c_str());
+        };
+        if (has_only_our_names(recipe_, mount.target)) {
+            return place(sys::DescriptorPath(root_, mount.target.substr(1)).c_str());
+        }
+        const int target =
+            keep(TRY(sys::resolve_beneath(root_, mount.target.c_str(), O_PATH | O_DIRECTORY)));
+        return place(sys::DescriptorPath(target).c_str());
     }
 
     /// Enters the mount of the recipe that `target` lies in.
     Result<void> enter_above(const std::string& target) {
         const recipe::Mount* cover = nullptr;
         for (const recipe::Mount& mount : recipe_.mounts) {
-            if (file_system_of(mount.kind) == nullptr || mount.target == target) continue;
+            if (!is_new_instance(mount.kind) || mount.target == target) continue;
             if (is_below(target, mount.target)) cover = &mount;
         }
         if (cover == nullptr) return make_error("mount", target, EINVAL);
         if (cover->target == entered_) return {};
-        const auto folder =
-            TRY(sys::resolve_beneath(root_.get(), cover->target.c_str(), O_PATH | O_DIRECTORY));
-        TRY(enter(folder.get()));
+        const int folder =
+            keep(TRY(sys::resolve_beneath(root_, cover->target.c_str(), O_PATH | O_DIRECTORY)));
+        TRY(enter(folder));
         entered_ = cover->target;
         return {};
     }
@@ -107,13 +128,9 @@ private:
 
     /// A copy of the empty file; where the target is a folder, of the empty folder.
     Result<void> add_mask(const char* name) {
-        if (!empty_file_) {
-            empty_file_ = TRY(sys::resolve_beneath(root_.get(), "/run/stead/empty", O_PATH));
-            empty_folder_ = TRY(sys::resolve_beneath(root_.get(), "/run/stead/empty.d", O_PATH));
-        }
-        auto covered = sys::bind_mount(sys::DescriptorPath(empty_file_.get()).c_str(), name);
+        auto covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_file).c_str(), name);
         if (!covered && covered.error().code == ENOTDIR) {
-            covered = sys::bind_mount(sys::DescriptorPath(empty_folder_.get()).c_str(), name);
+            covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_folder).c_str(), name);
         }
         if (!covered && covered.error().code != ENOENT) return covered;
         return {};
@@ -129,16 +146,14 @@ private:
     }
 
     Result<void> add_cgroup(const char* name) {
-        if (!parts_.cgroup_view) return make_error("no cgroup2 folder", {}, ENOENT);
-        return sys::attach_mount_at(parts_.cgroup_view.get(), AT_FDCWD, name);
+        if (parts_.cgroup_view < 0) return make_error("no cgroup2 folder", {}, ENOENT);
+        return sys::attach_mount_at(parts_.cgroup_view, AT_FDCWD, name);
     }
 
     const recipe::Context& recipe_;
-    const Parts& parts_;
-    sys::UniqueFd root_;
+    Parts parts_;
+    int root_ = -1;
     std::string entered_;
-    sys::UniqueFd empty_file_;
-    sys::UniqueFd empty_folder_;
 };
 
 } // namespace

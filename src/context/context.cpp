@@ -159,7 +159,7 @@ Error about(const Error& error, std::string_view thing, std::string_view origin)
 Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {
     TRY(check(recipe, descriptors));
     const SharedMemory memory = TRY(SharedMemory::make());
-    const NamespaceIds launcher = TRY(read_namespaces());
+    const NamespaceIds launcher = TRY(read_namespaces(recipe));
     Job job{recipe, descriptors, memory.report(), launcher, memory.stack(1)};
 
     const SignalsBlocked blocked;

@@ -2,38 +2,39 @@
 
 #include <unistd.h>
 
+#include "context/job.h"
 #include "sys/descriptors.h"
-#include "sys/setup.h"
 
 namespace stead::context {
 
 namespace {
 
-/// Moves a descriptor that still has to be placed out of the way of `number`.
-Result<void> clear(std::span<Placement> pending, int number, int above) {
+/// Moves what is still needed out of the way of `number`.
+Result<void> clear(std::span<Placement> pending, std::span<int> kept, int number, int above) {
     for (Placement& other : pending) {
         if (other.fd != number || other.number == number) continue;
-        // What stood here is overwritten in a moment; the copy is placed later or closed at the
-        // end.
-        other.fd = TRY(sys::duplicate_above(other.fd, above)).release();
+        other.fd = keep(TRY(sys::duplicate_above(other.fd, above)));
+    }
+    for (int& fd : kept) {
+        if (fd == number) fd = keep(TRY(sys::duplicate_above(fd, above)));
     }
     return {};
 }
 
 } // namespace
 
-Result<void> place_all(std::span<Placement> placements) {
+Result<void> place_all(std::span<Placement> placements, std::span<int> kept) {
     const int count = static_cast<int>(placements.size());
     for (std::size_t at = 0; at < placements.size(); ++at) {
         const Placement& one = placements[at];
-        TRY(clear(placements.subspan(at + 1), one.number, count));
+        TRY(clear(placements.subspan(at + 1), kept, one.number, count));
         if (one.fd < 0) {
             ::close(one.number); // not open is as good
-            continue;
+        } else {
+            TRY(sys::place(one.fd, one.number));
         }
-        TRY(sys::place_descriptor(one.fd, one.number, one.close_on_exec));
     }
-    return sys::close_from(static_cast<unsigned>(count));
+    return sys::close_from(static_cast<unsigned>(count), /*at_exec=*/true);
 }
 
 } // namespace stead::context

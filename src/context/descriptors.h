@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <span>
 
 #include "base/result.h"
@@ -11,11 +10,11 @@ namespace stead::context {
 struct Placement {
     int fd = -1;
     int number = -1;
-    bool close_on_exec = false;
 };
 
-/// Puts every descriptor under its number, whatever order and overlap they come in, and closes
-/// everything else. `placements` name the numbers 0, 1, 2 ... each exactly once.
-Result<void> place_all(std::span<Placement> placements);
+/// Puts every descriptor under its number, whatever order and overlap they come in, and lets
+/// everything else end at the execution. `placements` name the numbers 0, 1, 2 ... each exactly
+/// once; `kept` are descriptors that are needed until then and may have to move.
+Result<void> place_all(std::span<Placement> placements, std::span<int> kept);
 
 } // namespace stead::context

@@ -31,9 +31,9 @@ struct Report {
     }
 };
 
-/// Inode numbers of a process's namespaces, in a fixed order; 0: this kernel has none.
+/// Inode numbers of a process's namespaces, in a fixed order; 0: not read.
 struct NamespaceIds {
-    static constexpr std::size_t kCount = 8;
+    static constexpr std::size_t kCount = 6;
     std::array<std::uint64_t, kCount> inode{};
 };
 
@@ -45,21 +45,30 @@ struct Job {
     std::span<std::byte> child_stack;
 };
 
-/// What the builder makes for the child; it dies with the builder.
+/// What the builder makes for the child. Plain numbers, because a body's whole descriptor table
+/// ends with it (and in the child is PID 1's by then): nobody has to close one. -1: not made.
 struct Parts {
     /// Detached read-only copies of the mounts of stead-init and stead, and of the cgroup folder:
     /// PID 1's own, and the read-only one for MountKind::Cgroup.
-    sys::UniqueFd program;
-    sys::UniqueFd loader;
-    sys::UniqueFd cgroup;
-    sys::UniqueFd cgroup_view;
+    int program = -1;
+    int loader = -1;
+    int cgroup = -1;
+    int cgroup_view = -1;
 
-    sys::UniqueFd user_namespace;
+    int user_namespace = -1;
     /// The root folder of the guest, as the builder's mount namespace has it.
-    sys::UniqueFd root;
-    sys::UniqueFd control;
-    sys::UniqueFd notify;
+    int root = -1;
+    int control = -1;
+    int notify = -1;
+    /// The empty file and folder that masks are copies of, on a read-only mount.
+    int empty_file = -1;
+    int empty_folder = -1;
 };
+
+/// Gives a descriptor to the table of this body.
+inline int keep(sys::UniqueFd fd) {
+    return fd.release();
+}
 
 /// The error with the recipe's own words for the thing and where it was asked for.
 Error about(const Error& error, std::string_view thing, std::string_view origin);

@@ -32,13 +32,9 @@ constexpr std::array kDevices = {
     Device{"random", 1, 8}, Device{"urandom", 1, 9}, Device{"tty", 5, 0},
 };
 
-std::string parent_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-const char* name_of(const std::string& path) {
-    return path.c_str() + path.rfind('/') + 1;
+/// The name as system calls want it: the end of a string is the end of its last component.
+const char* last_name(const recipe::Mount& mount) {
+    return mount.target.c_str() + mount.target.rfind('/') + 1;
 }
 
 bool is_missing(const Error& error) {
@@ -66,9 +62,11 @@ Error explain(const Error& error, const recipe::Mount& mount) {
     return about(error, mount.target, mount.origin);
 }
 
-bool is_new_instance(MountKind kind) {
-    return kind == MountKind::Proc || kind == MountKind::Sysfs || kind == MountKind::Mqueue ||
-           kind == MountKind::Devpts;
+/// An existing folder is as good.
+Result<void> make_folder(int parent, const char* name, mode_t mode) {
+    auto made = sys::make_folder(parent, name, mode);
+    if (!made && made.error().code == EEXIST) return {};
+    return made;
 }
 
 /// The mode among a tmpfs's or folder's options ("mode=1777").
@@ -87,28 +85,48 @@ mode_t mode_in(const std::vector<std::string>& options, mode_t otherwise) {
 
 } // namespace
 
-Result<int> Tree::folder(const std::string& path) {
-    if (path == "/") return parts_.root.get();
-    for (const auto& [known, fd] : folders_) {
-        if (known == path) return fd.get();
+Result<int> Tree::clone_source(const recipe::Mount& mount) const {
+    sys::UniqueFd copy =
+        TRY(sys::clone_mount(AT_FDCWD, mount.source.c_str(), /*recursive=*/mount.recursive));
+    sys::MountChange change;
+    change.set = mount.attributes;
+    change.recursive = mount.recursive;
+    if (mount.idmap) change.user_namespace = parts_.user_namespace;
+    if (change.set != 0 || change.user_namespace >= 0) TRY(sys::change_mount(copy.get(), change));
+    return keep(std::move(copy));
+}
+
+Result<void> Tree::take_sources() {
+    sources_.assign(recipe_.mounts.size(), -1);
+    for (std::size_t at = 0; at < recipe_.mounts.size(); ++at) {
+        const recipe::Mount& mount = recipe_.mounts[at];
+        if (mount.kind != MountKind::Bind) continue;
+        auto source = clone_source(mount);
+        if (!source && mount.optional && is_missing(source.error())) continue;
+        if (!source) return explain(source.error(), mount);
+        sources_[at] = *source;
     }
-    sys::UniqueFd opened;
-    auto found = sys::resolve_beneath(parts_.root.get(), path.c_str(), O_PATH | O_DIRECTORY);
+    return {};
+}
+
+Result<int> Tree::folder(std::string_view path) {
+    if (path == "/") return parts_.root;
+    for (const auto& [known, fd] : folders_) {
+        if (known == path) return fd;
+    }
+    const std::string name(path);
+    auto found = sys::resolve_beneath(parts_.root, name.c_str(), O_PATH | O_DIRECTORY);
     if (!found && found.error().code == ENOENT && is_ours(recipe_, path)) {
         const int above = TRY(folder(parent_of(path)));
-        found = sys::make_folders(above, name_of(path), 0755);
+        found = sys::make_folders(above, std::string(name_of(path)).c_str(), 0755);
     }
     if (!found) return found.error();
-    folders_.emplace_back(path, *std::move(found));
-    return folders_.back().second.get();
+    folders_.emplace_back(name, keep(*std::move(found)));
+    return folders_.back().second;
 }
 
 void Tree::forget(std::string_view path) {
     std::erase_if(folders_, [&](const auto& entry) { return is_below(entry.first, path); });
-}
-
-void Tree::close_later(sys::UniqueFd mount, std::uint64_t attributes) {
-    to_close_.emplace_back(std::move(mount), attributes);
 }
 
 Result<int> Tree::own_parent(const recipe::Mount& mount) {
@@ -116,59 +134,68 @@ Result<int> Tree::own_parent(const recipe::Mount& mount) {
     return folder(parent_of(mount.target));
 }
 
-Result<sys::UniqueFd> Tree::target_of(const recipe::Mount& mount, bool is_folder) {
-    const int root = parts_.root.get();
+Result<int> Tree::target_of(const recipe::Mount& mount, bool is_folder) {
     if (is_ours(recipe_, mount.target)) {
         const int parent = TRY(folder(parent_of(mount.target)));
-        const char* name = name_of(mount.target);
-        if (is_folder) return sys::make_folders(parent, name, 0755);
-        auto made = sys::open_at(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0644);
+        const char* name = last_name(mount);
+        if (is_folder) return keep(TRY(sys::make_folders(parent, name, 0755)));
+        // Read-only, because a mount with a writer cannot become read-only.
+        auto made = sys::open_at(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
         if (!made && made.error().code != EEXIST) return made.error();
-        return sys::resolve_beneath(parent, name, O_PATH);
+        return keep(TRY(sys::resolve_beneath(parent, name, O_PATH)));
     }
     // A bind goes where the guest itself would see the path; our own file systems only where the
     // path is real, because everything that follows relies on its text.
+    const char* path = mount.target.c_str();
     if (mount.kind == MountKind::Bind) {
-        return sys::resolve_in_root(root, mount.target.c_str(), O_PATH);
+        return keep(TRY(sys::resolve_in_root(parts_.root, path, O_PATH)));
     }
-    return sys::resolve_beneath(root, mount.target.c_str(), O_PATH | (is_folder ? O_DIRECTORY : 0));
+    return keep(
+        TRY(sys::resolve_beneath(parts_.root, path, O_PATH | (is_folder ? O_DIRECTORY : 0))));
 }
 
 Result<void> Tree::add_tmpfs(const recipe::Mount& mount) {
-    const sys::UniqueFd target = TRY(target_of(mount, /*is_folder=*/true));
+    sys::DescriptorPath target(-1);
+    if (has_only_our_names(recipe_, mount.target)) {
+        const int parent = TRY(own_parent(mount));
+        TRY(make_folder(parent, last_name(mount), 0755));
+        target = sys::DescriptorPath(parent, last_name(mount));
+    } else {
+        target = sys::DescriptorPath(TRY(target_of(mount, /*is_folder=*/true)));
+    }
     const std::string options = tmpfs_options(recipe_, mount.options);
-    const std::uint64_t attributes = mount.attributes;
-    TRY(sys::mount_filesystem("stead", sys::DescriptorPath(target.get()).c_str(), "tmpfs",
-                              attributes & ~sys::kMountReadOnly, options.c_str()));
+    const std::uint64_t flags = mount.attributes & ~sys::kMountReadOnly;
+    TRY(sys::mount_filesystem("stead", target.c_str(), "tmpfs", flags, options.c_str()));
     forget(mount.target);
-    if ((attributes & sys::kMountReadOnly) != 0) {
-        auto top = TRY(
-            sys::resolve_beneath(parts_.root.get(), mount.target.c_str(), O_PATH | O_DIRECTORY));
-        close_later(std::move(top), sys::kMountReadOnly);
+    if ((mount.attributes & sys::kMountReadOnly) != 0) {
+        to_close_.push_back(TRY(folder(mount.target)));
     }
     return {};
 }
 
-Result<void> Tree::add_bind(const recipe::Mount& mount) {
-    const sys::UniqueFd source = TRY(sys::open_at(AT_FDCWD, mount.source.c_str(), O_PATH));
-    const sys::UniqueFd copy = TRY(sys::clone_mount(source.get(), "", mount.recursive));
-    sys::MountChange change;
-    change.set = mount.attributes;
-    change.recursive = mount.recursive;
-    if (mount.idmap) change.user_namespace = parts_.user_namespace.get();
-    if (change.set != 0 || change.user_namespace >= 0) TRY(sys::change_mount(copy.get(), change));
-    bool folder_source = true;
-    if (is_ours(recipe_, mount.target)) folder_source = TRY(is_folder(copy.get()));
-    const sys::UniqueFd target = TRY(target_of(mount, folder_source));
-    TRY(sys::attach_mount(copy.get(), target.get()));
-    forget(mount.target);
-    return {};
+/// Onto a name below a tmpfs of ours: a folder, or a file if the source turns out to be one.
+Result<void> Tree::attach_by_name(const recipe::Mount& mount, int copy) {
+    const int parent = TRY(own_parent(mount));
+    const char* name = last_name(mount);
+    TRY(make_folder(parent, name, 0755));
+    auto attached = sys::attach_mount_at(copy, parent, name);
+    if (attached || attached.error().code != ENOTDIR) return attached;
+    (void)sys::remove_at(parent, name,
+                         /*is_folder=*/true); // if it is not ours, the next step says so
+    keep(TRY(sys::open_at(parent, name, O_CREAT | O_NOFOLLOW, 0644)));
+    return sys::attach_mount_at(copy, parent, name);
 }
 
-Result<void> Tree::add_cgroup(const recipe::Mount& mount) {
-    if (!parts_.cgroup_view) return make_error("no cgroup2 folder for", mount.target, ENOENT);
-    const sys::UniqueFd target = TRY(target_of(mount, /*is_folder=*/true));
-    TRY(sys::attach_mount(parts_.cgroup_view.get(), target.get()));
+Result<void> Tree::add_copy(const recipe::Mount& mount, int copy) {
+    if (copy < 0) return {};
+    if (has_only_our_names(recipe_, mount.target)) {
+        TRY(attach_by_name(mount, copy));
+    } else {
+        bool folder_source = true;
+        if (is_ours(recipe_, mount.target)) folder_source = TRY(is_folder(copy));
+        const int target = TRY(target_of(mount, folder_source));
+        TRY(sys::attach_mount(copy, target));
+    }
     forget(mount.target);
     return {};
 }
@@ -181,74 +208,75 @@ Result<void> Tree::add_device(const recipe::Mount& mount) {
     const int parent = TRY(own_parent(mount));
     // The tmpfs belongs to the host's user namespace, so that its nodes work in a guest that could
     // not make any.
-    return sys::make_device(parent, name_of(mount.target), 0666, known->major, known->minor);
+    return sys::make_device(parent, last_name(mount), 0666, known->major, known->minor);
 }
 
 Result<void> Tree::add_link(const recipe::Mount& mount) {
     const int parent = TRY(own_parent(mount));
-    return sys::make_link(mount.source.c_str(), parent, name_of(mount.target));
+    return sys::make_link(mount.source.c_str(), parent, last_name(mount));
 }
 
 Result<void> Tree::add_folder(const recipe::Mount& mount) {
     const int parent = TRY(own_parent(mount));
-    const mode_t mode = mode_in(mount.options, 0755);
-    auto made = sys::make_folder(parent, name_of(mount.target), mode);
-    if (!made && made.error().code == EEXIST) return {};
-    return made;
+    return make_folder(parent, last_name(mount), mode_in(mount.options, 0755));
 }
 
 Result<void> Tree::add_file(const recipe::Mount& mount) {
     const int parent = TRY(own_parent(mount));
     const auto file =
-        TRY(sys::open_at(parent, name_of(mount.target), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
+        TRY(sys::open_at(parent, last_name(mount), O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY,
                          mode_in(mount.options, 0644)));
     return sys::write_full(file.get(), mount.source);
 }
 
 /// What covers is ours and empty, and its mount is read-only already: the copy is, too.
 Result<void> Tree::add_mask(const recipe::Mount& mount) {
-    auto target = sys::resolve_in_root(parts_.root.get(), mount.target.c_str(), O_PATH);
+    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
     if (!target) {
         if (is_missing(target.error())) return {};
         return target.error();
     }
-    const char* name = TRY(is_folder(target->get())) ? "/run/stead/empty.d" : "/run/stead/empty";
-    const auto cover = TRY(sys::resolve_beneath(parts_.root.get(), name, O_PATH));
-    return sys::bind_mount(sys::DescriptorPath(cover.get()).c_str(),
-                           sys::DescriptorPath(target->get()).c_str());
+    const sys::DescriptorPath path(keep(*std::move(target)));
+    auto covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_file).c_str(), path.c_str());
+    if (covered || covered.error().code != ENOTDIR) return covered;
+    return sys::bind_mount(sys::DescriptorPath(parts_.empty_folder).c_str(), path.c_str());
 }
 
 Result<void> Tree::add_read_only(const recipe::Mount& mount) {
-    auto target = sys::resolve_in_root(parts_.root.get(), mount.target.c_str(), O_PATH);
+    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
     if (!target) {
         if (is_missing(target.error())) return {};
         return target.error();
     }
-    const auto copy = TRY(sys::clone_mount(target->get(), "", /*recursive=*/true));
+    const int place = keep(*std::move(target));
+    const int copy = keep(TRY(sys::clone_mount(place, "", /*recursive=*/true)));
     sys::MountChange change;
     change.set = mount.attributes | sys::kMountReadOnly;
     change.recursive = true;
-    TRY(sys::change_mount(copy.get(), change));
-    TRY(sys::attach_mount(copy.get(), target->get()));
+    TRY(sys::change_mount(copy, change));
+    TRY(sys::attach_mount(copy, place));
     forget(mount.target);
     return {};
 }
 
-/// The child mounts these; the folder it needs can only be made here.
+/// The child mounts these; the folder they need can only be made here.
 Result<void> Tree::prepare_late(const recipe::Mount& mount) {
-    if (!is_ours(recipe_, mount.target)) return {};
-    TRY(folder(mount.target));
+    if (has_only_our_names(recipe_, mount.target)) {
+        return make_folder(TRY(own_parent(mount)), last_name(mount), 0755);
+    }
+    if (is_ours(recipe_, mount.target)) TRY(folder(mount.target));
     return {};
 }
 
-Result<void> Tree::apply(const recipe::Mount& mount) {
+Result<void> Tree::apply(const recipe::Mount& mount, int source) {
     switch (mount.kind) {
     case MountKind::Tmpfs:
         return add_tmpfs(mount);
     case MountKind::Bind:
-        return add_bind(mount);
+        return add_copy(mount, source);
     case MountKind::Cgroup:
-        return add_cgroup(mount);
+        if (parts_.cgroup_view < 0) return make_error("no cgroup2 folder for", {}, ENOENT);
+        return add_copy(mount, parts_.cgroup_view);
     case MountKind::Device:
         return add_device(mount);
     case MountKind::Link:
@@ -271,11 +299,12 @@ Result<void> Tree::apply(const recipe::Mount& mount) {
 }
 
 Result<void> Tree::apply_some(bool covering) {
-    for (const recipe::Mount& mount : recipe_.mounts) {
+    for (std::size_t at = 0; at < recipe_.mounts.size(); ++at) {
+        const recipe::Mount& mount = recipe_.mounts[at];
         const bool covers = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly;
-        const bool prepares = is_new_instance(mount.kind);
-        if (covers != covering || (is_late(recipe_, mount) && !prepares)) continue;
-        auto applied = apply(mount);
+        if (covers != covering) continue;
+        if (is_late(recipe_, mount) && !is_new_instance(mount.kind)) continue;
+        auto applied = apply(mount, sources_[at]);
         if (applied || (mount.optional && is_missing(applied.error()))) continue;
         return explain(applied.error(), mount);
     }
@@ -283,12 +312,10 @@ Result<void> Tree::apply_some(bool covering) {
 }
 
 Result<void> Tree::close_up() {
-    for (auto& [mount, attributes] : to_close_) {
-        TRY(sys::change_mount(mount.get(), {.set = attributes}));
-    }
-    to_close_.clear();
+    for (const int mount : to_close_)
+        TRY(sys::change_mount(mount, {.set = sys::kMountReadOnly}));
     if (recipe_.root.read_only) {
-        TRY(sys::change_mount(parts_.root.get(), {.set = sys::kMountReadOnly}));
+        TRY(sys::change_mount(parts_.root, {.set = sys::kMountReadOnly}));
     }
     return {};
 }

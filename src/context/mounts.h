@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,30 +11,33 @@
 namespace stead::context {
 
 /// The guest's tree while the builder builds it: every step of the recipe that is not the child's
-/// own, in the recipe's order. Paths below the guest's root go through the resolver; what is
-/// missing is made only on file systems of ours.
+/// own, in the recipe's order. Paths below the guest's root go through the resolver, but for names
+/// on a tmpfs that only we have filled; what is missing is made only on file systems of ours.
 class Tree {
 public:
     Tree(const recipe::Context& recipe, const Parts& parts)
         : recipe_(recipe)
         , parts_(parts) {}
 
+    /// Copies the sources of all binds. Before the root is attached, because that covers a part of
+    /// the host's own tree.
+    Result<void> take_sources();
     /// With `covering` only masks and read-only views, which need /run/stead, else all but those.
     Result<void> apply_some(bool covering);
     /// Read-only comes last, over what has been filled.
     Result<void> close_up();
 
     /// A descriptor of the folder `path` below the guest's root; on our own file systems it is made
-    /// if missing. Lent until the next mount on or above it.
-    Result<int> folder(const std::string& path);
+    /// if missing. Good until the next mount on or above it.
+    Result<int> folder(std::string_view path);
     /// To be called after something was mounted on `path`.
     void forget(std::string_view path);
 
 private:
-    Result<void> apply(const recipe::Mount& mount);
+    Result<void> apply(const recipe::Mount& mount, int source);
     Result<void> add_tmpfs(const recipe::Mount& mount);
-    Result<void> add_bind(const recipe::Mount& mount);
-    Result<void> add_cgroup(const recipe::Mount& mount);
+    Result<void> add_copy(const recipe::Mount& mount, int copy);
+    Result<void> attach_by_name(const recipe::Mount& mount, int copy);
     Result<void> add_device(const recipe::Mount& mount);
     Result<void> add_link(const recipe::Mount& mount);
     Result<void> add_folder(const recipe::Mount& mount);
@@ -42,15 +46,18 @@ private:
     Result<void> add_read_only(const recipe::Mount& mount);
     Result<void> prepare_late(const recipe::Mount& mount);
 
-    Result<sys::UniqueFd> target_of(const recipe::Mount& mount, bool is_folder);
+    Result<int> clone_source(const recipe::Mount& mount) const;
+    /// The folder or file to mount on, as a descriptor.
+    Result<int> target_of(const recipe::Mount& mount, bool is_folder);
     /// The folder that holds the last component of `mount.target`, which must be ours.
     Result<int> own_parent(const recipe::Mount& mount);
-    void close_later(sys::UniqueFd mount, std::uint64_t attributes);
 
     const recipe::Context& recipe_;
     const Parts& parts_;
-    std::vector<std::pair<std::string, sys::UniqueFd>> folders_;
-    std::vector<std::pair<sys::UniqueFd, std::uint64_t>> to_close_;
+    /// Parallel to recipe.mounts; -1 for what has no source.
+    std::vector<int> sources_;
+    std::vector<std::pair<std::string, int>> folders_;
+    std::vector<int> to_close_;
 };
 
 } // namespace stead::context

@@ -6,18 +6,12 @@ namespace stead::context {
 
 namespace {
 
-bool is_late_kind(recipe::MountKind kind) {
-    using recipe::MountKind;
-    return kind == MountKind::Proc || kind == MountKind::Sysfs || kind == MountKind::Mqueue ||
-           kind == MountKind::Devpts;
-}
-
 /// Whether this step puts another file system at its target.
 bool covers(const recipe::Mount& mount) {
     using recipe::MountKind;
     return mount.kind == MountKind::Tmpfs || mount.kind == MountKind::Bind ||
            mount.kind == MountKind::Cgroup || mount.kind == MountKind::Mask ||
-           is_late_kind(mount.kind);
+           is_new_instance(mount.kind);
 }
 
 /// The last of the recipe's mounts that `path` lies in or below; null: the root itself.
@@ -30,12 +24,22 @@ const recipe::Mount* find_cover(const recipe::Context& recipe, std::string_view 
     return found;
 }
 
+} // namespace
+
 std::string_view parent_of(std::string_view path) {
     const auto slash = path.rfind('/');
     return slash == 0 || slash == std::string_view::npos ? "/" : path.substr(0, slash);
 }
 
-} // namespace
+std::string_view name_of(std::string_view path) {
+    return path.substr(path.rfind('/') + 1);
+}
+
+bool is_new_instance(recipe::MountKind kind) {
+    using recipe::MountKind;
+    return kind == MountKind::Proc || kind == MountKind::Sysfs || kind == MountKind::Mqueue ||
+           kind == MountKind::Devpts;
+}
 
 bool is_below(std::string_view path, std::string_view folder) {
     if (folder == "/") return true;
@@ -64,8 +68,18 @@ bool is_ours(const recipe::Context& recipe, std::string_view path) {
     return recipe.root.kind != recipe::RootKind::Directory;
 }
 
+bool has_only_our_names(const recipe::Context& recipe, std::string_view path) {
+    for (std::string_view at = parent_of(path);; at = parent_of(at)) {
+        const recipe::Mount* cover = find_cover(recipe, at);
+        if (cover == nullptr) return recipe.root.kind == recipe::RootKind::HostPrograms;
+        if (cover->kind != recipe::MountKind::Tmpfs || at == "/") return false;
+        if (cover->target == at) continue;
+        at = cover->target;
+    }
+}
+
 bool is_late(const recipe::Context& recipe, const recipe::Mount& mount) {
-    if (is_late_kind(mount.kind)) return true;
+    if (is_new_instance(mount.kind)) return true;
     const recipe::Mount* cover = find_cover(recipe, parent_of(mount.target));
     return cover != nullptr && cover != &mount && is_late(recipe, *cover);
 }

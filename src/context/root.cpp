@@ -21,18 +21,16 @@ std::uint64_t root_attributes(const recipe::Context& recipe) {
     return attributes;
 }
 
-/// Mounts on "/" stack up; the root of the process stays the lowest of them, and ".." of it is the
-/// highest (path_resolution(7) crosses mounts after "..").
-Result<sys::UniqueFd> open_top() {
-    return sys::open_at(AT_FDCWD, "/..", O_PATH | O_DIRECTORY);
+Result<int> open_site() {
+    return keep(TRY(sys::open_at(AT_FDCWD, kBuildingSite, O_PATH | O_DIRECTORY)));
 }
 
 /// The folder on disk, with the guest's ids: a detached mount.
-Result<sys::UniqueFd> clone_folder(const recipe::Context& recipe, int user_namespace) {
+Result<int> clone_folder(const recipe::Context& recipe, int user_namespace) {
     const char* path = recipe.root.path.c_str();
     // One resolution: the descriptor stays what it is, whatever happens to the path.
-    const sys::UniqueFd folder = TRY(sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY));
-    auto mount = sys::clone_mount(folder.get(), "", /*recursive=*/false);
+    const int folder = keep(TRY(sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY)));
+    auto mount = sys::clone_mount(folder, "", /*recursive=*/false);
     if (!mount) return about(mount.error(), path, {});
     sys::MountChange change;
     change.set = root_attributes(recipe);
@@ -43,59 +41,61 @@ Result<sys::UniqueFd> clone_folder(const recipe::Context& recipe, int user_names
                                          : "the root",
                      recipe.root.path);
     }
-    return mount;
+    return keep(*std::move(mount));
 }
 
-Result<sys::UniqueFd> make_directory_root(const recipe::Context& recipe, int user_namespace) {
-    sys::UniqueFd mount = TRY(clone_folder(recipe, user_namespace));
+Result<int> make_directory_root(const recipe::Context& recipe, int user_namespace) {
+    const int mount = TRY(clone_folder(recipe, user_namespace));
     if (user_namespace >= 0) {
-        const struct stat status = TRY(sys::status_at(mount.get(), "", AT_EMPTY_PATH));
+        const struct stat status = TRY(sys::status_at(mount, "", AT_EMPTY_PATH));
         if (status.st_uid != recipe.ids.first || status.st_gid != recipe.ids.first) {
-            return make_error("the root folder must belong to root on disk (chown 0:0), which is "
-                              "the guest's root through the id map:",
+            return make_error("with private users the root folder must belong to 0:0 on disk:",
                               recipe.root.path, 0);
         }
     }
-    TRY(sys::attach_mount_at(mount.get(), AT_FDCWD, "/"));
+    TRY(sys::attach_mount_at(mount, AT_FDCWD, kBuildingSite));
     return mount;
 }
 
-Result<sys::UniqueFd> make_programs_root(const recipe::Context& recipe) {
+Result<int> make_programs_root(const recipe::Context& recipe) {
     const std::string options = tmpfs_options(recipe, {kProgramsOptions});
-    const auto flags = sys::kMountNoDevice | sys::kMountNoSuid;
-    if (auto made = sys::mount_filesystem("stead", "/", "tmpfs", flags, options.c_str()); !made) {
-        return about(made.error(), "the root's tmpfs", {});
-    }
-    return open_top();
+    auto made = sys::mount_filesystem("stead", kBuildingSite, "tmpfs",
+                                      sys::kMountNoDevice | sys::kMountNoSuid, options.c_str());
+    if (!made) return about(made.error(), "the root's tmpfs", {});
+    return open_site();
 }
 
 /// Layers of an overlay must be attached in this mount namespace (before Linux 6.12), so upper,
-/// work and an id-mapped lower folder lie on a tmpfs that nothing reaches once the old root is
-/// gone.
-Result<sys::UniqueFd> make_ephemeral_root(const recipe::Context& recipe, int user_namespace) {
-    const std::string options = tmpfs_options(recipe, {kEphemeralOptions});
-    TRY(sys::mount_filesystem("stead", "/", "tmpfs", sys::kMountNoDevice, options.c_str()));
-    const sys::UniqueFd memory = TRY(open_top());
-    TRY(sys::make_folder(memory.get(), "upper", 0755));
-    TRY(sys::make_folder(memory.get(), "work", 0755));
-
-    sys::UniqueFd lower;
+/// work and an id-mapped lower folder lie on a tmpfs at the building site, and the overlay first,
+/// too. The overlay keeps copies of its layers of its own.
+Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespace) {
+    int lower = -1;
     if (user_namespace >= 0) {
         lower = TRY(clone_folder(recipe, user_namespace));
-        TRY(sys::make_folder(memory.get(), "lower", 0755));
-        TRY(sys::attach_mount_at(lower.get(), memory.get(), "lower"));
     } else {
-        lower = TRY(sys::open_at(AT_FDCWD, recipe.root.path.c_str(), O_PATH | O_DIRECTORY));
+        const char* path = recipe.root.path.c_str();
+        lower = keep(TRY(sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY)));
     }
+    const std::string options = tmpfs_options(recipe, {kEphemeralOptions});
+    TRY(sys::mount_filesystem("stead", kBuildingSite, "tmpfs", sys::kMountNoDevice,
+                              options.c_str()));
+    const int memory = TRY(open_site());
+    for (const char* name : {"upper", "work", "merged", "lower"}) {
+        TRY(sys::make_folder(memory, name, 0755));
+    }
+    if (user_namespace >= 0) TRY(sys::attach_mount_at(lower, memory, "lower"));
 
     // Through descriptors: no name of the host's shows inside, and none needs escaping.
-    const std::string base = sys::DescriptorPath(memory.get()).c_str();
-    const std::string layers = std::string("lowerdir=") + sys::DescriptorPath(lower.get()).c_str() +
-                               ",upperdir=" + base + "/upper,workdir=" + base + "/work";
-    auto made =
-        sys::mount_filesystem("stead", "/", "overlay", root_attributes(recipe), layers.c_str());
+    const std::string layers = std::string("lowerdir=") + sys::DescriptorPath(lower).c_str() +
+                               ",upperdir=" + sys::DescriptorPath(memory, "upper").c_str() +
+                               ",workdir=" + sys::DescriptorPath(memory, "work").c_str();
+    auto made = sys::mount_filesystem("stead", sys::DescriptorPath(memory, "merged").c_str(),
+                                      "overlay", root_attributes(recipe), layers.c_str());
     if (!made) return about(made.error(), "an overlay in memory above", recipe.root.path);
-    return open_top();
+    const int root = keep(TRY(sys::clone_mount(memory, "merged", /*recursive=*/false)));
+    TRY(sys::detach_mount(kBuildingSite));
+    TRY(sys::attach_mount_at(root, AT_FDCWD, kBuildingSite));
+    return root;
 }
 
 } // namespace
@@ -113,7 +113,7 @@ std::string tmpfs_options(const recipe::Context& recipe, const std::vector<std::
     return joined;
 }
 
-Result<sys::UniqueFd> make_root(const recipe::Context& recipe, int user_namespace) {
+Result<int> make_root(const recipe::Context& recipe, int user_namespace) {
     switch (recipe.root.kind) {
     case recipe::RootKind::Directory:
         return make_directory_root(recipe, user_namespace);

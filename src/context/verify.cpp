@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -26,9 +27,8 @@ struct Namespace {
     std::uint64_t flag;
 };
 
+// The pid namespace shows in our pid, the mount namespace in what mountinfo lists.
 constexpr std::array<Namespace, NamespaceIds::kCount> kNamespaces = {{
-    {"/proc/self/ns/mnt", CLONE_NEWNS},
-    {"/proc/self/ns/pid", CLONE_NEWPID},
     {"/proc/self/ns/uts", CLONE_NEWUTS},
     {"/proc/self/ns/ipc", CLONE_NEWIPC},
     {"/proc/self/ns/net", CLONE_NEWNET},
@@ -36,6 +36,13 @@ constexpr std::array<Namespace, NamespaceIds::kCount> kNamespaces = {{
     {"/proc/self/ns/user", CLONE_NEWUSER},
     {"/proc/self/ns/time", sys::kNewTime},
 }};
+
+std::uint64_t asked_namespaces(const recipe::Context& recipe) {
+    std::uint64_t asked = recipe.namespaces;
+    if (recipe.users == recipe::Users::Private) asked |= CLONE_NEWUSER;
+    if (recipe.own_time) asked |= sys::kNewTime;
+    return asked;
+}
 
 Error mismatch(std::string_view what, std::string_view target = {}) {
     return about(make_error("verifying the new context:", {}, 0), std::string(what), target);
@@ -69,6 +76,8 @@ struct Mounted {
     std::uint64_t flags = 0;
     std::string_view type;
     bool writable_file_system = false;
+    /// Shares mounts with a peer, or receives them.
+    bool propagates = false;
 };
 
 std::uint64_t flags_in(std::string_view options) {
@@ -91,7 +100,10 @@ Mounted parse_mount(std::string_view line) {
     Mounted mounted;
     mounted.target = unescape(take_until(line, ' '));
     mounted.flags = flags_in(take_until(line, ' '));
-    while (!line.empty() && take_until(line, ' ') != "-") {
+    for (;;) {
+        const std::string_view field = take_until(line, ' ');
+        if (field == "-" || line.empty()) break;
+        mounted.propagates = true;
     }
     mounted.type = take_until(line, ' ');
     take_until(line, ' ');
@@ -175,6 +187,35 @@ Result<void> verify_root(const recipe::Context& recipe, const std::vector<Mounte
     return {};
 }
 
+/// Whether `mounted` is something the recipe put there: a mount of its own at that very place, what
+/// came along below a recursive one, or /run/stead.
+bool is_accounted(const recipe::Context& recipe, const Mounted& mounted) {
+    if (mounted.target == "/run/stead" || mounted.target == "/run/stead/bin/stead") return true;
+    for (const recipe::Mount& asked : recipe.mounts) {
+        if (asked.target == mounted.target) return true;
+        const bool brings_more = asked.recursive || asked.kind == MountKind::ReadOnly;
+        if (brings_more && is_below(mounted.target, asked.target)) return true;
+        // The place of a bind may be reached through a link of the guest's.
+        if (asked.kind == MountKind::Bind && recipe.root.kind != recipe::RootKind::HostPrograms) {
+            if (name_of(asked.target) == name_of(mounted.target)) return true;
+        }
+    }
+    return false;
+}
+
+Result<void> verify_no_others(const recipe::Context& recipe, const std::vector<Mounted>& mounts) {
+    std::size_t roots = 0;
+    for (const Mounted& mounted : mounts) {
+        if (mounted.propagates) return mismatch("shared with others:", mounted.target);
+        if (mounted.target == "/") {
+            ++roots;
+        } else if (!is_accounted(recipe, mounted)) {
+            return mismatch("an unknown mount on", mounted.target);
+        }
+    }
+    return roots == 1 ? Result<void>{} : mismatch("something else is mounted on", "/");
+}
+
 /// The text after "NAME:" and its blanks; nothing if there is no such line.
 std::optional<std::string_view> field(std::string_view status, std::string_view name) {
     while (!status.empty()) {
@@ -206,29 +247,26 @@ std::string hexadecimal(std::uint64_t set) {
 
 } // namespace
 
-Result<NamespaceIds> read_namespaces() {
+Result<NamespaceIds> read_namespaces(const recipe::Context& recipe) {
     NamespaceIds ids;
     for (std::size_t at = 0; at < kNamespaces.size(); ++at) {
-        auto status = sys::status_at(AT_FDCWD, kNamespaces[at].path, 0);
-        if (status) {
-            ids.inode[at] = status->st_ino;
-        } else if (status.error().code != ENOENT) {
-            return status.error();
-        }
+        if ((asked_namespaces(recipe) & kNamespaces[at].flag) == 0) continue;
+        const auto status = TRY(sys::status_at(AT_FDCWD, kNamespaces[at].path, 0));
+        ids.inode[at] = status.st_ino;
     }
     return ids;
 }
 
-Result<void> verify_namespaces(const recipe::Context& recipe,
-                               const NamespaceIds& launcher,
-                               const NamespaceIds& own) {
-    std::uint64_t asked = recipe.namespaces | CLONE_NEWNS;
-    if (recipe.users == recipe::Users::Private) asked |= CLONE_NEWUSER;
-    if (recipe.own_time) asked |= sys::kNewTime;
+Result<void> verify_namespaces(const recipe::Context& recipe, const NamespaceIds& launcher) {
+    const NamespaceIds own = TRY(read_namespaces(recipe));
     for (std::size_t at = 0; at < kNamespaces.size(); ++at) {
-        const bool wanted = (asked & kNamespaces[at].flag) != 0;
-        if ((own.inode[at] != launcher.inode[at]) == wanted) continue;
-        return mismatch(wanted ? "still the host's:" : "not the host's:", kNamespaces[at].path);
+        if ((asked_namespaces(recipe) & kNamespaces[at].flag) == 0) continue;
+        if (own.inode[at] == launcher.inode[at]) {
+            return mismatch("still the host's:", kNamespaces[at].path);
+        }
+    }
+    if ((recipe.namespaces & CLONE_NEWPID) != 0 && ::getpid() != 1) {
+        return mismatch("still the host's:", "pid namespace");
     }
     return {};
 }
@@ -238,8 +276,10 @@ Result<void> verify_mounts(const recipe::Context& recipe, std::string_view mount
     while (!mountinfo.empty())
         mounts.push_back(parse_mount(take_until(mountinfo, '\n')));
     TRY(verify_root(recipe, mounts));
-    for (const recipe::Mount& asked : recipe.mounts)
+    TRY(verify_no_others(recipe, mounts));
+    for (const recipe::Mount& asked : recipe.mounts) {
         TRY(verify_mount(asked, mounts));
+    }
     const Mounted* ours = find_mount(mounts, "/run/stead");
     if (ours == nullptr || (ours->flags & kChecked) != kChecked) {
         return mismatch("flags missing on", "/run/stead");

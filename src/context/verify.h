@@ -10,16 +10,15 @@
 /// Reading back what was set: a start that did not become what the recipe says must not run.
 namespace stead::context {
 
-/// Of the calling process; /proc must be the host's.
-Result<NamespaceIds> read_namespaces();
+/// The namespaces of the calling process that `recipe` asks to be others; /proc must be the host's.
+Result<NamespaceIds> read_namespaces(const recipe::Context& recipe);
 
-/// Every namespace that the recipe asks for differs from the launcher's, every other is the same.
-Result<void> verify_namespaces(const recipe::Context& recipe,
-                               const NamespaceIds& launcher,
-                               const NamespaceIds& own);
+/// Every namespace that the recipe asks for differs from the launcher's.
+Result<void> verify_namespaces(const recipe::Context& recipe, const NamespaceIds& launcher);
 
 /// `mountinfo` is the text of proc's file as seen after pivot_root: each mount of the recipe is
-/// there with at least the flags it asks for, and nothing is writable that should not be.
+/// there with at least the flags it asks for, the root is as writable as it should be, nothing
+/// propagates, and there is no mount that the recipe does not account for.
 Result<void> verify_mounts(const recipe::Context& recipe, std::string_view mountinfo);
 
 /// `status` is the text of proc's file: ids, the five capability sets, the filter, no_new_privs.

@@ -36,7 +36,7 @@ Result<UniqueFd> clone_mount(int folder, const char* path, bool recursive) {
 }
 
 Result<void> change_mount(int mount, const MountChange& change) {
-    Attributes attributes{change.set, change.clear, 0, 0};
+    Attributes attributes{change.set, change.clear, MS_PRIVATE, 0};
     if (change.user_namespace >= 0) {
         attributes.set |= kAttributeIdMap;
         attributes.user_namespace = static_cast<std::uint64_t>(change.user_namespace);
@@ -86,6 +86,11 @@ Result<void> remount_bind(const char* target, std::uint64_t flags) {
 Result<void> make_all_private() {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
         return last_error("mount");
+    return {};
+}
+
+Result<void> detach_mount(const char* target) {
+    if (::umount2(target, MNT_DETACH) < 0) return last_error("umount2", target);
     return {};
 }
 

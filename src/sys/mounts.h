@@ -19,7 +19,8 @@ inline constexpr std::uint64_t kMountNoExecute = 0x8;
 /// unless it is attached.
 Result<UniqueFd> clone_mount(int folder, const char* path, bool recursive);
 
-/// mount_setattr(2) on the mount whose root `mount` is.
+/// mount_setattr(2) on the mount whose root `mount` is. It also takes the mount out of its
+/// propagation group: a copy would otherwise stay a peer of what it was copied from.
 struct MountChange {
     std::uint64_t set = 0;
     std::uint64_t clear = 0;
@@ -47,6 +48,9 @@ Result<void> bind_mount(const char* source, const char* target);
 Result<void> remount_bind(const char* target, std::uint64_t flags);
 /// mount(2) MS_REC | MS_PRIVATE on `/`: nothing propagates into or out of this mount namespace.
 Result<void> make_all_private();
+
+/// umount2(2) MNT_DETACH of what is seen at `target`.
+Result<void> detach_mount(const char* target);
 
 /// pivot_root(".", ".") and umount2(".", MNT_DETACH): the working directory, which must be the root
 /// of a mount, becomes the root, and nothing of the old one stays reachable (pivot_root(2)).

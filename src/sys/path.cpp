@@ -10,8 +10,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "base/fixed_string.h"
-
 namespace stead::sys {
 
 namespace {
@@ -85,10 +83,11 @@ Result<UniqueFd> make_folders(int root, const char* path, mode_t mode) {
     return at;
 }
 
-DescriptorPath::DescriptorPath(int fd) {
-    FixedString<31> text{"/proc/self/fd/"};
-    text.append_number(fd);
-    std::memcpy(text_, text.c_str(), text.size() + 1);
+DescriptorPath::DescriptorPath(int fd, std::string_view name)
+    : text_("/proc/self/fd/") {
+    text_.append_number(fd);
+    if (!name.empty()) text_.append("/").append(name);
+    if (text_.truncated()) text_.clear();
 }
 
 } // namespace stead::sys

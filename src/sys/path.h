@@ -2,6 +2,9 @@
 
 #include <sys/types.h>
 
+#include <string_view>
+
+#include "base/fixed_string.h"
 #include "base/result.h"
 #include "sys/unique_fd.h"
 
@@ -31,15 +34,18 @@ Result<Place> resolve_parent(int root, const char* path);
 /// no symbolic link; the descriptor (O_PATH) of the last one. An existing folder stays as it is.
 Result<UniqueFd> make_folders(int root, const char* path, mode_t mode);
 
-/// "/proc/self/fd/N", for system calls that take no descriptor. The kernel then uses the very thing
-/// that the descriptor was opened on. It needs the host's own /proc.
-struct DescriptorPath {
-    explicit DescriptorPath(int fd);
+/// "/proc/self/fd/N" or "/proc/self/fd/N/NAME", for system calls that take no descriptor. The
+/// kernel then starts at the very thing that the descriptor was opened on. A name is for folders
+/// that only we have filled; one that is too long becomes a path that cannot exist. It needs the
+/// host's own /proc.
+class DescriptorPath {
+public:
+    explicit DescriptorPath(int fd, std::string_view name = {});
 
-    [[nodiscard]] const char* c_str() const { return text_; }
+    [[nodiscard]] const char* c_str() const { return text_.c_str(); }
 
 private:
-    char text_[32] = {};
+    FixedString<300> text_;
 };
 
 } // namespace stead::sys

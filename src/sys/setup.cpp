@@ -102,26 +102,6 @@ Result<void> check_writable(const char* path) {
     return {};
 }
 
-Result<void> place_descriptor(int fd, int number, bool close_on_exec) {
-    if (fd == number) {
-        // dup3 refuses to copy a descriptor onto itself.
-        if (::fcntl(fd, F_SETFD, close_on_exec ? FD_CLOEXEC : 0) < 0) return last_error("fcntl");
-        return {};
-    }
-    if (::dup3(fd, number, close_on_exec ? O_CLOEXEC : 0) < 0) return last_error("dup3");
-    return {};
-}
-
-Result<void> close_from(unsigned first) {
-    if (::syscall(SYS_close_range, first, ~0U, 0) < 0) return last_error("close_range");
-    return {};
-}
-
-Error execute(int program, const char* const* arguments, const char* const* environment) {
-    ::syscall(SYS_execveat, program, "", arguments, environment, AT_EMPTY_PATH);
-    return last_error("execveat");
-}
-
 Result<void> scope_abstract_sockets() {
     // The numbers are the same on every architecture; older headers lack them.
     constexpr long kCreateRuleset = 444;

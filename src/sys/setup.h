@@ -33,14 +33,6 @@ Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid);
 /// faccessat(2) for writing.
 Result<void> check_writable(const char* path);
 
-/// dup3(2): `fd` under `number` too; only with `close_on_exec` it ends at execve.
-Result<void> place_descriptor(int fd, int number, bool close_on_exec);
-/// close_range(2) from `first` on.
-Result<void> close_from(unsigned first);
-
-/// execveat(2) with AT_EMPTY_PATH: returns only if it cannot.
-Error execute(int program, const char* const* arguments, const char* const* environment);
-
 /// Landlock: no connection to abstract unix sockets made outside (6.12; ENOSYS, EOPNOTSUPP or
 /// EINVAL before). Without no_new_privs it needs SYS_ADMIN.
 Result<void> scope_abstract_sockets();

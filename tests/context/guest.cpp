@@ -1,6 +1,5 @@
 #include "context/guest.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -12,6 +11,8 @@
 #include <fstream>
 #include <sstream>
 
+#include <dirent.h>
+
 #include "sys/mounts.h"
 #include "sys/unix_socket.h"
 
@@ -21,8 +22,7 @@ namespace {
 
 using recipe::MountKind;
 
-constexpr std::uint64_t kLocked =
-    sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice;
+constexpr std::uint64_t kLocked = sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice;
 constexpr std::uint64_t kTight = sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
 constexpr std::uint64_t kDefaultCapabilities = 0x405fb & ~(1ULL << 2U); // SECURITY's eleven, nearly
 
@@ -81,8 +81,8 @@ Guest::Guest() {
     ::chmod(base.c_str(), 0755);
     recipe.name = "probe";
     recipe.hostname = "probe";
-    recipe.namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET |
-                        CLONE_NEWCGROUP;
+    recipe.namespaces =
+        CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
     recipe.capabilities = kDefaultCapabilities;
 }
 
@@ -181,7 +181,8 @@ bool Guest::use_cgroup() {
 
 Told Guest::run(const std::vector<std::string>& lines) {
     std::string script = "PROBE=";
-    for (const std::string& line : lines) script += line + "\n";
+    for (const std::string& line : lines)
+        script += line + "\n";
     recipe.environment = {script, "PATH=/usr/bin:/bin"};
 
     Told told;
@@ -217,7 +218,8 @@ Traces Traces::take() {
     Traces traces;
     traces.mounts = file_text("/proc/self/mountinfo");
     DIR* folder = ::opendir("/proc/self/fd");
-    while (::readdir(folder) != nullptr) ++traces.descriptors;
+    while (::readdir(folder) != nullptr)
+        ++traces.descriptors;
     ::closedir(folder);
     traces.has_children = ::waitpid(-1, nullptr, WNOHANG) >= 0;
     return traces;

@@ -41,7 +41,9 @@ public:
     /// Starts the guest, lets PID 1 obey `lines`, and waits until it has ended.
     Told run(const std::vector<std::string>& lines);
 
-    void add(recipe::MountKind kind, std::string target, std::string source = {},
+    void add(recipe::MountKind kind,
+             std::string target,
+             std::string source = {},
              std::uint64_t attributes = 0);
     /// Its own cgroup; false if this machine has none to write to.
     bool use_cgroup();

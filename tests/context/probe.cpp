@@ -1,10 +1,8 @@
 // Stands in for stead-init in the tests of `context`: PID 1 of a guest that obeys the lines of its
-// environment variable PROBE, tells each result on standard output as "LINE: OK", "LINE: ERRNAME" or
-// the text asked for, and exits with status 0.
+// environment variable PROBE, tells each result on standard output as "LINE: OK", "LINE: ERRNAME"
+// or the text asked for, and exits with status 0.
 
-#include <arpa/inet.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -20,6 +18,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 namespace {
 
 void tell(const char* line, long result) {
@@ -30,7 +31,8 @@ void print_file(const char* path) {
     FILE* file = std::fopen(path, "re");
     if (file == nullptr) return tell(path, -1);
     char line[4096];
-    while (std::fgets(line, sizeof line, file) != nullptr) std::fputs(line, stdout);
+    while (std::fgets(line, sizeof line, file) != nullptr)
+        std::fputs(line, stdout);
     std::fclose(file);
 }
 
@@ -44,6 +46,7 @@ void print_descriptors() {
 
 void print_status(const char* line, const char* path) {
     struct stat status {};
+
     if (::lstat(path, &status) < 0) return tell(line, -1);
     std::printf("%s: uid %u gid %u mode %o\n", line, status.st_uid, status.st_gid, status.st_mode);
 }
@@ -150,7 +153,8 @@ void obey(const char* line) {
     if (is("mknod")) return tell(line, ::mknod(rest, S_IFCHR | 0666, makedev(1, 3)));
     if (is("chroot")) return tell(line, ::chroot(rest));
     if (is("chdir")) return tell(line, ::chdir(rest));
-    if (is("pid")) return static_cast<void>(std::printf("pid %d sid %d\n", ::getpid(), ::getsid(0)));
+    if (is("pid"))
+        return static_cast<void>(std::printf("pid %d sid %d\n", ::getpid(), ::getsid(0)));
     if (is("securebits"))
         return static_cast<void>(std::printf("securebits %d\n", ::prctl(PR_GET_SECUREBITS)));
     std::printf("%s: unknown\n", line);

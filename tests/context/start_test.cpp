@@ -35,4 +35,31 @@ TEST(Start, RunsAFolderWithHostUsers) {
     EXPECT_TRUE(told.has("write /etc/new: OK")) << told.output;
 }
 
+TEST(Start, RunsAFolderWithUsersOfItsOwn) {
+    NEEDS_ROOT();
+    Guest guest = Guest::folder(recipe::Users::Private);
+    const Told told =
+        guest.run({"cat /etc/mine", "write /etc/new", "stat /etc/new", "stat /dev/null",
+                   "cat /proc/self/uid_map", "cat /proc/self/status", "cat /proc/self/mountinfo",
+                   "sh echo hi >/dev/null; ls -la /run /run/stead /dev"});
+    ASSERT_FALSE(told.error) << told.why();
+    EXPECT_TRUE(told.has("guest")) << told.output;
+    EXPECT_TRUE(told.has("write /etc/new: OK")) << told.output;
+}
+
+TEST(Start, Eph) {
+    NEEDS_ROOT();
+    for (auto users : {recipe::Users::Host, recipe::Users::Private}) {
+        Guest guest = Guest::folder(users);
+        guest.recipe.root.kind = recipe::RootKind::EphemeralOverlay;
+        guest.use_cgroup();
+        const Told told =
+            guest.run({"cat /etc/mine", "write /etc/new", "stat /etc/new", "mkdir /new",
+                       "cat /proc/self/mountinfo", "cat /proc/self/cgroup"});
+        ASSERT_FALSE(told.error) << told.why();
+        EXPECT_TRUE(told.has("guest")) << told.output;
+        EXPECT_TRUE(told.has("write /etc/new: OK")) << told.output;
+    }
+}
+
 } // namespace stead::testing
