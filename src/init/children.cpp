@@ -210,8 +210,10 @@ void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec)
         return;
     }
     prepared.filters = {exec.filter, exec.ceiling_filter};
-    // Children of a guest with the host's users inherit the filter that the launcher installed.
-    if (exec.filter.empty() && guest->private_users) prepared.filters[0] = guest->filter;
+    // PID 1 of a guest with private users, and of a jail, runs under a wider filter than its units.
+    // Children of any other guest inherit the filter that the launcher installed.
+    const bool wider_init = guest->private_users || guest->no_new_privileges;
+    if (exec.filter.empty() && wider_init) prepared.filters[0] = guest->filter;
 }
 
 Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int cgroup) {

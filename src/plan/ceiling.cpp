@@ -70,7 +70,7 @@ ExecView cut(const ExecView& exec, const GuestView& ceiling) {
     result.no_root = exec.no_root || ceiling.no_root;
 
     result.ceiling_filter = {};
-    if (ceiling.private_users) {
+    if (ceiling.private_users || ceiling.no_new_privileges) {
         if (!exec.filter.empty()) result.ceiling_filter = ceiling.filter;
     } else if (!result.no_new_privileges) {
         result.filter = {};

@@ -18,9 +18,10 @@ Result<void> check_loader_plan(const Plan& plan, const GuestView& ceiling);
 /// `exec` of a loader's plan, cut down to `ceiling`:
 /// - capabilities are those wanted (default: the guest's) that the guest has; ambient ones as well;
 /// - no-new-privileges and no-root hold when the guest has them;
-/// - a filter never replaces the guest's: with private users the guest's is loaded on top of it
-///   (`ceiling_filter`); else the guest's is inherited, and an own one is loaded above it with
-///   no-new-privileges, and dropped without (PID 1 then has no right to load one);
+/// - a filter never replaces the guest's: with private users or no-new-privileges the guest's is
+///   loaded on top of it (`ceiling_filter`); else the guest's is inherited, and an own one is
+///   loaded above it with no-new-privileges, and dropped without (PID 1 then has no right to load
+///   one);
 /// - PID 1's own standard input and output, which lead out of a launched guest, are not passed on.
 /// Resource limits, nice and oom scores are the kernel's to refuse: PID 1 runs below hard limits
 /// that the launcher set. Cgroup settings need no cut: Plan::open lets only is_unit_cgroup_file
