@@ -11,6 +11,8 @@ namespace {
 
 /// Longer source lines are shown in part, around the caret.
 constexpr std::size_t kShownWidth = 96;
+/// Lines longer than any person writes are not shown at all: each message keeps a copy.
+constexpr std::size_t kLongestLine = 4096;
 
 bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
@@ -89,6 +91,7 @@ std::string Diagnostics::line_of(const Place& place) const {
     }
     rest = rest.substr(0, rest.find('\n'));
     if (rest.ends_with('\r')) rest.remove_suffix(1);
+    if (rest.size() > kLongestLine) return {};
     return std::string(rest);
 }
 

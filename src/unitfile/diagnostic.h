@@ -61,7 +61,8 @@ public:
     /// one place keep their order.
     void sort(std::size_t first = 0);
 
-    /// The source line `place` is on, if its file was remembered.
+    /// The source line `place` is on; empty if its file was not remembered, or the line is too long
+    /// to show.
     [[nodiscard]] std::string line_of(const Place& place) const;
 
 private:

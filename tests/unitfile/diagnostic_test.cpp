@@ -42,6 +42,13 @@ TEST(Render, ShowsThePartOfALongLineThatMatters) {
                                        "^\n");
 }
 
+TEST(Render, ShowsNoLineThatNobodyWrites) {
+    Diagnostics diagnostics;
+    diagnostics.remember("a.toml", std::string(1U << 20U, 'x'));
+    diagnostics.error({"a.toml", 1, 1000}, "here");
+    EXPECT_EQ(render(diagnostics), "a.toml:1:1000: error: here\n");
+}
+
 TEST(Render, CountsLettersNotBytes) {
     Diagnostics diagnostics;
     diagnostics.remember("a.toml", "# \xc3\xa4\xc3\xb6 x");

@@ -29,6 +29,13 @@ std::string repeated(std::string_view part, std::size_t count) {
     return out;
 }
 
+/// Large text takes its time: one reader shows as much as two.
+void refuse(const std::string& text) {
+    Diagnostics diagnostics;
+    EXPECT_FALSE(read_unit(text, "a.toml", "a", diagnostics).has_value());
+    EXPECT_FALSE(render(diagnostics).empty());
+}
+
 /// Everything under tests/data/units, wrong and right.
 std::vector<std::string> corpus() {
     std::vector<std::string> texts;
@@ -93,28 +100,28 @@ TEST(HostileText, OfDamagedFilesIsSurvived) {
 }
 
 TEST(HostileText, CannotOverflowTheStack) {
-    feed("a = " + repeated("[", 100'000));
-    feed("a = " + repeated("[", 100'000) + repeated("]", 100'000));
-    feed("a = " + repeated("{a=", 100'000));
-    feed(repeated("a.", 100'000) + "a = 1");
-    feed("[" + repeated("a.", 100'000) + "a]");
-    feed("a = {" + repeated("a.", 100'000) + "a = 1}");
-    feed(repeated("[[a.b]]\n", 100'000));
+    refuse("a = " + repeated("[", 100'000));
+    refuse("a = " + repeated("[", 100'000) + repeated("]", 100'000));
+    refuse("a = " + repeated("{a=", 100'000));
+    refuse(repeated("a.", 100'000) + "a = 1");
+    refuse("[" + repeated("a.", 100'000) + "a]");
+    refuse("a = {" + repeated("a.", 100'000) + "a = 1}");
+    refuse(repeated("[[a.b]]\n", 20'000));
 }
 
 TEST(HostileText, OfAMegabyteIsReadInTime) {
-    feed(repeated("a", kMaxFileSize));
-    feed("command = \"" + repeated("a ", 100'000) + "\"");
-    feed("command = \"/bin/true\"\nrequires = [" + repeated("\"a\",", 50'000) + "]");
+    refuse(repeated("a", kMaxFileSize));
+    refuse("usr = 1\ncommand = \"" + repeated("a ", 100'000) + "\"");
+    refuse("command = \"/bin/true\"\nrequires = [" + repeated("\"a\",", 50'000) + "]");
     std::string keys;
     for (int i = 0; i < 20'000; ++i)
         keys += "a" + std::to_string(i) + " = 1\n";
-    feed(keys);
-    std::string variables = "command = \"/bin/true\"\nenvironment = {";
+    refuse(keys);
+    std::string variables = "usr = 1\ncommand = \"/bin/true\"\nenvironment = {";
     for (int i = 0; i < 20'000; ++i)
         variables += "A" + std::to_string(i) + " = '',";
     variables.back() = '}';
-    feed(variables);
+    refuse(variables);
 }
 
 } // namespace stead::unitfile
