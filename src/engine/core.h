@@ -141,6 +141,7 @@ public:
     // start.cpp: from waiting to up
     void admit(UnitId id);
     void start_by_hand(UnitId id);
+    void restart_by_hand(UnitId id);
     void review(UnitId id);
     void try_start(UnitId id);
     void launch(UnitId id);
@@ -195,13 +196,13 @@ public:
     // events.cpp
     void handle(const Event& event, Instant now);
     void dispatch(const Event& event);
-    void request(const Event& event);
-    void restart_by_hand(UnitId id);
+    void process_event(const Event& event);
+    void pinged(UnitId id);
     Slot* find_slot(const Event& event);
     void notified_ready(UnitId id);
     void notified_reloading(UnitId id);
-    void process_failed(const Event& event);
-    void process_exited(const Event& event);
+    void process_failed(const Event& event, Slot& slot);
+    void process_exited(const Event& event, Slot& slot);
     void main_exited(UnitId id, ExitStatus status);
     void main_exited_on_the_way_up(UnitId id, ExitStatus status);
     void next_hook(UnitId id, const Reason& failure);
@@ -213,7 +214,7 @@ public:
     void notified_stopping(UnitId id);
     void watchdog(UnitId id);
     void oom_killed(UnitId id);
-    void skipped(const Event& event);
+    void skipped(const Event& event, Slot& slot);
     void tick();
     void deadline_passed(UnitId id);
     void start_deadline_passed(UnitId id);
@@ -229,7 +230,7 @@ public:
 
     [[nodiscard]] const GuestRuntime& guest() const { return *guest_; }
 
-    [[nodiscard]] std::size_t size() const { return graph_.units.size(); }
+    [[nodiscard]] UnitId size() const { return static_cast<UnitId>(graph_.units.size()); }
 
     [[nodiscard]] Instant now() const { return guest_->now; }
 

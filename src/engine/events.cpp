@@ -88,19 +88,11 @@ void Core::dispatch(const Event& event) {
         request_shutdown(event.end, static_cast<std::int32_t>(event.value));
         return;
     case EventKind::Spawned:
-        if (Slot* slot = find_slot(event)) *slot = Slot::Alive;
-        return;
     case EventKind::Executed:
-        if (Slot* slot = find_slot(event)) {
-            *slot = Slot::Alive;
-            if (event.role == CommandRole::Main) program_runs(id);
-        }
-        return;
     case EventKind::SpawnFailed:
-        process_failed(event);
-        return;
     case EventKind::Exited:
-        process_exited(event);
+    case EventKind::Skipped:
+        process_event(event);
         return;
     case EventKind::Emptied:
         emptied(id);
@@ -115,17 +107,13 @@ void Core::dispatch(const Event& event) {
         notified_stopping(id);
         return;
     case EventKind::WatchdogPing:
-        if (is_up(unit(id).phase) && !unit(id).alarm.is_never())
-            set_alarm(id, after(policy(id).watchdog_ms));
+        pinged(id);
         return;
     case EventKind::WatchdogTrigger:
         watchdog(id);
         return;
     case EventKind::ExtendTimeout:
         extend(id, event.value);
-        return;
-    case EventKind::Skipped:
-        skipped(event);
         return;
     case EventKind::OomKilled:
         oom_killed(id);
@@ -134,24 +122,6 @@ void Core::dispatch(const Event& event) {
         tick();
         return;
     }
-}
-
-void Core::restart_by_hand(UnitId id) {
-    if (guest_->stage != Stage::Running) return;
-    UnitRuntime& u = unit(id);
-    const bool going = is_stopping(u.phase);
-    if (is_at_rest(u.phase) || u.phase == Phase::Backoff) {
-        start_by_hand(id);
-        return;
-    }
-    u.flags |= flag::kRoot;
-    u.restarts = 0;
-    forget_failures(id);
-    // A start that has not come to the program yet is as new as a restart would be.
-    const bool fresh =
-        u.phase == Phase::Waiting || u.phase == Phase::PreStart || u.phase == Phase::Launching;
-    if (fresh && !going) return;
-    ask_stop(id, because(ReasonKind::ByHand), true);
 }
 
 Slot* Core::find_slot(const Event& event) {
@@ -170,10 +140,24 @@ Slot* Core::find_slot(const Event& event) {
     return *slot != Slot::Empty && ticket == event.ticket ? slot : nullptr;
 }
 
-void Core::process_failed(const Event& event) {
+void Core::process_event(const Event& event) {
     Slot* slot = find_slot(event);
     if (slot == nullptr) return;
-    *slot = Slot::Empty;
+    const bool main = event.role == CommandRole::Main;
+    if (event.kind == EventKind::SpawnFailed) {
+        process_failed(event, *slot);
+    } else if (event.kind == EventKind::Exited) {
+        process_exited(event, *slot);
+    } else if (event.kind == EventKind::Skipped) {
+        skipped(event, *slot);
+    } else {
+        *slot = Slot::Alive;
+        if (main && event.kind == EventKind::Executed) program_runs(event.unit);
+    }
+}
+
+void Core::process_failed(const Event& event, Slot& slot) {
+    slot = Slot::Empty;
     const UnitId id = event.unit;
     Reason reason = because(ReasonKind::SpawnFailed);
     reason.stage = event.stage;
@@ -192,10 +176,8 @@ void Core::process_failed(const Event& event) {
     }
 }
 
-void Core::process_exited(const Event& event) {
-    Slot* slot = find_slot(event);
-    if (slot == nullptr) return;
-    *slot = Slot::Empty;
+void Core::process_exited(const Event& event, Slot& slot) {
+    slot = Slot::Empty;
     const UnitId id = event.unit;
     if (event.role == CommandRole::Main) {
         main_exited(id, event.status);

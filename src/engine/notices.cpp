@@ -42,6 +42,11 @@ void Core::notified_stopping(UnitId id) {
     enter_signal(id, kBeforeSchedule);
 }
 
+void Core::pinged(UnitId id) {
+    if (is_up(unit(id).phase) && !unit(id).alarm.is_never())
+        set_alarm(id, after(policy(id).watchdog_ms));
+}
+
 void Core::watchdog(UnitId id) {
     UnitRuntime& u = unit(id);
     const bool runs = u.phase == Phase::Starting || u.phase == Phase::PostStart || is_up(u.phase);
@@ -74,18 +79,17 @@ void Core::oom_killed(UnitId id) {
     set_reason(id, because(ReasonKind::OomKill, u.last_status));
 }
 
-void Core::skipped(const Event& event) {
-    Slot* slot = find_slot(event);
-    if (slot == nullptr || *slot != Slot::Asked) return;
+void Core::skipped(const Event& event, Slot& slot) {
+    if (slot != Slot::Asked) return;
     UnitRuntime& u = unit(event.unit);
     const bool starts = (u.phase == Phase::Launching && event.role == CommandRole::Main) ||
                         (u.phase == Phase::PreStart && event.role == CommandRole::PreStart);
     if (!starts) {
         // A stop was faster: for it this is a process that never came to be.
-        process_failed(event);
+        process_failed(event, slot);
         return;
     }
-    *slot = Slot::Empty;
+    slot = Slot::Empty;
     u.flags |= flag::kSkipped;
     set_reason(event.unit, because(ReasonKind::ConditionNotMet));
     come_up(event.unit);

@@ -48,6 +48,24 @@ void Core::start_by_hand(UnitId id) {
     admit(id);
 }
 
+void Core::restart_by_hand(UnitId id) {
+    if (guest_->stage != Stage::Running) return;
+    UnitRuntime& u = unit(id);
+    const bool going = is_stopping(u.phase);
+    if (is_at_rest(u.phase) || u.phase == Phase::Backoff) {
+        start_by_hand(id);
+        return;
+    }
+    u.flags |= flag::kRoot;
+    u.restarts = 0;
+    forget_failures(id);
+    // A start that has not come to the program yet is as new as a restart would be.
+    const bool fresh =
+        u.phase == Phase::Waiting || u.phase == Phase::PreStart || u.phase == Phase::Launching;
+    if (fresh && !going) return;
+    ask_stop(id, because(ReasonKind::ByHand), true);
+}
+
 void Core::review(UnitId id) {
     UnitRuntime& u = unit(id);
     if (u.has(flag::kStopAsked)) {
