@@ -80,10 +80,8 @@ void say_rejected(Supervisor& self) {
     }
 }
 
-Result<void> prepare_boot(Supervisor& self) {
-    Given given;
+Result<void> prepare_boot(Supervisor& self, Given& given) {
     TRY(open_loop(self));
-    TRY(prepare_scratch(self));
     // The keeper comes first: it is told what else goes wrong.
     if (auto channel = given.take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
     TRY(take_launcher_plan(self, given));
@@ -105,14 +103,19 @@ Result<void> prepare_boot(Supervisor& self) {
 } // namespace
 
 int boot(char** environment) {
-    Supervisor self;
-    self.environment = environment;
-    self.launched = true;
-    self.init_of_namespace = ::getpid() == 1;
+
+    Given given;
     // Nobody inside may trace PID 1 or read its memory.
     (void)::prctl(PR_SET_DUMPABLE, 0);
+    const auto made = make_supervisor(environment);
+    if (!made) {
+        say_raw(describe(made.error()).view());
+        return kBrokenBoot;
+    }
+    Supervisor& self = **made;
+    self.launched = true;
 
-    const auto prepared = prepare_boot(self);
+    const auto prepared = prepare_boot(self, given);
     if (!prepared) {
         say_error(self, "the guest cannot boot", prepared.error());
         self.exit_code = kBrokenBoot;

@@ -102,8 +102,10 @@ void answer(Supervisor& self,
             int code,
             std::string_view text,
             std::span<const int> descriptors) {
-    wire::Writer end(self.scratch->sent, wire::Kind::End);
+    std::array<std::byte, 768> buffer;
+    wire::Writer end(buffer, wire::Kind::End);
     end.number(wire::Tag::Code, code);
+    // Texts are PID 1's own and short.
     if (!text.empty()) end.text(wire::Tag::Text, text);
     client.pending = Pending::None;
     client.blocked = false;

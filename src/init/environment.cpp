@@ -36,28 +36,34 @@ void ChildStrings::add(const char* text) {
     scratch_.pointers[pointers_++] = const_cast<char*>(text);
 }
 
-char* ChildStrings::add_joined(std::string_view name, std::string_view value) {
-    if (scratch_.text.size() - text_ < name.size() + value.size() + 1) {
+char* ChildStrings::reserve(std::size_t size) {
+    if (scratch_.short_text.size() - short_text_ >= size) {
+        char* start = scratch_.short_text.data() + short_text_;
+        short_text_ += size;
+        return start;
+    }
+    if (scratch_.text.size() - text_ < size) {
         overflowed_ = true;
         return nullptr;
     }
     char* start = scratch_.text.data() + text_;
+    text_ += size;
+    return start;
+}
+
+char* ChildStrings::add_joined(std::string_view name, std::string_view value) {
+    char* start = reserve(name.size() + value.size() + 1);
+    if (start == nullptr) return nullptr;
     char* middle = std::copy(name.begin(), name.end(), start);
-    char* end = std::copy(value.begin(), value.end(), middle);
-    *end = '\0';
-    text_ += name.size() + value.size() + 1;
+    *std::copy(value.begin(), value.end(), middle) = '\0';
     add(start);
     return middle;
 }
 
 const char* ChildStrings::keep(std::string_view text) {
-    if (scratch_.text.size() - text_ < text.size() + 1) {
-        overflowed_ = true;
-        return nullptr;
-    }
-    char* start = scratch_.text.data() + text_;
+    char* start = reserve(text.size() + 1);
+    if (start == nullptr) return nullptr;
     *std::copy(text.begin(), text.end(), start) = '\0';
-    text_ += text.size() + 1;
     return start;
 }
 

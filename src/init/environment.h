@@ -26,9 +26,13 @@ public:
     [[nodiscard]] bool overflowed() const { return overflowed_; }
 
 private:
+    /// Room for `size` bytes; null where there is none.
+    char* reserve(std::size_t size);
+
     Scratch& scratch_;
     std::size_t pointers_ = 0;
     std::size_t list_ = 0;
+    std::size_t short_text_ = 0;
     std::size_t text_ = 0;
     bool overflowed_ = false;
 };

@@ -110,7 +110,6 @@ void hand_over_terminal(Supervisor& self) {
 
 Result<void> prepare_foreign(Supervisor& self, const Arguments& arguments) {
     TRY(open_loop(self));
-    TRY(prepare_scratch(self));
     self.stop_budget = arguments.stop_timeout;
     if (!self.init_of_namespace && ::prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         note(self, "not a subreaper: orphans of the services go to somebody else");
@@ -138,9 +137,12 @@ int run_foreign(int argc, char** argv, char** environment) {
 
     // What the runtime left open is not for services; standard descriptors were seen to before.
     (void)::syscall(SYS_close_range, 3U, ~0U, 0U);
-    Supervisor self;
-    self.environment = environment;
-    self.init_of_namespace = ::getpid() == 1;
+    const auto made = make_supervisor(environment);
+    if (!made) {
+        say_raw(describe(made.error()).view());
+        return kFailed;
+    }
+    Supervisor& self = **made;
     const auto prepared = prepare_foreign(self, arguments);
     if (!prepared) {
         say_raw(describe(prepared.error()).view());

@@ -31,7 +31,8 @@ bool send(Supervisor& self, wire::Writer& message, std::span<const int> descript
 
 bool send_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     Unit& record = self.units[unit];
-    wire::Writer message(self.scratch->sent, wire::Kind::LogPipe);
+    std::array<std::byte, 768> buffer;
+    wire::Writer message(buffer, wire::Kind::LogPipe);
     message.text(wire::Tag::Name, self.table.name(unit))
         .number(wire::Tag::Stream, error_stream ? 2 : 1)
         .number(wire::Tag::LogSize, static_cast<std::int64_t>(self.table.log_size(unit)))
@@ -121,7 +122,8 @@ void hand_pipe(Supervisor& self, UnitId unit, bool error_stream) {
 }
 
 void tell_keeper(Supervisor& self, Priority priority, std::string_view text) {
-    wire::Writer message(self.scratch->sent, wire::Kind::Say);
+    std::array<std::byte, 768> buffer;
+    wire::Writer message(buffer, wire::Kind::Say);
     message.number(wire::Tag::Priority, static_cast<int>(priority)).text(wire::Tag::Text, text);
     // A line for people is not worth waiting for.
     (void)send(self, message);
@@ -129,14 +131,16 @@ void tell_keeper(Supervisor& self, Priority priority, std::string_view text) {
 
 void tell_readiness(Supervisor& self, std::string_view words) {
     if (!self.keeper) return;
-    wire::Writer message(self.scratch->sent, wire::Kind::Notify);
+    std::array<std::byte, 768> buffer;
+    wire::Writer message(buffer, wire::Kind::Notify);
     message.text(wire::Tag::Text, words);
     (void)send(self, message);
 }
 
 void tell_end(Supervisor& self) {
     if (!self.keeper) return;
-    wire::Writer message(self.scratch->sent, wire::Kind::GuestEnd);
+    std::array<std::byte, 768> buffer;
+    wire::Writer message(buffer, wire::Kind::GuestEnd);
     message.number(wire::Tag::End, static_cast<int>(self.end))
         .number(wire::Tag::Code, self.exit_code);
     // A keeper that hangs with a full channel still sees the exit code.

@@ -158,7 +158,7 @@ Result<void> open_loop(Supervisor& self) {
     self.epoll.take(TRY(sys::make_epoll()));
     self.timer.take(TRY(sys::make_timer()));
     TRY(sys::watch(self.epoll.get(), self.timer.get(), EPOLLIN, event_data(Source::Timer)));
-    self.signals.take(TRY(open_signals()));
+    self.signals.take(TRY(open_signals(self)));
     TRY(sys::watch(self.epoll.get(), self.signals.get(), EPOLLIN, event_data(Source::Signals)));
     return {};
 }

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <new>
+
 #include "init/say.h"
 #include "plan/limits.h"
 #include "sys/clock.h"
@@ -51,23 +53,27 @@ void raise_open_files(Supervisor& self) {
     self.raised_open_files = ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, nullptr) == 0;
 }
 
-Result<void> prepare_scratch(Supervisor& self) {
-    const auto memory = TRY(sys::map_memory(sizeof(Scratch)));
-    self.scratch = reinterpret_cast<Scratch*>(memory.data());
-    return {};
+Result<Supervisor*> make_supervisor(char** environment) {
+    const std::size_t head = (sizeof(Supervisor) + 63) & ~std::size_t{63};
+    const auto memory = TRY(sys::map_memory(head + sizeof(Scratch)));
+    auto* self = ::new (memory.data()) Supervisor;
+    self->scratch = reinterpret_cast<Scratch*>(memory.data() + head);
+    self->environment = environment;
+    self->init_of_namespace = ::getpid() == 1;
+    return self;
 }
 
 Result<void> prepare_tables(Supervisor& self) {
     const UnitGraph& graph = self.table.graph();
     const std::size_t count = graph.units.size();
     const std::size_t places = 2 * count + kSpareChildren;
-    // Zero is a valid beginning of both records, and pages of units that never start stay
-    // untouched.
-    const auto units = TRY(sys::map_memory(count * sizeof(Unit)));
-    const auto children = TRY(sys::map_memory(places * sizeof(Child)));
-    const auto engine = TRY(sys::map_memory(engine::Engine::required_memory(graph)));
-    self.units = {reinterpret_cast<Unit*>(units.data()), count};
-    self.children = {reinterpret_cast<Child*>(children.data()), places};
+    const std::size_t engine = (engine::Engine::required_memory(graph) + 15) & ~std::size_t{15};
+    const std::size_t units = (count * sizeof(Unit) + 15) & ~std::size_t{15};
+    // One mapping: a page that three tables share is one page. The places for children come last,
+    // because only the first of them are ever used. Zero is a valid beginning of all.
+    const auto memory = TRY(sys::map_memory(engine + units + places * sizeof(Child)));
+    self.units = {reinterpret_cast<Unit*>(memory.data() + engine), count};
+    self.children = {reinterpret_cast<Child*>(memory.data() + engine + units), places};
 
     const auto& guest = self.table.guest();
     const engine::Settings settings{
@@ -75,7 +81,7 @@ Result<void> prepare_tables(Supervisor& self) {
         .stop_budget = self.stop_budget,
         .propagate_stop_exit = guest && guest->propagate_stop_exit,
     };
-    self.engine.emplace(graph, engine, settings);
+    self.engine.emplace(graph, memory.first(engine), settings);
     return {};
 }
 

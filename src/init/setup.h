@@ -14,8 +14,9 @@ void raise_open_files(Supervisor& self);
 Result<void> prepare_tables(Supervisor& self);
 /// Reads a plan out of a descriptor; with `must_be_sealed` only one that nobody can change.
 Result<plan::Plan> read_plan(int fd, bool must_be_sealed);
-/// Maps the scratch memory; needed before anything is started.
-Result<void> prepare_scratch(Supervisor& self);
+/// The one Supervisor with its scratch memory, in one mapping: not on the stack, whose pages deep
+/// calls have touched once stay touched.
+Result<Supervisor*> make_supervisor(char** environment);
 /// Listens on the control socket for the guest's own clients, or the host's.
 void listen_for_clients(Supervisor& self, sys::UniqueFd listener, bool host);
 

@@ -30,9 +30,8 @@ void on_crash(int signal, siginfo_t* info, void* /*context*/) {
     crash(signal);
 }
 
-Result<void> catch_crashes() {
+Result<void> catch_crashes(std::span<char> stack) {
     // SIGSEGV on an exhausted stack can only be handled on another one.
-    alignas(16) static std::array<char, 8192> stack;
     stack_t other{};
     other.ss_sp = stack.data();
     other.ss_size = stack.size();
@@ -83,14 +82,14 @@ void obey_signal(Supervisor& self, int signal) {
 
 } // namespace
 
-Result<sys::UniqueFd> open_signals() {
+Result<sys::UniqueFd> open_signals(Supervisor& self) {
     sys::SignalSet blocked = sys::kEverySignal;
     for (const int signal : kCrashes)
         blocked &= ~sys::signal_bit(signal);
     TRY(sys::set_signal_mask(blocked));
     // An ignored SIGCHLD, which whoever started us may have left, would reap children unseen.
     TRY(sys::set_default_action(SIGCHLD));
-    TRY(catch_crashes());
+    TRY(catch_crashes(self.scratch->crash_stack));
     return sys::make_signal_fd(blocked);
 }
 

@@ -150,14 +150,18 @@ struct Transient {
     ExitStatus status;
 };
 
-/// Memory for one child or one message, used anew for each.
+/// Memory for one child or one message, used anew for each. What nearly every use touches comes
+/// first, so that it shares a page.
 struct Scratch {
+    std::array<char, 512> short_text;
     std::array<char*, kMaxPointers> pointers;
+    std::array<std::byte, wire::kMaxMessage> received;
+    std::array<std::byte, wire::kMaxMessage> sent;
     std::array<char, kMaxChildText> text;
     std::array<DirectoryView, 64> directories;
     std::array<std::uint32_t, 256> groups;
-    std::array<std::byte, wire::kMaxMessage> received;
-    std::array<std::byte, wire::kMaxMessage> sent;
+    /// Where a crash is told of.
+    std::array<char, 8192> crash_stack;
 };
 
 /// Lines of services while no keeper reads them; see ring.h.
