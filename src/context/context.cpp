@@ -8,6 +8,9 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "context/builder.h"
 #include "context/job.h"
@@ -22,45 +25,51 @@ namespace {
 
 constexpr std::size_t kStackSize = 256U << 10U;
 
-/// Memory that the bodies share with us even where they may not share all of it: their stacks and
-/// the report.
-class SharedMemory {
+/// A report that a child can write to even where it may not share all of our memory.
+class SharedReport {
 public:
-    static Result<SharedMemory> make() {
-        void* memory = ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    static Result<SharedReport> make() {
+        constexpr int kAccess = PROT_READ | PROT_WRITE;
+        constexpr int kKind = MAP_SHARED | MAP_ANONYMOUS;
+        void* memory = ::mmap(nullptr, sizeof(Report), kAccess, kKind, -1, 0);
         if (memory == MAP_FAILED) return last_error("mmap");
-        return SharedMemory(static_cast<std::byte*>(memory));
+        return SharedReport(new (memory) Report);
     }
 
-    SharedMemory(SharedMemory&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)) {}
+    SharedReport(SharedReport&& other) noexcept
+        : report_(std::exchange(other.report_, nullptr)) {}
 
-    SharedMemory(const SharedMemory&) = delete;
-    SharedMemory& operator=(const SharedMemory&) = delete;
-    SharedMemory& operator=(SharedMemory&&) = delete;
+    SharedReport(const SharedReport&) = delete;
+    SharedReport& operator=(const SharedReport&) = delete;
+    SharedReport& operator=(SharedReport&&) = delete;
 
-    ~SharedMemory() {
-        if (memory_ != nullptr) ::munmap(memory_, kSize);
+    ~SharedReport() {
+        if (report_ != nullptr) ::munmap(report_, sizeof(Report));
     }
 
-    [[nodiscard]] Report& report() const { return *reinterpret_cast<Report*>(memory_); }
+    [[nodiscard]] Report& get() const { return *report_; }
 
-    [[nodiscard]] std::span<std::byte> stack(std::size_t number) const {
-        return {memory_ + kReportSize + number * kStackSize, kStackSize};
+private:
+    static_assert(std::is_trivially_destructible_v<Report>);
+
+    explicit SharedReport(Report* report)
+        : report_(report) {}
+
+    Report* report_;
+};
+
+/// The stacks of the two bodies. Private memory: what one of them forks off must not run on it.
+class Stacks {
+public:
+    [[nodiscard]] std::span<std::byte> builder() const { return {memory_.get(), kStackSize}; }
+
+    [[nodiscard]] std::span<std::byte> child() const {
+        return {memory_.get() + kStackSize, kStackSize};
     }
 
 private:
-    static constexpr std::size_t kReportSize = 4096;
-    static constexpr std::size_t kSize = kReportSize + 2 * kStackSize;
-    static_assert(sizeof(Report) <= kReportSize && std::is_trivially_destructible_v<Report>);
-
-    explicit SharedMemory(std::byte* memory)
-        : memory_(memory) {
-        new (memory_) Report;
-    }
-
-    std::byte* memory_;
+    std::unique_ptr<std::byte[]> memory_ =
+        std::make_unique_for_overwrite<std::byte[]>(2 * kStackSize);
 };
 
 /// Waits for a child of ours that is about to end, or makes it.
@@ -158,16 +167,20 @@ Error about(const Error& error, std::string_view thing, std::string_view origin)
 
 Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {
     TRY(check(recipe, descriptors));
-    const SharedMemory memory = TRY(SharedMemory::make());
     const NamespaceIds launcher = TRY(read_namespaces(recipe));
-    Job job{recipe, descriptors, memory.report(), launcher, memory.stack(1)};
+    Report own;
+    std::optional<SharedReport> shared;
+    if (recipe.own_time) shared.emplace(TRY(SharedReport::make()));
+    Report& report = shared ? shared->get() : own;
+    const Stacks stacks;
+    Job job{recipe, descriptors, report, launcher, stacks.child()};
 
     const SignalsBlocked blocked;
     const sys::Body builder{builder_flags(), descriptors.cgroup, run_builder, &job,
-                            memory.stack(0)};
+                            stacks.builder()};
     const pid_t pid = TRY(sys::run_body(builder));
     reap(pid);
-    return collect(memory.report());
+    return collect(report);
 }
 
 } // namespace stead::context
