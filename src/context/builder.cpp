@@ -103,14 +103,16 @@ Result<void> enter_own_namespaces(const Job& job) {
     return {};
 }
 
-Result<void> build_tree(const Job& job, Parts& parts) {
+/// The places that the recipe does not name (Tree::places).
+Result<std::vector<std::string>> build_tree(const Job& job, Parts& parts) {
     Tree tree(job.recipe, parts);
     TRY(tree.take_sources());
     parts.root = TRY(make_root(job.recipe, parts.user_namespace));
     TRY(tree.apply_some(/*covering=*/false));
     TRY(make_guest_folder(job.recipe, tree, parts));
     TRY(tree.apply_some(/*covering=*/true));
-    return tree.close_up();
+    TRY(tree.close_up());
+    return tree.places();
 }
 
 /// The child starts in the guest's root; a copied mount namespace carries the working directory
@@ -129,7 +131,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return list;
 }
 
-Result<void> make_child(const Job& job, Parts& parts) {
+Result<void>
+make_child(const Job& job, const Parts& parts, const std::vector<std::string>& places) {
     constexpr std::uint64_t kOfChild = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
     std::uint64_t flags = CLONE_PARENT | (job.recipe.namespaces & kOfChild);
     if (is_private(job)) {
@@ -151,7 +154,7 @@ Result<void> make_child(const Job& job, Parts& parts) {
     std::vector<std::string> settings = job.recipe.environment;
     const std::vector<char*> arguments = pointers(words);
     const std::vector<char*> environment = pointers(settings);
-    ChildTask task{job, parts, arguments.data(), environment.data()};
+    ChildTask task{job, parts, places, arguments.data(), environment.data()};
     const sys::Body body{flags, init, run_child, &task, job.child_stack};
     job.report.child = TRY(sys::run_body(body));
     return {};
@@ -169,9 +172,9 @@ Result<void> build(const Job& job) {
     forget_login(job);
     TRY(enter_own_namespaces(job));
     if (is_private(job)) TRY(create_for_guest(job.recipe.ids));
-    TRY(build_tree(job, parts));
+    const auto places = TRY(build_tree(job, parts));
     TRY(enter_root(parts));
-    return make_child(job, parts);
+    return make_child(job, parts, places);
 }
 
 } // namespace

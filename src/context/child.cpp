@@ -88,10 +88,11 @@ Result<void> set_limits(const recipe::Context& recipe) {
     return {};
 }
 
-Result<void> verify_tree(const Job& job, int self) {
+Result<void> verify_tree(const ChildTask& task, int self) {
+    const Job& job = task.job;
     const int file = keep(TRY(sys::open_at(self, "mountinfo", O_RDONLY)));
     const std::string mounts = TRY(read_text(file));
-    TRY(verify_mounts(job.recipe, mounts));
+    TRY(verify_mounts(job.recipe, task.places, mounts));
     if (!job.recipe.root.read_only) {
         auto writable = sys::check_writable("/");
         if (!writable) return about(writable.error(), "the guest's root is not writable", {});
@@ -143,21 +144,22 @@ Result<void> close_abstract_sockets(const Job& job) {
 
 /// Inside the tree, with a verified view of it; the descriptor of our own status file in proc,
 /// which is opened while the host's proc is in sight and read at the end.
-Result<int> enter(const Job& job, const Parts& parts) {
+Result<int> enter(const ChildTask& task) {
+    const Job& job = task.job;
     TRY(take_identity(job.recipe));
     TRY(verify_namespaces(job.recipe, job.launcher));
     TRY(set_up_namespaces(job.recipe));
     const int self = keep(TRY(sys::open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY)));
     const int status = keep(TRY(sys::open_at(self, "status", O_RDONLY)));
-    TRY(enter_tree(job, parts));
-    TRY(verify_tree(job, self));
+    TRY(enter_tree(job, task.parts));
+    TRY(verify_tree(task, self));
     return status;
 }
 
 /// Everything up to the execution; the descriptor of the program.
 Result<int> prepare(const ChildTask& task) {
     const Job& job = task.job;
-    const int status = TRY(enter(job, task.parts));
+    const int status = TRY(enter(task));
     TRY(set_limits(job.recipe));
     TRY(close_abstract_sockets(job));
     const Sets sets = TRY(cut_bounding_set(job.recipe, job.report));

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "context/job.h"
 
 namespace stead::context {
@@ -7,6 +10,8 @@ namespace stead::context {
 struct ChildTask {
     const Job& job;
     const Parts& parts;
+    /// Mount places that the recipe does not name (Tree::places).
+    const std::vector<std::string>& places;
     /// PID 1's argv and environment, each ending in a null pointer.
     char* const* arguments;
     char* const* environment;

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "context/bind_filter.h"
 #include "context/builder.h"
 #include "context/job.h"
 #include "context/paths.h"
@@ -99,6 +100,20 @@ Result<void> check(const recipe::Context& recipe, const Descriptors& lent) {
     return {};
 }
 
+/// What is bound by whom is kept by the guest's cgroup, so it has to be in place before the guest
+/// is.
+Result<void> restrict_network(const recipe::Context& recipe, int cgroup) {
+    if (!recipe.network.restrict_bind) return {};
+    if (cgroup < 0) {
+        return make_error("network.listen cannot be enforced without a writable cgroup2 mount "
+                          "(mount -t cgroup2, or leave listen out)",
+                          {}, 0);
+    }
+    auto restricted = context::restrict_bind(recipe.network, cgroup);
+    if (restricted) return {};
+    return about(restricted.error(), "for network.listen, which needs CONFIG_CGROUP_BPF", {});
+}
+
 /// Blocks every signal until it goes out of scope: a handler of ours must not run in a body, and an
 /// interrupt waits until there is a guest to stop.
 class SignalsBlocked {
@@ -167,6 +182,7 @@ Error about(const Error& error, std::string_view thing, std::string_view origin)
 
 Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {
     TRY(check(recipe, descriptors));
+    TRY(restrict_network(recipe, descriptors.cgroup));
     const NamespaceIds launcher = TRY(read_namespaces(recipe));
     Report own;
     std::optional<SharedReport> shared;

@@ -68,15 +68,15 @@ struct Running {
 /// bin/stead.
 ///
 /// PID 1 is executed as uid 0 of the guest with argv {"stead-init", "--boot"}, the recipe's
-/// environment, working directory /, a session of its own, umask 022, and the recipe's rlimits.
-/// Its bounding set, hence after the execution its permitted set, is the recipe's allow-list and
-///   - with private users SYS_ADMIN and SETPCAP (of its own user namespace),
-///   - with `no_root` (jails) SETUID, SETGID, SETPCAP, KILL, CHOWN, FOWNER, DAC_OVERRIDE: PID 1
-///   must
-///     become the unit's user. Whatever it starts is cut to the allow-list by spawn;
-/// WAKE_ALARM is its marker: inheritable, permitted and effective, outside the bounding set (absent
-/// where the host's own bounding set lacks it). Ambient is empty. The filter is `init_filter` with
-/// private users, else `filter`; no_new_privs only if the recipe says so.
+/// environment, working directory /, a session of its own, umask 022, no blocked signal, and the
+/// recipe's rlimits. Its bounding set is the recipe's allow-list. `init_capabilities` and its
+/// marker, WAKE_ALARM, are inheritable beside it: so they survive every execution by uid 0, and
+/// spawn takes them from the units by emptying the inheritable set. Ambient is empty, securebits
+/// are 0 (with NOROOT PID 1 could not keep anything; spawn sets them for the units of a jail). The
+/// filter is `init_filter` if there is one, else `filter`; no_new_privs only if the recipe says so.
+///
+/// The caller has applied `recipe.levels` and removes the cgroup when the guest is gone, or when
+/// this fails.
 Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors);
 
 } // namespace stead::context

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <string_view>
 
 #include "context/paths.h"
@@ -179,11 +180,24 @@ Result<void> Tree::attach_by_name(const recipe::Mount& mount, int copy) {
     const char* name = last_name(mount);
     TRY(make_folder(parent, name, 0755));
     auto attached = sys::attach_mount_at(copy, parent, name);
-    if (attached || attached.error().code != ENOTDIR) return attached;
+    if (attached || TRY(is_folder(copy))) return attached;
     (void)sys::remove_at(parent, name,
                          /*is_folder=*/true); // if it is not ours, the next step says so
     keep(TRY(sys::open_at(parent, name, O_CREAT | O_NOFOLLOW, 0644)));
     return sys::attach_mount_at(copy, parent, name);
+}
+
+/// A link of the guest's may have led elsewhere than the recipe's words say.
+Result<void> Tree::note_place(const recipe::Mount& mount, int target) {
+    std::string text(PATH_MAX, '\0');
+    const std::size_t size =
+        TRY(sys::read_link(AT_FDCWD, sys::DescriptorPath(target).c_str(), text));
+    text.resize(size);
+    if (!is_below(text, kBuildingSite))
+        return make_error("outside of the root:", mount.target, EXDEV);
+    text.erase(0, std::string_view(kBuildingSite).size());
+    if (text != mount.target) places_.push_back(std::move(text));
+    return {};
 }
 
 Result<void> Tree::add_copy(const recipe::Mount& mount, int copy) {
@@ -194,6 +208,7 @@ Result<void> Tree::add_copy(const recipe::Mount& mount, int copy) {
         bool folder_source = true;
         if (is_ours(recipe_, mount.target)) folder_source = TRY(is_folder(copy));
         const int target = TRY(target_of(mount, folder_source));
+        TRY(note_place(mount, target));
         TRY(sys::attach_mount(copy, target));
     }
     forget(mount.target);

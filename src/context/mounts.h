@@ -27,6 +27,9 @@ public:
     /// Read-only comes last, over what has been filled.
     Result<void> close_up();
 
+    /// Where mounts ended up whose target the guest's own links led to another place.
+    [[nodiscard]] const std::vector<std::string>& places() const { return places_; }
+
     /// A descriptor of the folder `path` below the guest's root; on our own file systems it is made
     /// if missing. Good until the next mount on or above it.
     Result<int> folder(std::string_view path);
@@ -37,6 +40,7 @@ private:
     Result<void> apply(const recipe::Mount& mount, int source);
     Result<void> add_tmpfs(const recipe::Mount& mount);
     Result<void> add_copy(const recipe::Mount& mount, int copy);
+    Result<void> note_place(const recipe::Mount& mount, int target);
     Result<void> attach_by_name(const recipe::Mount& mount, int copy);
     Result<void> add_device(const recipe::Mount& mount);
     Result<void> add_link(const recipe::Mount& mount);
@@ -58,6 +62,7 @@ private:
     std::vector<int> sources_;
     std::vector<std::pair<std::string, int>> folders_;
     std::vector<int> to_close_;
+    std::vector<std::string> places_;
 };
 
 } // namespace stead::context

@@ -189,27 +189,30 @@ Result<void> verify_root(const recipe::Context& recipe, const std::vector<Mounte
 
 /// Whether `mounted` is something the recipe put there: a mount of its own at that very place, what
 /// came along below a recursive one, or /run/stead.
-bool is_accounted(const recipe::Context& recipe, const Mounted& mounted) {
+bool is_accounted(const recipe::Context& recipe,
+                  const std::vector<std::string>& places,
+                  const Mounted& mounted) {
     if (mounted.target == "/run/stead" || mounted.target == "/run/stead/bin/stead") return true;
     for (const recipe::Mount& asked : recipe.mounts) {
         if (asked.target == mounted.target) return true;
         const bool brings_more = asked.recursive || asked.kind == MountKind::ReadOnly;
         if (brings_more && is_below(mounted.target, asked.target)) return true;
-        // The place of a bind may be reached through a link of the guest's.
-        if (asked.kind == MountKind::Bind && recipe.root.kind != recipe::RootKind::HostPrograms) {
-            if (name_of(asked.target) == name_of(mounted.target)) return true;
-        }
+    }
+    for (const std::string& place : places) {
+        if (is_below(mounted.target, place)) return true;
     }
     return false;
 }
 
-Result<void> verify_no_others(const recipe::Context& recipe, const std::vector<Mounted>& mounts) {
+Result<void> verify_no_others(const recipe::Context& recipe,
+                              const std::vector<std::string>& places,
+                              const std::vector<Mounted>& mounts) {
     std::size_t roots = 0;
     for (const Mounted& mounted : mounts) {
         if (mounted.propagates) return mismatch("shared with others:", mounted.target);
         if (mounted.target == "/") {
             ++roots;
-        } else if (!is_accounted(recipe, mounted)) {
+        } else if (!is_accounted(recipe, places, mounted)) {
             return mismatch("an unknown mount on", mounted.target);
         }
     }
@@ -271,12 +274,14 @@ Result<void> verify_namespaces(const recipe::Context& recipe, const NamespaceIds
     return {};
 }
 
-Result<void> verify_mounts(const recipe::Context& recipe, std::string_view mountinfo) {
+Result<void> verify_mounts(const recipe::Context& recipe,
+                           const std::vector<std::string>& places,
+                           std::string_view mountinfo) {
     std::vector<Mounted> mounts;
     while (!mountinfo.empty())
         mounts.push_back(parse_mount(take_until(mountinfo, '\n')));
     TRY(verify_root(recipe, mounts));
-    TRY(verify_no_others(recipe, mounts));
+    TRY(verify_no_others(recipe, places, mounts));
     for (const recipe::Mount& asked : recipe.mounts) {
         TRY(verify_mount(asked, mounts));
     }

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "context/job.h"
@@ -18,8 +19,10 @@ Result<void> verify_namespaces(const recipe::Context& recipe, const NamespaceIds
 
 /// `mountinfo` is the text of proc's file as seen after pivot_root: each mount of the recipe is
 /// there with at least the flags it asks for, the root is as writable as it should be, nothing
-/// propagates, and there is no mount that the recipe does not account for.
-Result<void> verify_mounts(const recipe::Context& recipe, std::string_view mountinfo);
+/// propagates, and there is no mount that the recipe or `places` does not account for.
+Result<void> verify_mounts(const recipe::Context& recipe,
+                           const std::vector<std::string>& places,
+                           std::string_view mountinfo);
 
 /// `status` is the text of proc's file: ids, the five capability sets, the filter, no_new_privs.
 Result<void>

@@ -33,9 +33,9 @@ public:
     static Guest folder(recipe::Users users);
 
     ~Guest();
-    Guest(Guest&&) = default;
     Guest(const Guest&) = delete;
     Guest& operator=(const Guest&) = delete;
+    Guest(Guest&&) noexcept = default;
     Guest& operator=(Guest&&) = delete;
 
     /// Starts the guest, lets PID 1 obey `lines`, and waits until it has ended.
