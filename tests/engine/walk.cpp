@@ -164,8 +164,10 @@ void Walk::progress_child(std::size_t index) {
     const bool dies = child.doomed || dice_.chance(quick ? 40 : 4);
     if (!dies || child.immortal) return;
     next.kind = EventKind::Exited;
-    next.status = child.doomed ? ExitStatus::killed(child.signal)
-                               : ExitStatus::exited(dice_.chance(60) ? 0 : 7 + dice_.below(2));
+    next.status =
+        child.doomed
+            ? ExitStatus::killed(child.signal)
+            : ExitStatus::exited(dice_.chance(60) ? 0 : 7 + static_cast<int>(dice_.below(2)));
     if (main && !faithful_ && dice_.chance(15)) worlds_[child.unit].left_behind = true;
     bury(index, next);
 }
@@ -208,7 +210,7 @@ void Walk::settle_world(std::size_t rounds) {
     for (std::size_t i = 0; i < rounds && complaint_.empty() && ends_ == 0; ++i) {
         for (std::size_t c = children_.size(); c-- > 0;)
             if (c < children_.size()) progress_child(c);
-        for (UnitId unit = 0; unit < worlds_.size(); ++unit) {
+        for (UnitId unit = 0; unit < count(); ++unit) {
             if (worlds_[unit].left_behind && dice_.chance(20)) worlds_[unit].left_behind = false;
             if (is_empty(unit)) send(event(EventKind::Emptied, unit));
         }
@@ -218,11 +220,11 @@ void Walk::settle_world(std::size_t rounds) {
 }
 
 void Walk::end_by_stops() {
-    for (UnitId unit = 0; unit < worlds_.size(); ++unit)
+    for (UnitId unit = 0; unit < count(); ++unit)
         send(event(EventKind::Stop, unit));
     settle_world(400);
     if (ends_ != 0 || !complaint_.empty()) return;
-    for (UnitId unit = 0; unit < worlds_.size(); ++unit) {
+    for (UnitId unit = 0; unit < count(); ++unit) {
         // What an outcome started meanwhile was not stopped by anybody.
         if (core().unit(unit).trigger != kNoUnit) continue;
         if (is_at_rest(core().unit(unit).phase)) continue;

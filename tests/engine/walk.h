@@ -104,6 +104,8 @@ private:
 
     [[nodiscard]] Event event(EventKind kind, UnitId unit) const;
 
+    [[nodiscard]] UnitId count() const { return static_cast<UnitId>(worlds_.size()); }
+
     [[nodiscard]] bool shutting_down() const { return shutdown_at_ != Instant{}; }
 
     [[nodiscard]] bool is_empty(UnitId unit) const;

@@ -69,7 +69,7 @@ void Walk::check_order(const Action& action) {
 }
 
 void Walk::check_units() {
-    for (UnitId id = 0; id < worlds_.size(); ++id) {
+    for (UnitId id = 0; id < count(); ++id) {
         check_unit(id);
         check_stop_order(id, worlds_[id].phase);
         check_restarts(id);
@@ -157,7 +157,7 @@ void Walk::check_counts() {
     std::uint32_t timed = 0;
     Instant first = Instant::never();
     std::vector<std::uint32_t> holders(worlds_.size(), 0);
-    for (UnitId id = 0; id < worlds_.size(); ++id) {
+    for (UnitId id = 0; id < count(); ++id) {
         const UnitRuntime& u = core().unit(id);
         active += static_cast<std::uint32_t>(!is_at_rest(u.phase));
         unsettled += static_cast<std::uint32_t>(!is_at_rest(u.phase) && !is_up(u.phase));
@@ -172,7 +172,7 @@ void Walk::check_counts() {
     expect(unsettled == guest.unsettled, "unsettled units are counted");
     expect(timed == guest.heap_size, "deadlines are kept");
     expect(first == core().heap_top(), "the first deadline is on top");
-    for (UnitId id = 0; id < worlds_.size(); ++id)
+    for (UnitId id = 0; id < count(); ++id)
         expect(holders[id] == core().unit(id).holders, "holders are counted", id);
 }
 
