@@ -267,6 +267,9 @@ void Core::main_exited_on_the_way_up(UnitId id, ExitStatus status) {
 
 void Core::process_gone(UnitId id) {
     const UnitRuntime& u = unit(id);
+    const bool clears_up =
+        u.phase == Phase::StopSignal || u.phase == Phase::Killing || u.phase == Phase::Sweeping;
+    if (!clears_up) return;
     const bool follows = u.main != Slot::Empty || u.command != Slot::Empty;
     const KillMode mode = policy(id).kill_mode;
     if (u.phase == Phase::StopSignal && mode == KillMode::Mixed && u.main == Slot::Empty) {

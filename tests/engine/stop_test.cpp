@@ -98,6 +98,25 @@ TEST(Stop, KillsTheMainProcessAloneInProcessMode) {
     EXPECT_EQ(guest.state(web), UnitState::Down);
 }
 
+TEST(Stop, WaitsForDependentsThoughItsLastProcessEndsInProcessMode) {
+    Simulation guest;
+    const UnitId below = guest.add("below", with(KillMode::Process));
+    const UnitId web = guest.add("web");
+    guest.command(below, CommandRole::PreStart);
+    guest.command(below, CommandRole::PostStop);
+    guest.after(web, below);
+    guest.behaviour(below).hooks_end = false;
+    guest.behaviour(web).obeys = false;
+    guest.start(web);
+    guest.start(below);
+    guest.shutdown();
+    EXPECT_EQ(guest.phase(below), Phase::Held);
+    guest.exits(below, 0, CommandRole::PreStart);
+    EXPECT_EQ(guest.phase(below), Phase::Held);
+    guest.exits(web, 0);
+    EXPECT_TRUE(guest.runs(below, CommandRole::PostStop));
+}
+
 TEST(Stop, KillsAgainEverySecondUntilNothingIsLeft) {
     Simulation guest;
     const UnitId web = guest.add("web");

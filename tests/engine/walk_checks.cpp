@@ -16,11 +16,11 @@ bool is_hard(DependencyKind kind) {
     return kind == DependencyKind::Requires || kind == DependencyKind::BindsTo;
 }
 
-/// Whether a unit that is ordered after this one has to wait. What the present event started anew
-/// may have been decided after the other one, and was not there to be waited for.
-bool comes_first(Phase before, Phase now) {
-    const auto starts = [](Phase phase) { return phase == Phase::Waiting || is_starting(phase); };
-    return (starts(before) && starts(now)) || is_stopping(now);
+/// Whether a unit that is ordered after this one has to wait. One that is on its way up only since
+/// this very moment may have been started anew after the other was let go; it cannot be told.
+bool comes_first(const UnitRuntime& unit, Instant now) {
+    const bool starts = unit.phase == Phase::Waiting || is_starting(unit.phase);
+    return (starts && unit.since < now) || is_stopping(unit.phase);
 }
 
 } // namespace
@@ -57,8 +57,7 @@ void Walk::check_order(const Action& action) {
             expect(is_up(target.phase) || target.phase == Phase::Done,
                    "what is required is up first", action.unit);
         else if (orders(need.kind))
-            expect(!comes_first(worlds_[need.target].phase, target.phase),
-                   "what comes first has come", action.unit);
+            expect(!comes_first(target, now_), "what comes first has come", action.unit);
         else if (need.kind == DependencyKind::Conflicts)
             expect(!is_active(target.phase), "what is excluded is gone", action.unit);
     }
