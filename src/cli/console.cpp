@@ -52,19 +52,24 @@ std::size_t width(std::string_view text) {
     }));
 }
 
+/// How many letters must be replaced, added, left out or swapped with their neighbour.
 std::size_t edits(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+    std::vector<std::size_t> before(b.size() + 1);
+    std::vector<std::size_t> above(b.size() + 1);
+    std::iota(above.begin(), above.end(), std::size_t{0});
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
+        std::vector<std::size_t> row(b.size() + 1);
         row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+            const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
         }
+        before = std::move(above);
+        above = std::move(row);
     }
-    return row[b.size()];
+    return above[b.size()];
 }
 
 } // namespace
@@ -141,29 +146,44 @@ std::string safe(std::string_view text) {
     return result;
 }
 
-Table::Table(std::vector<std::string> heading) {
+Table::Table(std::vector<Cell> heading) {
     rows_.push_back(std::move(heading));
 }
 
-void Table::row(std::vector<std::string> cells) {
+void Table::row(std::vector<Cell> cells) {
     cells.resize(rows_.front().size());
     rows_.push_back(std::move(cells));
 }
 
 std::string Table::render() const {
+    return render(nullptr);
+}
+
+void Table::print(Console& console) const {
+    console.out(render(&console));
+}
+
+std::string Table::render(const Console* console) const {
     std::vector<std::size_t> widths(rows_.front().size());
     for (const auto& cells : rows_) {
         for (std::size_t column = 0; column < cells.size(); ++column)
-            widths[column] = std::max(widths[column], width(cells[column]));
+            widths[column] = std::max(widths[column], width(cells[column].text));
     }
     std::string text;
     for (const auto& cells : rows_) {
         std::string line;
+        std::size_t blanks = 0;
         for (std::size_t column = 0; column < cells.size(); ++column) {
-            line.append(cells[column]);
-            line.append(widths[column] - width(cells[column]) + 2, ' ');
+            const Cell& cell = cells[column];
+            // Blanks wait for the next text, so that no line ends with one.
+            if (!cell.text.empty()) {
+                line.append(blanks, ' ');
+                blanks = 0;
+                line.append(console != nullptr ? console->paint(cell.colour, cell.text)
+                                               : cell.text);
+            }
+            blanks += widths[column] - width(cell.text) + 2;
         }
-        line.erase(line.find_last_not_of(' ') + 1);
         text.append(line).append("\n");
     }
     return text;

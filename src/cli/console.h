@@ -56,17 +56,44 @@ private:
 /// Printable UTF-8 of `text`; every other byte becomes \xNN (tabs stay).
 std::string safe(std::string_view text);
 
-/// Rows of equally many cells, columns aligned by display width, two spaces between, no trailing
+/// One place of a table.
+struct Cell {
+    std::string text;
+    Colour colour = Colour::None;
+
+    Cell() = default;
+
+    // Implicit on purpose: most cells are plain text.
+    Cell(std::string plain) // NOLINT(google-explicit-constructor)
+        : text(std::move(plain)) {}
+
+    Cell(const char* plain) // NOLINT(google-explicit-constructor)
+        : text(plain) {}
+
+    Cell(std::string_view plain) // NOLINT(google-explicit-constructor)
+        : text(plain) {}
+
+    Cell(std::string painted, Colour in)
+        : text(std::move(painted))
+        , colour(in) {}
+};
+
+/// Rows of equally many cells, columns aligned by characters, two spaces between, no trailing
 /// blanks. The first row is the heading.
 class Table {
 public:
-    explicit Table(std::vector<std::string> heading);
+    explicit Table(std::vector<Cell> heading);
 
-    void row(std::vector<std::string> cells);
+    void row(std::vector<Cell> cells);
+    /// Without colours.
     [[nodiscard]] std::string render() const;
+    /// With colours where a person looks.
+    void print(Console& console) const;
 
 private:
-    std::vector<std::vector<std::string>> rows_;
+    [[nodiscard]] std::string render(const Console* console) const;
+
+    std::vector<std::vector<Cell>> rows_;
 };
 
 /// The names nearest to `wanted` (by edits), best first, at most three; none that is far off.

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "cli/client_verbs.h"
+
 namespace stead::cli {
 
 namespace {
@@ -18,7 +20,29 @@ constexpr std::array kVerbs = {
          verb_explain},
     Verb{"load", "unit files into PID 1's plan", "--out-fd NUMBER", VerbGroup::Hidden, verb_load},
     Verb{"cleanup", "what an ended guest left", "NAME", VerbGroup::Hidden, verb_cleanup},
-    Verb{"list", "guests, or the units of one guest", "[NAME]", VerbGroup::Looking, nullptr},
+    Verb{"start", "units, and wait until they are up", "NAME/UNIT ...", VerbGroup::Units,
+         verb_start},
+    Verb{"stop", "guests or units, and wait for their end", "NAME[/UNIT] ...", VerbGroup::Units,
+         verb_stop},
+    Verb{"restart", "units, and wait until they are up again", "NAME/UNIT ...", VerbGroup::Units,
+         verb_restart},
+    Verb{"reload", "units read their configuration again", "NAME/UNIT ...", VerbGroup::Units,
+         verb_reload},
+    Verb{"kill", "send a signal", "NAME[/UNIT] ...", VerbGroup::Units, verb_kill},
+    Verb{"wait", "until it is up, or has ended", "NAME[/UNIT]", VerbGroup::Units, verb_wait},
+    Verb{"shutdown", "end a guest in order", "[NAME]", VerbGroup::Units, verb_shutdown},
+    Verb{"poweroff", "the same", "[NAME]", VerbGroup::Units, verb_poweroff},
+    Verb{"reboot", "end a guest and have it started again", "[NAME]", VerbGroup::Units,
+         verb_reboot},
+    Verb{"list", "guests, or the units of one guest", "[NAME]", VerbGroup::Looking, verb_list},
+    Verb{"status", "how a guest or unit is, and why", "[NAME[/UNIT]]", VerbGroup::Looking,
+         verb_status},
+    Verb{"show", "everything PID 1 knows, one value a line", "NAME[/UNIT]", VerbGroup::Looking,
+         verb_show},
+    Verb{"logs", "what units wrote", "NAME[/UNIT]", VerbGroup::Looking, verb_logs},
+    Verb{"exec", "a program inside a guest", "NAME [--] CMD ...", VerbGroup::Guests, verb_exec},
+    Verb{"enter", "a shell inside a guest", "NAME", VerbGroup::Guests, verb_enter},
+    Verb{"log-reader", "lines for the keeper's clients", "", VerbGroup::Hidden, verb_log_reader},
 };
 
 } // namespace

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "base/time.h"
+#include "model/state.h"
+#include "model/unit.h"
+#include "wire/message.h"
+
+namespace stead::cli {
+
+/// What a Unit message says, with every number checked: what is out of range becomes the first
+/// enumerator, for the other side may be hostile.
+struct UnitRecord {
+    std::string name;
+    std::string description;
+    std::string status_text;
+    std::string source;
+    UnitType type = UnitType::Exec;
+    UnitState state = UnitState::Down;
+    Reason reason;
+    /// The other unit, where `reason` speaks of one.
+    std::string reason_unit;
+    std::int64_t pid = 0;
+    std::int64_t restarts = 0;
+    Instant since;
+    Instant now;
+    Instant next_attempt = Instant::never();
+    bool essential = false;
+    bool enabled = false;
+
+    [[nodiscard]] Duration age() const { return now - since; }
+
+    /// It does what it is for: it runs, or has ended well.
+    [[nodiscard]] bool ready() const { return state == UnitState::Up || state == UnitState::Done; }
+};
+
+struct GuestRecord {
+    std::string name;
+    wire::GuestState state = wire::GuestState::Starting;
+    Instant now;
+    Instant boot_time;
+    std::int64_t count = 0;
+    std::int64_t log_bytes_lost = 0;
+    std::vector<std::string> notices;
+
+    [[nodiscard]] Duration age() const { return now - boot_time; }
+};
+
+UnitRecord read_unit(const wire::Reader& message);
+GuestRecord read_guest(const wire::Reader& message);
+
+nlohmann::json to_json(const UnitRecord& unit);
+nlohmann::json to_json(const GuestRecord& guest);
+
+} // namespace stead::cli

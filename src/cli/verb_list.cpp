@@ -1,0 +1,149 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/client_verbs.h"
+#include "cli/options.h"
+#include "cli/words.h"
+#include "sys/clock.h"
+
+namespace stead::cli {
+
+namespace {
+
+/// Nobody waits long for one guest's line in a list of many.
+constexpr Duration kLineLimit = 2_s;
+
+struct Row {
+    std::string name;
+    std::string state;
+    Colour colour = Colour::None;
+    std::string since;
+    std::size_t up = 0;
+    std::size_t failed = 0;
+    std::size_t units = 0;
+    std::optional<GuestRecord> guest;
+};
+
+/// What one guest answers; a row that says so if it answers nothing.
+Row look_at(const Place& place, const std::string& name) {
+    Row row;
+    row.name = name;
+    row.state = "down";
+    row.colour = Colour::Dim;
+    auto client = Client::connect(place.control({.guest = name, .unit = {}}));
+    if (!client) return row;
+    std::array<std::byte, 64> buffer;
+    wire::Writer request(buffer, wire::Kind::Status);
+    if (!client->send(request)) return row;
+    const Instant limit = sys::now() + kLineLimit;
+    row.state = "no answer";
+    row.colour = Colour::Red;
+    while (row.units <= kMaxUnits) {
+        const auto answer = client->receive(limit);
+        if (!answer || !*answer) return row;
+        const wire::Reader& message = *(*answer)->reader;
+        if (message.kind() == wire::Kind::End) break;
+        if (message.kind() == wire::Kind::Guest) {
+            row.guest = read_guest(message);
+            row.since = duration_words(row.guest->age());
+        } else if (message.kind() == wire::Kind::Unit) {
+            const UnitRecord unit = read_unit(message);
+            ++row.units;
+            if (unit.ready()) ++row.up;
+            if (unit.state == UnitState::Failed) ++row.failed;
+        }
+    }
+    if (!row.guest) return row;
+    row.state = guest_state_name(row.guest->state);
+    row.colour = row.guest->state == wire::GuestState::Up ? Colour::Green : Colour::Yellow;
+    return row;
+}
+
+int list_guests(Console& console, const Place& place, bool json) {
+    std::vector<Row> rows;
+    for (const std::string& name : place.guests())
+        rows.push_back(look_at(place, name));
+    if (json) {
+        nlohmann::json list = nlohmann::json::array();
+        for (const Row& row : rows) {
+            nlohmann::json entry{{"name", row.name}, {"state", row.state}};
+            if (row.guest) entry.update(to_json(*row.guest));
+            entry["name"] = row.name;
+            entry["units"] = row.units;
+            entry["units-up"] = row.up;
+            entry["units-failed"] = row.failed;
+            list.push_back(std::move(entry));
+        }
+        console.json(list);
+        return kDone;
+    }
+    if (rows.empty()) {
+        console.remark("no guest is running");
+        return kDone;
+    }
+    Table table({"GUEST", "STATE", "SINCE", "UNITS", "FAILED"});
+    for (const Row& row : rows) {
+        table.row({row.name,
+                   {row.state, row.colour},
+                   row.since,
+                   row.guest ? std::to_string(row.up) + "/" + std::to_string(row.units) : "",
+                   row.failed > 0 ? Cell{std::to_string(row.failed), Colour::Red} : Cell{}});
+    }
+    table.print(console);
+    return kDone;
+}
+
+int list_units(Asking& asking, const Target& target, bool json) {
+    auto client = asking.open(target);
+    if (!client) return asking.code();
+    const auto reply = asking.status(*client, target);
+    if (!reply) return asking.code();
+    if (json) {
+        nlohmann::json list = nlohmann::json::array();
+        for (const UnitRecord& unit : reply->units)
+            list.push_back(to_json(unit));
+        asking.console().json(list);
+        return kDone;
+    }
+    units_table(reply->units).print(asking.console());
+    return kDone;
+}
+
+} // namespace
+
+Table units_table(const std::vector<UnitRecord>& units) {
+    Table table({"UNIT", "STATE", "SINCE", "PID", "RESTARTS", "WHY"});
+    for (const UnitRecord& unit : units) {
+        const bool dated = unit.reason.kind != ReasonKind::NotStarted;
+        table.row({safe(unit.name),
+                   {std::string(state_name(unit.state)), state_colour(unit.state)},
+                   dated ? duration_words(unit.age()) : "",
+                   unit.pid > 0 ? std::to_string(unit.pid) : "",
+                   unit.restarts > 0 ? std::to_string(unit.restarts) : "",
+                   reason_sentence(unit)});
+    }
+    return table;
+}
+
+int verb_list(Context& context, Arguments arguments) {
+    std::string name;
+    bool json = false;
+    Options options(context, "list");
+    options.flag("--json", json, "as JSON");
+    options.optional_positional("NAME", name, "the guest whose units to list");
+    if (const auto code = options.parse(arguments)) return *code;
+
+    Asking asking(context, Place::look());
+    if (name.empty() && asking.place().on_host())
+        return list_guests(context.console, asking.place(), json);
+    Target target;
+    if (!name.empty()) {
+        const auto named = asking.target(name);
+        if (!named) return asking.code();
+        if (!named->unit.empty())
+            return asking.fail(kAskedWrongly, "list wants a guest; 'stead status' shows a unit");
+        target = *named;
+    }
+    return list_units(asking, target, json);
+}
+
+} // namespace stead::cli

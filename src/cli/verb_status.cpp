@@ -1,0 +1,207 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/client_verbs.h"
+#include "cli/log_line.h"
+#include "cli/options.h"
+#include "cli/words.h"
+
+/// status and show: what PID 1 says of its guest and of a unit, in words or one value a line.
+namespace stead::cli {
+
+namespace {
+
+constexpr std::int64_t kLastLines = 10;
+
+struct Wishes {
+    bool ready = false;
+    bool json = false;
+};
+
+std::string plural(std::size_t count, std::string_view thing) {
+    return std::to_string(count).append(" ").append(thing).append(count == 1 ? "" : "s");
+}
+
+nlohmann::json lines_json(const std::vector<std::string>& lines) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const std::string& line : lines) {
+        if (const auto parsed = parse_log_line(line))
+            list.push_back(
+                {{"time", parsed->time}, {"stream", parsed->stream}, {"text", parsed->text}});
+    }
+    return list;
+}
+
+void print_unit(Console& console,
+                const Target& target,
+                const UnitRecord& unit,
+                const std::vector<std::string>& lines) {
+    const auto field = [&](std::string_view name, const std::string& value) {
+        std::string line = "  " + std::string(name);
+        line.resize(12, ' ');
+        if (!value.empty()) console.line(line + value);
+    };
+    console.line(console.paint(Colour::Bold, safe(target.text())) + ": " +
+                 console.paint(state_colour(unit.state), state_sentence(unit)));
+    field("what", safe(unit.description));
+    field("why", reason_sentence(unit));
+    field("says", safe(unit.status_text));
+    field("process", unit.pid > 0 ? std::to_string(unit.pid) : "");
+    field("restarts", unit.restarts > 0 ? std::to_string(unit.restarts) : "");
+    field("file", safe(unit.source));
+    if (unit.essential) field("essential", "the guest ends with it");
+    if (lines.empty()) return;
+    console.line("  last lines");
+    for (const std::string& line : lines) {
+        const auto parsed = parse_log_line(line);
+        if (!parsed) {
+            console.line("    " + safe(line));
+            continue;
+        }
+        console.line("    " + console.paint(Colour::Dim, parsed->time) + " " + safe(parsed->text));
+    }
+}
+
+int unit_status(Asking& asking, Client& client, const Target& target, const Wishes& wishes) {
+    const auto reply = asking.status(client, target);
+    if (!reply) return asking.code();
+    if (reply->units.empty()) return asking.fail(kCouldNot, "PID 1 answered without the unit");
+    const UnitRecord& unit = reply->units.front();
+    const int code = unit.ready() ? kDone : kNotRunning;
+    if (wishes.ready && !wishes.json) return code;
+    const auto lines =
+        wishes.ready ? std::vector<std::string>() : last_lines(asking, client, target, kLastLines);
+    if (wishes.json) {
+        nlohmann::json json = to_json(unit);
+        json["ready"] = unit.ready();
+        if (!wishes.ready) json["last-lines"] = lines_json(lines);
+        asking.console().json(json);
+    } else {
+        print_unit(asking.console(), target, unit, lines);
+    }
+    return code;
+}
+
+void print_guest(Console& console, const std::string& name, const Reply& reply) {
+    const GuestRecord& guest = *reply.guest;
+    std::size_t up = 0;
+    for (const UnitRecord& unit : reply.units) {
+        if (unit.ready()) ++up;
+    }
+    const bool well = guest.state == wire::GuestState::Up;
+    console.line(
+        console.paint(Colour::Bold, safe(name)) + ": " +
+        console.paint(well ? Colour::Green : Colour::Yellow, guest_state_name(guest.state)) +
+        ", booted " + duration_words(guest.age()) + " ago, " + std::to_string(up) + " of " +
+        plural(reply.units.size(), "unit") + " up");
+    for (const std::string& notice : guest.notices)
+        console.line("  note: " + safe(notice));
+    if (guest.log_bytes_lost > 0) {
+        console.line("  note: " + std::to_string(guest.log_bytes_lost) +
+                     " bytes of output were lost while there was no keeper");
+    }
+    if (!reply.units.empty()) console.out("\n");
+    if (!reply.units.empty()) units_table(reply.units).print(console);
+}
+
+int guest_status(Asking& asking, Client& client, const Target& target, const Wishes& wishes) {
+    const auto reply = asking.status(client, target);
+    if (!reply) return asking.code();
+    if (!reply->guest) return asking.fail(kCouldNot, "PID 1 answered without its guest");
+    const bool ready = reply->guest->state == wire::GuestState::Up;
+    const int code = wishes.ready && !ready ? kNotRunning : kDone;
+    if (wishes.ready && !wishes.json) return code;
+    const std::string name = !target.guest.empty()        ? target.guest
+                             : reply->guest->name.empty() ? "this guest"
+                                                          : reply->guest->name;
+    if (wishes.json) {
+        nlohmann::json json = to_json(*reply->guest);
+        json["name"] = name;
+        json["ready"] = ready;
+        nlohmann::json units = nlohmann::json::array();
+        for (const UnitRecord& unit : reply->units)
+            units.push_back(to_json(unit));
+        json["units"] = std::move(units);
+        asking.console().json(json);
+    } else {
+        print_guest(asking.console(), name, *reply);
+    }
+    return code;
+}
+
+/// "key=value" lines of `json`, nested ones as "outer.key".
+void print_values(Console& console, const nlohmann::json& json, const std::string& prefix) {
+    for (const auto& [key, value] : json.items()) {
+        if (value.is_object()) {
+            print_values(console, value, prefix + key + ".");
+        } else if (value.is_string()) {
+            console.line(prefix + key + "=" + safe(value.get<std::string>()));
+        } else {
+            console.line(prefix + key + "=" + value.dump());
+        }
+    }
+}
+
+} // namespace
+
+int verb_status(Context& context, Arguments arguments) {
+    std::string name;
+    Wishes wishes;
+    Options options(context, "status");
+    options.flag("--ready", wishes.ready, "print nothing; exit code 0 if ready, 3 if not");
+    options.flag("--json", wishes.json, "as JSON");
+    options.optional_positional("NAME", name, "NAME or NAME/UNIT on the host, UNIT in a guest");
+    if (const auto code = options.parse(arguments)) return *code;
+
+    Asking asking(context, Place::look());
+    Target target;
+    if (!name.empty()) {
+        const auto named = asking.target(name);
+        if (!named) return asking.code();
+        target = *named;
+    } else if (asking.place().on_host()) {
+        if (wishes.ready)
+            return asking.fail(kAskedWrongly, "--ready wants a name", "NAME, or NAME/UNIT");
+        const std::vector<std::string> all =
+            wishes.json ? std::vector<std::string>{"--json"} : std::vector<std::string>{};
+        return verb_list(context, all);
+    }
+    auto client = asking.open(target);
+    if (!client) return asking.code();
+    return target.unit.empty() ? guest_status(asking, *client, target, wishes)
+                               : unit_status(asking, *client, target, wishes);
+}
+
+int verb_show(Context& context, Arguments arguments) {
+    std::string name;
+    bool json = false;
+    Options options(context, "show");
+    options.flag("--json", json, "as JSON");
+    options.optional_positional("NAME", name, "NAME or NAME/UNIT on the host, UNIT in a guest");
+    if (const auto code = options.parse(arguments)) return *code;
+
+    Asking asking(context, Place::look());
+    Target target;
+    if (!name.empty()) {
+        const auto named = asking.target(name);
+        if (!named) return asking.code();
+        target = *named;
+    } else if (asking.place().on_host()) {
+        return asking.fail(kAskedWrongly, "show wants a name", "NAME, or NAME/UNIT");
+    }
+    auto client = asking.open(target);
+    if (!client) return asking.code();
+    const auto reply = asking.status(*client, target);
+    if (!reply) return asking.code();
+    const bool whole = target.unit.empty();
+    if (whole ? !reply->guest : reply->units.empty())
+        return asking.fail(kCouldNot, "PID 1 answered without what was asked for");
+    const nlohmann::json values = whole ? to_json(*reply->guest) : to_json(reply->units.front());
+    if (json) {
+        context.console.json(values);
+    } else {
+        print_values(context.console, values, "");
+    }
+    return kDone;
+}
+
+} // namespace stead::cli
