@@ -81,8 +81,13 @@ void choose_root(Draft& draft) {
 }
 
 void add_unit_folders(Draft& draft) {
+    constexpr std::size_t kMost = 32;
     std::size_t number = 0;
     for (const unitfile::Text& folder : draft.spec.unit_folders) {
+        if (number == kMost) {
+            draft.report.error(folder.place, "units: at most 32 folders");
+            return;
+        }
         if (draft.facts.look(folder.value).kind != PathFact::Kind::Folder) {
             draft.report.error(folder.place, "units: '" + folder.value + "' is no folder");
             continue;

@@ -108,9 +108,9 @@ Result<std::vector<std::string>> build_tree(const Job& job, Parts& parts) {
     Tree tree(job.recipe, parts);
     TRY(tree.take_sources());
     parts.root = TRY(make_root(job.recipe, parts.user_namespace));
-    TRY(tree.apply_some(/*covering=*/false));
+    TRY(tree.apply_some(Tree::Pass::Ground));
     TRY(make_guest_folder(job.recipe, tree, parts));
-    TRY(tree.apply_some(/*covering=*/true));
+    TRY(tree.apply_some(Tree::Pass::Covers));
     TRY(tree.close_up());
     return tree.places();
 }

@@ -17,7 +17,6 @@ namespace stead::context {
 
 namespace {
 
-constexpr const char* kFolder = "/run/stead";
 constexpr const char* kName = "stead";
 constexpr int kBacklog = 64;
 
@@ -47,10 +46,11 @@ Result<void> add_sockets(int folder, Parts& parts) {
 } // namespace
 
 Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts& parts) {
-    if (!is_ours(recipe, kFolder)) return make_error("no tmpfs of the guest's own on", "/run", 0);
+    if (!is_ours(recipe, kGuestFolder))
+        return make_error("no tmpfs of the guest's own on", "/run", 0);
     const int run = TRY(tree.folder("/run"));
     TRY(sys::make_folder(run, kName, 0755));
-    const std::string options = tmpfs_options(recipe, {"size=16k,nr_inodes=16,mode=755"});
+    const std::string options = tmpfs_options(recipe, {"size=16k,nr_inodes=64,mode=755"});
     const auto flags = sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
     TRY(sys::mount_filesystem("stead", sys::DescriptorPath(run, kName).c_str(), "tmpfs", flags,
                               options.c_str()));
@@ -59,6 +59,8 @@ Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts&
     TRY(add_sockets(folder, parts));
     if (parts.loader >= 0) TRY(add_program(folder, parts.loader));
     TRY(add_empties(folder, parts));
+    tree.forget(kGuestFolder);
+    TRY(tree.apply_some(Tree::Pass::GuestFolder));
     return sys::change_mount(folder, {.set = sys::kMountReadOnly});
 }
 

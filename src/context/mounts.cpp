@@ -313,11 +313,20 @@ Result<void> Tree::apply(const recipe::Mount& mount, int source) {
     return make_error("mount", mount.target, EINVAL);
 }
 
-Result<void> Tree::apply_some(bool covering) {
+namespace {
+
+Tree::Pass pass_of(const recipe::Mount& mount) {
+    if (mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly)
+        return Tree::Pass::Covers;
+    return is_below(mount.target, kGuestFolder) ? Tree::Pass::GuestFolder : Tree::Pass::Ground;
+}
+
+} // namespace
+
+Result<void> Tree::apply_some(Pass pass) {
     for (std::size_t at = 0; at < recipe_.mounts.size(); ++at) {
         const recipe::Mount& mount = recipe_.mounts[at];
-        const bool covers = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly;
-        if (covers != covering) continue;
+        if (pass_of(mount) != pass) continue;
         if (is_late(recipe_, mount) && !is_new_instance(mount.kind)) continue;
         auto applied = apply(mount, sources_[at]);
         if (applied || (mount.optional && is_missing(applied.error()))) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -9,6 +10,9 @@
 #include "context/job.h"
 
 namespace stead::context {
+
+/// The guest's own folder of ours: sockets, bin/stead, bound folders of units.
+inline constexpr std::string_view kGuestFolder = "/run/stead";
 
 /// The guest's tree while the builder builds it: every step of the recipe that is not the child's
 /// own, in the recipe's order. Paths below the guest's root go through the resolver, but for names
@@ -22,8 +26,15 @@ public:
     /// Copies the sources of all binds. Before the root is attached, because that covers a part of
     /// the host's own tree.
     Result<void> take_sources();
-    /// With `covering` only masks and read-only views, which need /run/stead, else all but those.
-    Result<void> apply_some(bool covering);
+    enum class Pass : std::uint8_t {
+        /// All but what the other two take.
+        Ground,
+        /// What lies in /run/stead, which is made after the ground.
+        GuestFolder,
+        /// Masks and read-only views, which need /run/stead.
+        Covers
+    };
+    Result<void> apply_some(Pass pass);
     /// Read-only comes last, over what has been filled.
     Result<void> close_up();
 

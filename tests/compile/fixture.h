@@ -143,7 +143,7 @@ struct Units {
 
 inline UnitOptions system_options() {
     UnitOptions options;
-    options.ceiling = 0x00000000000425fb; // the default twelve
+    options.ceiling = 0x00000000800425fb; // the default twelve
     options.ceiling_origin = "web.toml:4";
     options.folders = {"/etc/stead/units", "/usr/lib/stead/units"};
     return options;
