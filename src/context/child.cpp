@@ -147,6 +147,9 @@ Result<void> close_abstract_sockets(const Job& job) {
 Result<int> enter(const ChildTask& task) {
     const Job& job = task.job;
     TRY(take_identity(job.recipe));
+    if (task.parts.cgroup_namespace >= 0) {
+        TRY(sys::join_namespace(task.parts.cgroup_namespace, CLONE_NEWCGROUP));
+    }
     TRY(verify_namespaces(job.recipe, job.launcher));
     TRY(set_up_namespaces(job.recipe));
     const int self = keep(TRY(sys::open_at(AT_FDCWD, "/proc/self", O_PATH | O_DIRECTORY)));

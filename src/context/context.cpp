@@ -192,8 +192,7 @@ Result<Running> start(const recipe::Context& recipe, const Descriptors& descript
     Job job{recipe, descriptors, report, launcher, stacks.child()};
 
     const SignalsBlocked blocked;
-    const sys::Body builder{builder_flags(), descriptors.cgroup, run_builder, &job,
-                            stacks.builder()};
+    const sys::Body builder{builder_flags(), -1, run_builder, &job, stacks.builder()};
     const pid_t pid = TRY(sys::run_body(builder));
     reap(pid);
     return collect(report);

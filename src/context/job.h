@@ -56,6 +56,9 @@ struct Parts {
     int cgroup_view = -1;
 
     int user_namespace = -1;
+    /// With the guest's own cgroup folder as its root; the child enters it. Not made without a
+    /// folder: the child is then born into a new one.
+    int cgroup_namespace = -1;
     /// The root folder of the guest, as the builder's mount namespace has it.
     int root = -1;
     int control = -1;
