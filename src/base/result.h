@@ -14,11 +14,11 @@ template <typename T>
 class [[nodiscard]] Result {
 public:
     // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
-    Result(T value)
-        : value_(std::move(value)) {} // NOLINT(google-explicit-constructor)
+    Result(T value) // NOLINT(google-explicit-constructor)
+        : value_(std::move(value)) {}
 
-    Result(const Error& error)
-        : error_(error) {} // NOLINT(google-explicit-constructor)
+    Result(const Error& error) // NOLINT(google-explicit-constructor)
+        : error_(error) {}
 
     [[nodiscard]] bool has_value() const { return value_.has_value(); }
 
