@@ -165,6 +165,7 @@ Result<int> make_cgroup_namespace(const Job& job, int user_namespace) {
 /// A list as execve wants it.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
+    list.reserve(texts.size() + 1);
     for (std::string& text : texts)
         list.push_back(text.data());
     list.push_back(nullptr);

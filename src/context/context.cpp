@@ -1,5 +1,6 @@
 #include "context/context.h"
 
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -118,12 +119,14 @@ Result<void> restrict_network(const recipe::Context& recipe, int cgroup) {
 /// interrupt waits until there is a guest to stop.
 class SignalsBlocked {
 public:
-    SignalsBlocked() { ::sigprocmask(SIG_BLOCK, &every(), &before_); }
+    SignalsBlocked() { ::pthread_sigmask(SIG_BLOCK, &every(), &before_); }
 
     SignalsBlocked(const SignalsBlocked&) = delete;
     SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    SignalsBlocked(SignalsBlocked&&) = delete;
+    SignalsBlocked& operator=(SignalsBlocked&&) = delete;
 
-    ~SignalsBlocked() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 private:
     static const sigset_t& every() {

@@ -29,6 +29,8 @@ public:
 
     Holder(const Holder&) = delete;
     Holder& operator=(const Holder&) = delete;
+    Holder(Holder&&) = delete;
+    Holder& operator=(Holder&&) = delete;
 
     ~Holder() {
         (void)sys::send_signal(pid_, SIGKILL); // our own unreaped child: it can only be there
