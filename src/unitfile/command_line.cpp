@@ -156,8 +156,8 @@ ExpandedText expand(std::string_view text, const Scope& scope) {
             i += 3;
             continue;
         }
-        const auto name = scope.environment != nullptr ? variable_at(rest) : std::string_view{};
-        if (name.empty()) {
+        const auto name = variable_at(rest);
+        if (scope.environment == nullptr || name.empty()) {
             out.text += rest.front();
             ++i;
             continue;
