@@ -1,6 +1,56 @@
 #include "unitfile/keys.h"
 
+#include <array>
+
 namespace stead::unitfile {
+
+namespace {
+
+struct Described {
+    KeyType type;
+    std::string_view text;
+};
+
+constexpr std::array kDescriptions{
+    Described{KeyType::Boolean, "true or false"},
+    Described{KeyType::Integer, "an integer"},
+    Described{KeyType::Number, "a number"},
+    Described{KeyType::String, "a string"},
+    Described{KeyType::Word, "a word"},
+    Described{KeyType::Duration, "a duration"},
+    Described{KeyType::Size, "a size"},
+    Described{KeyType::Signal, "a signal"},
+    Described{KeyType::Mode, "octal digits in quotes"},
+    Described{KeyType::Path, "an absolute path"},
+    Described{KeyType::Paths, "a list of absolute paths"},
+    Described{KeyType::User, "a name or number"},
+    Described{KeyType::Users, "a list of names or numbers"},
+    Described{KeyType::UnitName, "the name of a unit"},
+    Described{KeyType::UnitNames, "a list of units"},
+    Described{KeyType::HostName, "a host name"},
+    Described{KeyType::Strings, "a list of strings"},
+    Described{KeyType::Capabilities, "a list of capabilities"},
+    Described{KeyType::SystemCalls, "a list of system calls"},
+    Described{KeyType::Variables, "a list of variables"},
+    Described{KeyType::Splice, "a list of names"},
+    Described{KeyType::ErrorName, "an errno name"},
+    Described{KeyType::ExitCodes, "a list of exit codes and signals"},
+    Described{KeyType::Command, "a command"},
+    Described{KeyType::Commands, "a command or a list of them"},
+    Described{KeyType::Address, "an address and port"},
+    Described{KeyType::Listens, "a list of addresses"},
+    Described{KeyType::Schedule, "a list of signals and times"},
+    Described{KeyType::Output, "a place for output"},
+    Described{KeyType::SubPaths, "a list of folder names"},
+    Described{KeyType::Environment, "a table of variables"},
+    Described{KeyType::Binds, "a list of binds"},
+    Described{KeyType::IdRange, "a range of ids"},
+    Described{KeyType::Rlimit, "a number, size or time, \"SOFT:HARD\" or \"infinity\""},
+    Described{KeyType::Level, "a number, size or percentage, or \"infinity\""},
+    Described{KeyType::Values, "a table"},
+};
+
+} // namespace
 
 std::string full_name(const Key& key) {
     if (key.table.empty()) return std::string(key.name);
@@ -8,79 +58,8 @@ std::string full_name(const Key& key) {
 }
 
 std::string_view describe(KeyType type) {
-    switch (type) {
-    case KeyType::Boolean:
-        return "true or false";
-    case KeyType::Integer:
-        return "an integer";
-    case KeyType::Number:
-        return "a number";
-    case KeyType::String:
-        return "a string";
-    case KeyType::Word:
-        return "a word";
-    case KeyType::Duration:
-        return "a duration";
-    case KeyType::Size:
-        return "a size";
-    case KeyType::Signal:
-        return "a signal";
-    case KeyType::Mode:
-        return "octal digits in quotes";
-    case KeyType::Path:
-        return "an absolute path";
-    case KeyType::Paths:
-        return "a list of absolute paths";
-    case KeyType::User:
-        return "a name or number";
-    case KeyType::Users:
-        return "a list of names or numbers";
-    case KeyType::UnitName:
-        return "the name of a unit";
-    case KeyType::UnitNames:
-        return "a list of units";
-    case KeyType::HostName:
-        return "a host name";
-    case KeyType::Strings:
-        return "a list of strings";
-    case KeyType::Capabilities:
-        return "a list of capabilities";
-    case KeyType::SystemCalls:
-        return "a list of system calls";
-    case KeyType::Variables:
-        return "a list of variables";
-    case KeyType::Splice:
-        return "a list of names";
-    case KeyType::ErrorName:
-        return "an errno name";
-    case KeyType::ExitCodes:
-        return "a list of exit codes and signals";
-    case KeyType::Command:
-        return "a command";
-    case KeyType::Commands:
-        return "a command or a list of them";
-    case KeyType::Address:
-        return "an address and port";
-    case KeyType::Listens:
-        return "a list of addresses";
-    case KeyType::Schedule:
-        return "a list of signals and times";
-    case KeyType::Output:
-        return "a place for output";
-    case KeyType::SubPaths:
-        return "a list of folder names";
-    case KeyType::Environment:
-        return "a table of variables";
-    case KeyType::Binds:
-        return "a list of binds";
-    case KeyType::IdRange:
-        return "a range of ids";
-    case KeyType::Rlimit:
-        return "a number, size or time, \"SOFT:HARD\" or \"infinity\"";
-    case KeyType::Level:
-        return "a number, size or percentage, or \"infinity\"";
-    case KeyType::Values:
-        return "a table";
+    for (const Described& known : kDescriptions) {
+        if (known.type == type) return known.text;
     }
     return "a value";
 }

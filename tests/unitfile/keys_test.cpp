@@ -23,6 +23,7 @@ void expect_sound(const Schema& schema) {
     for (const Key& key : schema.keys) {
         EXPECT_TRUE(names.insert(full_name(key)).second) << full_name(key) << " is there twice";
         EXPECT_FALSE(key.doc.empty()) << full_name(key);
+        EXPECT_NE(describe(key.type), "a value") << full_name(key);
         EXPECT_FALSE(key.doc.ends_with('.')) << full_name(key);
         EXPECT_TRUE(key.doc.front() >= 'A' && key.doc.front() <= 'Z') << full_name(key);
         EXPECT_TRUE(key.type != KeyType::Word || !key.words.empty()) << full_name(key);
