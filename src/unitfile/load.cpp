@@ -36,6 +36,8 @@ public:
 
     OpenFile(const OpenFile&) = delete;
     OpenFile& operator=(const OpenFile&) = delete;
+    OpenFile(OpenFile&&) = delete;
+    OpenFile& operator=(OpenFile&&) = delete;
 
     [[nodiscard]] int fd() const { return fd_; }
 

@@ -129,7 +129,7 @@ private:
                      "a oneshot that is started again after success never ends; use on-failure",
                      see("type"));
         }
-        if (spec_.restart_max_delay >= spec_.restart_delay) return;
+        if (spec_.restart_max_delay.ns >= spec_.restart_delay.ns) return;
         if (has("restart.max-delay")) {
             complain("restart.max-delay", "restart.max-delay is shorter than the delay",
                      has("restart.delay") ? see("restart.delay") : std::vector<Note>{});
