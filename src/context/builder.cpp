@@ -154,7 +154,7 @@ void run_cgroup_task(void* argument) {
 Result<int> make_cgroup_namespace(const Job& job, int user_namespace) {
     CgroupTask task{user_namespace, {}, -1};
     const sys::Body body{CLONE_VM | CLONE_FILES, job.lent.cgroup, run_cgroup_task, &task,
-                         job.child_stack};
+                         job.cgroup_stack};
     const pid_t pid = TRY(sys::run_body(body));
     while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }

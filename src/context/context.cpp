@@ -60,18 +60,17 @@ private:
     Report* report_;
 };
 
-/// The stacks of the two bodies. Private memory: what one of them forks off must not run on it.
+/// The stacks of the bodies. Private memory: what one of them forks off must not run on it.
 class Stacks {
 public:
-    [[nodiscard]] std::span<std::byte> builder() const { return {memory_.get(), kStackSize}; }
-
-    [[nodiscard]] std::span<std::byte> child() const {
-        return {memory_.get() + kStackSize, kStackSize};
+    [[nodiscard]] std::span<std::byte> get(std::size_t number) const {
+        return {memory_.get() + number * kStackSize, kStackSize};
     }
 
 private:
+    static constexpr std::size_t kCount = 3;
     std::unique_ptr<std::byte[]> memory_ =
-        std::make_unique_for_overwrite<std::byte[]>(2 * kStackSize);
+        std::make_unique_for_overwrite<std::byte[]>(kCount * kStackSize);
 };
 
 /// Waits for a child of ours that is about to end, or makes it.
@@ -192,10 +191,10 @@ Result<Running> start(const recipe::Context& recipe, const Descriptors& descript
     if (recipe.own_time) shared.emplace(TRY(SharedReport::make()));
     Report& report = shared ? shared->get() : own;
     const Stacks stacks;
-    Job job{recipe, descriptors, report, launcher, stacks.child()};
+    Job job{recipe, descriptors, report, launcher, stacks.get(1), stacks.get(2)};
 
     const SignalsBlocked blocked;
-    const sys::Body builder{builder_flags(), -1, run_builder, &job, stacks.builder()};
+    const sys::Body builder{builder_flags(), -1, run_builder, &job, stacks.get(0)};
     const pid_t pid = TRY(sys::run_body(builder));
     reap(pid);
     return collect(report);

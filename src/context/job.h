@@ -42,7 +42,9 @@ struct Job {
     const Descriptors& lent;
     Report& report;
     NamespaceIds launcher;
+    /// Each body has a stack of its own that no other has run on.
     std::span<std::byte> child_stack;
+    std::span<std::byte> cgroup_stack;
 };
 
 /// What the builder makes for the child. Plain numbers, because a body's whole descriptor table
