@@ -213,7 +213,10 @@ void Session::on_failure(const wire::Reader& message) {
         if (known) text.append(stage_name(static_cast<SpawnStage>(stage))).append(": ");
         text.append(error_words(error));
     }
-    code_ = asking_.fail(program ? static_cast<int>(code) : int{kSteadFailed}, text);
+    // Jails have no terminals of their own.
+    const bool terminal = wishes_.terminal && code == kAskedWrongly;
+    code_ = asking_.fail(program ? static_cast<int>(code) : int{kSteadFailed}, text,
+                         terminal ? "-T runs it without a terminal" : "");
     drain_until_ = Instant{0};
 }
 

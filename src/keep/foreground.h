@@ -18,11 +18,14 @@ namespace stead::keep {
 /// bytes.
 class Foreground {
 public:
+    using Memory = std::array<Relay::Memory, 3>;
+
     /// epoll tokens `first_token` + 0..2 are ours.
-    Foreground(int epoll, std::uint64_t first_token, Given given)
+    Foreground(int epoll, std::uint64_t first_token, Given given, Memory& memory)
         : epoll_(epoll)
         , first_token_(first_token)
-        , given_(given) {}
+        , given_(given)
+        , relays_{Relay(memory[kIn]), Relay(memory[kOut]), Relay(memory[kErr])} {}
 
     ~Foreground();
     Foreground(const Foreground&) = delete;

@@ -28,9 +28,10 @@ char* word(const char* text) {
 
 } // namespace
 
-LogReaders::LogReaders(int program, int logs)
+LogReaders::LogReaders(int program, int logs, Memory& memory)
     : program_(program)
-    , logs_(logs) {}
+    , logs_(logs)
+    , readers_(memory) {}
 
 void LogReaders::make_room() {
     reap();

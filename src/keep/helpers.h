@@ -26,8 +26,17 @@ struct LogRequest {
 /// writes into the client's pipe at the client's speed: a slow client holds up nobody else. When
 /// too many are busy, the oldest one is ended for the newest.
 class LogReaders {
+    static constexpr std::size_t kMaxReaders = 16;
+
+    struct Reader {
+        sys::Process process;
+        std::uint64_t number = 0;
+    };
+
 public:
-    LogReaders(int program, int logs);
+    using Memory = Table<Reader, kMaxReaders>::Memory;
+
+    LogReaders(int program, int logs, Memory& memory);
 
     /// `output` is the write end of the client's pipe.
     Result<void> start(const LogRequest& request, sys::UniqueFd output);
@@ -37,13 +46,6 @@ public:
     void finish();
 
 private:
-    static constexpr std::size_t kMaxReaders = 16;
-
-    struct Reader {
-        sys::Process process;
-        std::uint64_t number = 0;
-    };
-
     void make_room();
 
     int program_;

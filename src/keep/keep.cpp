@@ -33,9 +33,12 @@ int run(int argc, char** argv) {
     const auto settings = read_settings(wire::kKeeperConfig);
     if (!settings) return fail(settings.error());
     // Fresh pages, none of which costs anything before it is touched.
-    const auto memory = sys::map_memory(sizeof(Keeper));
-    if (!memory) return fail(memory.error());
-    auto* keeper = ::new (static_cast<void*>(memory->data())) Keeper(*settings, attach);
+    const auto large = sys::map_memory(sizeof(Keeper::Memory));
+    if (!large) return fail(large.error());
+    const auto small = sys::map_memory(sizeof(Keeper));
+    if (!small) return fail(small.error());
+    auto* memory = ::new (static_cast<void*>(large->data())) Keeper::Memory;
+    auto* keeper = ::new (static_cast<void*>(small->data())) Keeper(*settings, attach, *memory);
     const auto opened = keeper->open();
     const int code = opened ? keeper->run() : fail(opened.error());
     keeper->~Keeper();

@@ -28,12 +28,21 @@ int number_if(Given given, int number) {
 
 } // namespace
 
-Keeper::Keeper(const Settings& settings, bool attach)
+Keeper::Keeper(const Settings& settings, bool attach, Memory& memory)
     : settings_(settings)
     , attach_(attach)
-    , log_files_(number_if(settings.given, wire::kKeeperLogs))
+    , relay_memory_(memory.relays)
+    , out_(memory.out)
+    , err_(memory.err)
+    , log_files_(number_if(settings.given, wire::kKeeperLogs), memory.batch)
     , readers_(number_if(settings.given, wire::kKeeperStead),
-               number_if(settings.given, wire::kKeeperLogs)) {}
+               number_if(settings.given, wire::kKeeperLogs),
+               memory.readers)
+    , pool_(memory.lines)
+    , files_(memory.files)
+    , streams_(memory.streams)
+    , chunk_(memory.chunk)
+    , message_(memory.message) {}
 
 Result<void> Keeper::open() {
     // Each unit has pipes of its own: a small limit would lose output, so a failure is told later
@@ -45,7 +54,8 @@ Result<void> Keeper::open() {
     if (settings_.foreground) {
         out_.open(STDOUT_FILENO);
         err_.open(STDERR_FILENO);
-        foreground_.emplace(epoll_.get(), token_of(Source::Foreground), settings_.given);
+        foreground_.emplace(epoll_.get(), token_of(Source::Foreground), settings_.given,
+                            relay_memory_);
         TRY(foreground_->open());
     }
     // One thread, and nobody changes the environment.

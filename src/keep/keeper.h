@@ -25,11 +25,13 @@
 
 namespace stead::keep {
 
-/// The keeper's event loop: what it holds and how its parts meet. One object in zeroed memory whose
-/// pages are touched only as they are needed.
+/// The keeper's event loop: what it holds and how its parts meet. What is large lies apart in
+/// `Memory`, whose pages are touched only as they are needed, so that what is small fits into one.
 class Keeper {
 public:
-    explicit Keeper(const Settings& settings, bool attach);
+    struct Memory;
+
+    Keeper(const Settings& settings, bool attach, Memory& memory);
 
     /// Everything that can fail is opened here; then `run` until the end. The exit code.
     Result<void> open();
@@ -39,6 +41,7 @@ private:
     static constexpr std::size_t kMaxFiles = kMaxUnits + 64;
     static constexpr std::size_t kMaxStreams = 2 * kMaxUnits + 64;
     static constexpr std::size_t kNoFile = kMaxFiles;
+    static constexpr std::size_t kPage = 4096;
     static constexpr std::size_t kChunk = 16 * 1024;
 
     /// epoll tokens: what in the upper half, which one in the lower.
@@ -109,6 +112,7 @@ private:
     sys::UniqueFd signals_;
     sys::Process init_;
     Notifier notifier_;
+    Foreground::Memory& relay_memory_;
     Screen out_;
     Screen err_;
     bool out_watched_ = false;
@@ -118,8 +122,21 @@ private:
     LinePool pool_;
     Table<LogFile, kMaxFiles> files_;
     Table<Stream, kMaxStreams> streams_;
-    std::array<char, kChunk> chunk_;
-    alignas(8) std::array<std::byte, wire::kMaxMessage> message_;
+    std::array<char, kChunk>& chunk_;
+    std::array<std::byte, wire::kMaxMessage>& message_;
+};
+
+struct Keeper::Memory {
+    Table<LogFile, kMaxFiles>::Memory files;
+    alignas(kPage) Table<Stream, kMaxStreams>::Memory streams;
+    alignas(kPage) std::array<char, kChunk> chunk;
+    alignas(kPage) std::array<std::byte, wire::kMaxMessage> message;
+    alignas(kPage) LogFiles::Memory batch;
+    alignas(kPage) Screen::Memory out;
+    alignas(kPage) Screen::Memory err;
+    alignas(kPage) LinePool::Memory lines;
+    alignas(kPage) LogReaders::Memory readers;
+    alignas(kPage) Foreground::Memory relays;
 };
 
 } // namespace stead::keep

@@ -19,6 +19,13 @@ class LinePool {
 public:
     static constexpr std::uint16_t kNone = 0xffff;
 
+    struct Memory {
+        std::array<std::array<char, kMaxLine>, kLineBlocks> blocks;
+    };
+
+    explicit LinePool(Memory& memory)
+        : blocks_(memory.blocks) {}
+
     /// kNone when all are taken.
     std::uint16_t take();
     void give_back(std::uint16_t block);
@@ -27,7 +34,7 @@ public:
 
 private:
     std::array<bool, kLineBlocks> taken_{};
-    std::array<std::array<char, kMaxLine>, kLineBlocks> blocks_;
+    std::array<std::array<char, kMaxLine>, kLineBlocks>& blocks_;
 };
 
 /// Length of the longest start of `text`, at most `limit` bytes, that cuts no character in two; at

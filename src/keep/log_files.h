@@ -54,9 +54,13 @@ FixedString<32> timestamp(std::int64_t nanoseconds);
 /// never stops it: lines are counted, and a mark in the file tells how many once it writes again.
 class LogFiles {
 public:
+    static constexpr std::size_t kBatch = kMinLogSize;
+    using Memory = std::array<char, kBatch>;
+
     /// `folder` outlives it; -1: there are no files, lines are dropped without counting.
-    explicit LogFiles(int folder)
-        : folder_(folder) {}
+    LogFiles(int folder, Memory& memory)
+        : folder_(folder)
+        , batch_(memory) {}
 
     /// Adds a line to the batch; it reaches the file at the latest at `flush`.
     void append(
@@ -71,7 +75,6 @@ public:
 
 private:
     static constexpr std::size_t kOpenFiles = 32;
-    static constexpr std::size_t kBatch = kMinLogSize;
     /// A line's time, stream and newline.
     static constexpr std::size_t kOverhead = 40;
 
@@ -94,7 +97,7 @@ private:
     std::uint64_t batch_marks_ = 0;
     std::size_t next_victim_ = 0;
     std::array<Opened, kOpenFiles> opened_;
-    std::array<char, kBatch> batch_;
+    Memory& batch_;
 };
 
 } // namespace stead::keep

@@ -58,7 +58,8 @@ void Keeper::on_message(const wire::Reader& message, sys::Record& record) {
         on_log_text(message);
     } else if (message.kind() == wire::Kind::LogLost) {
         on_log_lost(message);
-    } else if (message.kind() == wire::Kind::LogQuery) {
+    } else if (message.kind() == wire::Kind::LogQuery || message.kind() == wire::Kind::Logs) {
+        // PID 1 passes a client's request on as it came.
         on_log_query(message, std::move(passed));
     } else if (message.kind() == wire::Kind::Say) {
         on_say(message);

@@ -16,6 +16,13 @@ public:
     /// What to wait for before the next `pump`.
     enum class Wants : std::uint8_t { Input, Output, Nothing };
 
+    /// A pipe that polls as writable takes this much without waiting (pipe(7), PIPE_BUF).
+    static constexpr std::size_t kPiece = 4096;
+    using Memory = std::array<char, kPiece>;
+
+    explicit Relay(Memory& memory)
+        : buffer_(memory) {}
+
     /// Takes over both; they may block, `pump` asks before it reads or writes.
     void open(sys::UniqueFd from, sys::UniqueFd to);
 
@@ -36,9 +43,6 @@ public:
     void close();
 
 private:
-    /// A pipe that polls as writable takes this much without waiting (pipe(7), PIPE_BUF).
-    static constexpr std::size_t kPiece = 4096;
-
     bool fill();
     bool drain();
 
@@ -47,7 +51,7 @@ private:
     bool ended_ = false;
     std::size_t start_ = 0;
     std::size_t end_ = 0;
-    std::array<char, kPiece> buffer_;
+    Memory& buffer_;
 };
 
 } // namespace stead::keep

@@ -13,6 +13,12 @@ namespace stead::keep {
 /// then whole lines are left out and counted, and nothing ever waits for them.
 class Screen {
 public:
+    static constexpr std::size_t kCapacity = 64 * 1024;
+    using Memory = std::array<char, kCapacity>;
+
+    explicit Screen(Memory& memory)
+        : waiting_(memory) {}
+
     /// `fd` stays the caller's.
     void open(int fd);
 
@@ -26,8 +32,6 @@ public:
     [[nodiscard]] int fd() const { return fd_; }
 
 private:
-    static constexpr std::size_t kCapacity = 64 * 1024;
-
     bool put(std::string_view prefix, std::string_view text);
 
     int fd_ = -1;
@@ -38,7 +42,7 @@ private:
     std::size_t start_ = 0;
     std::size_t end_ = 0;
     std::uint64_t lost_ = 0;
-    std::array<char, kCapacity> waiting_;
+    Memory& waiting_;
 };
 
 } // namespace stead::keep

@@ -13,7 +13,7 @@ namespace stead::keep {
 namespace {
 
 /// A longer configuration is none of ours.
-constexpr std::size_t kMaxSettings = 4096;
+constexpr std::size_t kMaxSettings = 512;
 
 } // namespace
 

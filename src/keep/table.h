@@ -10,11 +10,24 @@ namespace stead::keep {
 
 /// Room for `Capacity` values, none of which touches its memory before it is made: the pages of an
 /// unused slot cost nothing, and no heap is needed. An index stays valid until its value is
-/// removed; the lowest free one is used first, so that few pages are ever touched.
+/// removed; the lowest free one is used first, so that few pages are ever touched. The slots
+/// themselves are the owner's (`Memory`), so that it can lay large things out apart from small
+/// ones.
 template <typename T, std::size_t Capacity>
 class Table {
+private:
+    struct alignas(T) Slot {
+        std::byte bytes[sizeof(T)];
+    };
+
 public:
-    Table() = default;
+    struct Memory {
+        std::array<Slot, Capacity> slots;
+    };
+
+    explicit Table(Memory& memory)
+        : slots_(memory.slots) {}
+
     Table(const Table&) = delete;
     Table& operator=(const Table&) = delete;
     Table(Table&&) = delete;
@@ -28,11 +41,11 @@ public:
     /// The new value's index; Capacity if there is no room.
     std::size_t add(T value) {
         std::size_t index = 0;
-        while (index < high_ && used_[index])
+        while (index < high_ && is_used(index))
             ++index;
         if (index == Capacity) return Capacity;
         if (index == high_) ++high_;
-        used_[index] = true;
+        used_[index / 64] |= std::uint64_t{1} << index % 64;
         ::new (static_cast<void*>(&slots_[index])) T(std::move(value));
         return index;
     }
@@ -40,13 +53,13 @@ public:
     void remove(std::size_t index) {
         if (T* value = find(index)) {
             value->~T();
-            used_[index] = false;
+            used_[index / 64] &= ~(std::uint64_t{1} << index % 64);
         }
     }
 
     /// The value at `index`; null if there is none.
     [[nodiscard]] T* find(std::size_t index) {
-        if (index >= high_ || !used_[index]) return nullptr;
+        if (index >= high_ || !is_used(index)) return nullptr;
         return std::launder(reinterpret_cast<T*>(&slots_[index]));
     }
 
@@ -64,13 +77,13 @@ public:
     }
 
 private:
-    struct alignas(T) Slot {
-        std::byte bytes[sizeof(T)];
-    };
+    [[nodiscard]] bool is_used(std::size_t index) const {
+        return (used_[index / 64] >> index % 64 & 1U) != 0;
+    }
 
     std::size_t high_ = 0;
-    std::array<bool, Capacity> used_;
-    std::array<Slot, Capacity> slots_;
+    std::array<std::uint64_t, (Capacity + 63) / 64> used_{};
+    std::array<Slot, Capacity>& slots_;
 };
 
 } // namespace stead::keep

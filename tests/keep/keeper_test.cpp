@@ -1,1 +1,364 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
 #include "keep/keep.h"
+#include "keep/log_files.h"
+#include "model/state.h"
+#include "sys/descriptors.h"
+#include "sys/process.h"
+#include "sys/unix_socket.h"
+#include "wire/boot.h"
+#include "wire/message.h"
+
+namespace stead::keep {
+namespace {
+
+namespace fs = std::filesystem;
+using wire::Kind;
+using wire::Tag;
+
+/// What a fake PID 1 does with its end of the channel; it leaves with the code returned.
+using Init = std::function<int(int channel)>;
+
+void send(int channel, wire::Writer& message, std::span<const int> descriptors = {}) {
+    for (int tries = 0; tries < 1000; ++tries) {
+        if (sys::send(channel, message.bytes(), descriptors)) return;
+        ::usleep(1000);
+    }
+}
+
+void hand_pipe(int channel, std::string_view unit, int stream, int read_end) {
+    std::array<std::byte, 512> buffer;
+    wire::Writer message(buffer, Kind::LogPipe);
+    message.text(Tag::Name, unit).number(Tag::Stream, stream);
+    send(channel, message, std::span(&read_end, 1));
+}
+
+void say_text(int channel, Kind kind, std::string_view text) {
+    std::vector<std::byte> buffer(4096);
+    wire::Writer message(buffer, kind);
+    message.text(Tag::Text, text);
+    send(channel, message);
+}
+
+void end_guest(int channel, EndKind end, int code) {
+    std::array<std::byte, 128> buffer;
+    wire::Writer message(buffer, Kind::GuestEnd);
+    message.number(Tag::End, static_cast<int>(end)).number(Tag::Code, code);
+    send(channel, message);
+}
+
+/// Runs a keeper as a process of its own, parent of a fake PID 1, with its output in files.
+class Kept : public ::testing::Test {
+protected:
+    Kept() {
+        std::string path = (fs::temp_directory_path() / "stead-keep-XXXXXX").string();
+        folder = ::mkdtemp(path.data());
+        fs::create_directory(folder / "logs");
+    }
+
+    ~Kept() override {
+        std::error_code ignored;
+        fs::remove_all(folder, ignored);
+    }
+
+    /// The keeper's process; `flags` as in KeeperConfig.
+    pid_t start(const Init& init, unsigned flags) {
+        const pid_t keeper = ::fork();
+        if (keeper == 0) become_keeper(init, flags);
+        return keeper;
+    }
+
+    int run(const Init& init, unsigned flags = 0) { return wait(start(init, flags)); }
+
+    static int wait(pid_t keeper) {
+        int status = 0;
+        ::waitpid(keeper, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    }
+
+    [[nodiscard]] std::string read(const std::string& name) const {
+        std::ifstream file(folder / name, std::ios::binary);
+        std::ostringstream text;
+        text << file.rdbuf();
+        return text.str();
+    }
+
+    /// A log file without its times.
+    [[nodiscard]] std::string log(const std::string& unit) const {
+        std::istringstream lines(read("logs/" + unit + "/current"));
+        std::string all;
+        for (std::string line; std::getline(lines, line);)
+            all += line.substr(line.find(' ') + 1) + "\n";
+        return all;
+    }
+
+    fs::path folder;
+    std::string notify_socket;
+    /// Given to the keeper as kKeeperOutput, where it is a descriptor.
+    int jail_output = -1;
+
+private:
+    [[noreturn]] void become_keeper(const Init& init, unsigned flags) const {
+        // Above every number of wire/boot.h, so that nothing is in the way of what is given.
+        const auto high = [](int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, 100); };
+        std::array<int, 2> pair{};
+        (void)::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data());
+        const int ours = high(pair[0]);
+        const int theirs = high(pair[1]);
+        const int logs = high(::open((folder / "logs").c_str(), O_PATH | O_CLOEXEC));
+        const int output = jail_output < 0 ? -1 : high(jail_output);
+        auto config = sys::make_memfd("config");
+        const int config_fd = high(config->get());
+        std::array<std::byte, 256> buffer;
+        wire::Writer message(buffer, Kind::KeeperConfig);
+        message.text(Tag::Name, "web").number(Tag::Flags, flags);
+        (void)!::write(config_fd, message.bytes().data(), message.bytes().size());
+
+        const pid_t child = ::fork();
+        if (child == 0) {
+            // Only its own end: a pipe's end held here would keep the keeper waiting.
+            (void)::dup2(theirs, 3);
+            (void)sys::close_from(4, false);
+            ::_exit(init(3));
+        }
+        ::_exit(keep_child(child, {ours, logs, output, config_fd}));
+    }
+
+    struct Numbers {
+        int channel, logs, output, config;
+    };
+
+    [[nodiscard]] int keep_child(pid_t child, const Numbers& given) const {
+        auto process = sys::open_process(child);
+        const int pidfd = ::fcntl(process->pidfd.get(), F_DUPFD_CLOEXEC, 100);
+        redirect(STDOUT_FILENO, "out");
+        redirect(STDERR_FILENO, "err");
+        for (int fd = 3; fd < wire::kKeeperDescriptors; ++fd)
+            ::close(fd);
+        (void)::dup2(given.config, wire::kKeeperConfig);
+        (void)::dup2(given.channel, wire::kKeeperChannel);
+        (void)::dup2(pidfd, wire::kKeeperPidfd);
+        (void)::dup2(given.logs, wire::kKeeperLogs);
+        if (given.output >= 0) (void)::dup2(given.output, wire::kKeeperOutput);
+        // What is high belongs to others: an end kept open would keep the channel alive.
+        (void)sys::close_from(100, false);
+        // One thread in this process.
+        if (!notify_socket.empty())
+            (void)::setenv("NOTIFY_SOCKET", notify_socket.c_str(),
+                           1); // NOLINT(concurrency-mt-unsafe)
+        std::array<char, 8> keep{"--keep"};
+        std::array<char, 8> name{"web"};
+        std::array<char, 16> program{"stead-init"};
+        std::array<char*, 4> arguments{program.data(), keep.data(), name.data(), nullptr};
+        return keep::run(3, arguments.data());
+    }
+
+    void redirect(int fd, const char* name) const {
+        const int file =
+            ::open((folder / name).c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        (void)::dup2(file, fd);
+    }
+};
+
+TEST_F(Kept, WritesEachUnitsLinesToItsOwnFileAndLeavesWithTheGuestsCode) {
+    const int code = run([](int channel) {
+        auto out = sys::make_pipe();
+        auto err = sys::make_pipe();
+        hand_pipe(channel, "web", 1, out->read.get());
+        hand_pipe(channel, "web", 2, err->read.get());
+        (void)!::write(out->write.get(), "hello\nwor", 9);
+        (void)!::write(err->write.get(), "oh \x1b[2J no\n", 11);
+        ::usleep(50'000);
+        (void)!::write(out->write.get(), "ld\nlast words", 13);
+        end_guest(channel, EndKind::Exit, 7);
+        return 0;
+    });
+    EXPECT_EQ(code, 7);
+    const std::string text = log("web");
+    EXPECT_NE(text.find("out hello\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("out world\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("out last words\n"), std::string::npos) << text;
+    EXPECT_NE(text.find("err oh \\x1b[2J no\n"), std::string::npos) << text;
+    EXPECT_EQ(read("out"), "");
+}
+
+TEST_F(Kept, ShowsLinesWithTheirUnitInTheForeground) {
+    const int code = run(
+        [](int channel) {
+            auto out = sys::make_pipe();
+            hand_pipe(channel, "web", 1, out->read.get());
+            (void)!::write(out->write.get(), "one\ntwo\n", 8);
+            say_text(channel, Kind::Say, "web is up");
+            end_guest(channel, EndKind::Exit, 0);
+            return 0;
+        },
+        wire::kKeeperForeground | wire::kKeeperPrefix);
+    EXPECT_EQ(code, 0);
+    EXPECT_EQ(read("out"), "web: one\nweb: two\n");
+    EXPECT_EQ(read("err"), "stead: web is up\n");
+    EXPECT_EQ(log("stead"), "say web is up\n");
+}
+
+TEST_F(Kept, TurnsARebootIntoItsAgreedCode) {
+    EXPECT_EQ(run([](int channel) {
+                  end_guest(channel, EndKind::Reboot, 0);
+                  return 0;
+              }),
+              kRebootCode);
+}
+
+TEST_F(Kept, SaysWhyWhenPid1EndsWithoutAWord) {
+    const Init killed = [](int) {
+        (void)::raise(SIGKILL);
+        return 0;
+    };
+    EXPECT_EQ(run(killed, wire::kKeeperForeground), 128 + SIGKILL);
+    EXPECT_EQ(read("err"),
+              "stead: PID 1 of web was killed by signal 9 (KILL), and the guest with it\n");
+    EXPECT_EQ(run([](int) { return 3; }), 3);
+}
+
+TEST_F(Kept, TakesTheLinesOfATimeWithoutKeeper) {
+    (void)run([](int channel) {
+        std::array<std::byte, 512> buffer;
+        wire::Writer text(buffer, Kind::LogText);
+        text.text(Tag::Name, "db").number(Tag::Stream, 1).text(Tag::Text, "early\nlate");
+        send(channel, text);
+        wire::Writer lost(buffer, Kind::LogLost);
+        lost.number(Tag::Count, 4711);
+        send(channel, lost);
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    EXPECT_EQ(log("db"), "out early\nout late\n");
+    EXPECT_EQ(log("stead"), "say 4711 bytes of output were lost while there was no keeper\n");
+}
+
+TEST_F(Kept, WritesNoFileOutsideItsFolder) {
+    (void)run([](int channel) {
+        auto pipe = sys::make_pipe();
+        for (const char* name : {"../escape", "a/b", "..", ""})
+            hand_pipe(channel, name, 1, pipe->read.get());
+        (void)!::write(pipe->write.get(), "x\n", 2);
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    EXPECT_TRUE(fs::is_empty(folder / "logs"));
+    EXPECT_FALSE(fs::exists(folder / "escape"));
+}
+
+TEST_F(Kept, SurvivesRandomMessages) {
+    EXPECT_EQ(run([](int channel) {
+                  unsigned seed = 5;
+                  const auto random = [&] { return seed = seed * 1103515245U + 12345U; };
+                  std::array<std::byte, 2048> buffer;
+                  for (int count = 0; count < 3000; ++count) {
+                      const auto kind = static_cast<Kind>(0x1fe + (random() >> 8U) % 12);
+                      if (kind == Kind::GuestEnd) continue;
+                      wire::Writer message(buffer, kind);
+                      for (int field = 0; field < 6; ++field) {
+                          const auto tag = static_cast<Tag>(1 + (random() >> 8U) % 45);
+                          message.number(tag, static_cast<std::int64_t>(random()) << random() % 40);
+                          message.text(tag, std::string((random() >> 8U) % 80,
+                                                        static_cast<char>(random() >> 16U)));
+                      }
+                      auto pipe = sys::make_pipe();
+                      const int fd = pipe->read.get();
+                      send(channel, message, std::span(&fd, (random() >> 9U) % 2));
+                  }
+                  end_guest(channel, EndKind::Exit, 9);
+                  return 0;
+              }),
+              9);
+}
+
+TEST_F(Kept, ForwardsReadinessButNothingThatSpeaksAboutTheHost) {
+    notify_socket = (folder / "notify").string();
+    auto socket = sys::bind_unix(notify_socket, SOCK_DGRAM, 0600);
+    ASSERT_TRUE(socket);
+    (void)run([](int channel) {
+        say_text(channel, Kind::Notify, "MAINPID=1\nREADY=1\nFDSTORE=1\nSTATUS=3 units up");
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    std::string text(200, '\0');
+    const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
+    ASSERT_GT(got, 0);
+    EXPECT_EQ(text.substr(0, static_cast<std::size_t>(got)), "READY=1\nSTATUS=3 units up\n");
+}
+
+TEST_F(Kept, AsksForAnOrderlyStopThenHurriesThenKills) {
+    const pid_t keeper = start(
+        [](int channel) {
+            (void)::signal(SIGTERM, SIG_IGN);
+            say_text(channel, Kind::Say, "ready");
+            std::vector<std::byte> buffer(1024);
+            for (;;) {
+                pollfd entry{channel, POLLIN, 0};
+                (void)::poll(&entry, 1, 1000);
+                const auto record = sys::receive(channel, buffer);
+                if (!record) continue;
+                const auto message = wire::Reader::open(std::span(buffer).first(record->size));
+                if (message && message->kind() == Kind::StopGuest)
+                    say_text(channel, Kind::Say, "asked");
+            }
+            return 0;
+        },
+        wire::kKeeperForeground);
+    const auto await = [&](const std::string& text) {
+        for (int tries = 0; tries < 500 && read("err").find(text) == std::string::npos; ++tries)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    };
+    await("ready");
+    ::kill(keeper, SIGTERM);
+    await("asked\n");
+    ::kill(keeper, SIGINT);
+    await("once more kills\n");
+    ::kill(keeper, SIGTERM);
+    EXPECT_EQ(wait(keeper), 128 + SIGKILL);
+}
+
+TEST_F(Kept, RelaysAJailsOutputWholeAndUnchanged) {
+    auto pipe = sys::make_pipe();
+    jail_output = pipe->read.get();
+    const int write_end = ::fcntl(pipe->write.get(), F_DUPFD_CLOEXEC, 200);
+    std::string sent;
+    for (int count = 0; count < 20'000; ++count)
+        sent += "line \x1b[1m " + std::to_string(count) + "\n";
+    const pid_t keeper = start(
+        [](int channel) {
+            end_guest(channel, EndKind::Exit, 5);
+            return 0;
+        },
+        wire::kKeeperForeground);
+    pipe->read.reset();
+    pipe->write.reset();
+    for (std::size_t at = 0; at < sent.size();) {
+        const ssize_t written = ::write(write_end, sent.data() + at, sent.size() - at);
+        ASSERT_GT(written, 0);
+        at += static_cast<std::size_t>(written);
+    }
+    ::close(write_end);
+    EXPECT_EQ(wait(keeper), 5);
+    EXPECT_EQ(read("out"), sent);
+}
+
+} // namespace
+} // namespace stead::keep

@@ -35,7 +35,8 @@ protected:
         });
     }
 
-    std::unique_ptr<LinePool> pool = std::make_unique<LinePool>();
+    std::unique_ptr<LinePool::Memory> memory = std::make_unique<LinePool::Memory>();
+    std::unique_ptr<LinePool> pool = std::make_unique<LinePool>(*memory);
     LineSplitter splitter;
     std::vector<Piece> pieces;
 };

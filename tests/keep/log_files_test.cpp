@@ -32,7 +32,7 @@ protected:
         std::string path = (fs::temp_directory_path() / "stead-logs-XXXXXX").string();
         folder = ::mkdtemp(path.data());
         fd = sys::UniqueFd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-        files = std::make_unique<LogFiles>(fd.get());
+        files = std::make_unique<LogFiles>(fd.get(), *memory);
         web.name.append("web");
         web.limit = kMinLogSize;
         web.keep = 2;
@@ -58,6 +58,7 @@ protected:
     fs::path folder;
     sys::UniqueFd fd;
     LogFile web;
+    std::unique_ptr<LogFiles::Memory> memory = std::make_unique<LogFiles::Memory>();
     std::unique_ptr<LogFiles> files;
 };
 
@@ -151,7 +152,7 @@ TEST_F(Files, OnAFullDiskHoldOnlyWholeLinesAndGoOnOnceThereIsRoom) {
     if (::mount("stead", (folder / "small").c_str(), "tmpfs", 0, "size=16k") < 0)
         GTEST_SKIP() << "needs the right to mount a tmpfs";
     sys::UniqueFd small(::open((folder / "small").c_str(), O_PATH | O_CLOEXEC));
-    files = std::make_unique<LogFiles>(small.get());
+    files = std::make_unique<LogFiles>(small.get(), *memory);
     std::ofstream(folder / "small/ballast") << std::string(8192, 'b');
     for (int count = 0; count < 30; ++count)
         write(std::to_string(count) + std::string(700, 'x'));

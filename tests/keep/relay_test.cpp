@@ -34,7 +34,8 @@ protected:
 
     sys::UniqueFd sender;
     sys::UniqueFd receiver;
-    std::unique_ptr<Relay> relay = std::make_unique<Relay>();
+    Relay::Memory memory{};
+    std::unique_ptr<Relay> relay = std::make_unique<Relay>(memory);
 };
 
 TEST_F(Relaying, PassesBytesUnchanged) {
@@ -88,7 +89,8 @@ TEST_F(Relaying, TellsTheSenderThatNobodyReads) {
 
 TEST(OnScreen, ASlowReaderLosesWholeLinesAndIsToldHowMany) {
     auto pipe = sys::make_pipe();
-    auto screen = std::make_unique<Screen>();
+    const auto memory = std::make_unique<Screen::Memory>();
+    auto screen = std::make_unique<Screen>(*memory);
     screen->open(pipe->write.get());
     for (int count = 0; count < 3000; ++count) {
         screen->line("web: ", std::string(200, 'x'));
@@ -117,7 +119,8 @@ TEST(OnScreen, ASlowReaderLosesWholeLinesAndIsToldHowMany) {
 TEST(OnScreen, AReaderThatIsGoneIsNoFault) {
     (void)::signal(SIGPIPE, SIG_IGN);
     auto pipe = sys::make_pipe();
-    auto screen = std::make_unique<Screen>();
+    const auto memory = std::make_unique<Screen::Memory>();
+    auto screen = std::make_unique<Screen>(*memory);
     screen->open(pipe->write.get());
     pipe->read.reset();
     for (int count = 0; count < 1000; ++count) {
