@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +14,9 @@
 #include <fstream>
 #include <sstream>
 #include <thread>
+
+#include "guests/cgroups.h"
+#include "guests/guests.h"
 
 namespace stead::system_test {
 
@@ -28,7 +31,8 @@ int code_of(int status) {
 
 [[noreturn]] void become(const Words& words) {
     std::vector<char*> argv;
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    for (const std::string& word : words)
+        argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
     ::execvp(argv[0], argv.data());
     ::_exit(127);
@@ -43,7 +47,8 @@ struct Pipe {
 };
 
 /// Feeds and drains the three pipes of a child until it has closed both outputs or time is up.
-void relay(const std::string& input, int to, int out, int err, Clock::time_point end, Outcome& outcome) {
+void relay(
+    const std::string& input, int to, int out, int err, Clock::time_point end, Outcome& outcome) {
     std::size_t sent = 0;
     ::fcntl(to, F_SETFL, O_NONBLOCK);
     if (input.empty()) {
@@ -53,8 +58,7 @@ void relay(const std::string& input, int to, int out, int err, Clock::time_point
     while (out >= 0 || err >= 0) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
         if (left.count() <= 0) break;
-        std::array<pollfd, 3> fds{
-            {{to, POLLOUT, 0}, {out, POLLIN, 0}, {err, POLLIN, 0}}};
+        std::array<pollfd, 3> fds{{{to, POLLOUT, 0}, {out, POLLIN, 0}, {err, POLLIN, 0}}};
         if (::poll(fds.data(), fds.size(), static_cast<int>(left.count())) <= 0) continue;
         if (fds[0].revents != 0) {
             const ssize_t size = ::write(to, input.data() + sent, input.size() - sent);
@@ -94,28 +98,20 @@ int reap(pid_t pid, Clock::time_point end) {
     return code_of(status);
 }
 
-std::string stead_cgroups_of_tests() {
-    std::string found;
-    std::istringstream table(read_text("/proc/self/mountinfo"));
-    for (std::string line; std::getline(table, line);) {
-        if (line.find(" - cgroup2 ") == std::string::npos) continue;
-        std::istringstream fields(line);
-        std::string path;
-        for (int i = 0; i < 5; ++i) fields >> path;
-        return path;
-    }
-    return found;
+/// The folder that holds the cgroups of guests with these host files; empty without cgroup2.
+std::string cgroup_parent_of(const std::string& folder) {
+    const auto cgroup2 = guests::find_cgroup2();
+    if (!cgroup2) return {};
+    guests::Paths paths;
+    paths.runtime = folder + "/run";
+    return guests::cgroup_parent(paths, *cgroup2);
 }
 
-/// Cgroups of guests, relative to the mount: everything below a folder stead-*.
-std::vector<std::string> guest_cgroups() {
+std::vector<std::string> guest_cgroups(const std::string& folder) {
     std::vector<std::string> found;
     std::error_code failed;
-    for (const auto& parent : fs::directory_iterator(stead_cgroups_of_tests(), failed)) {
-        if (!parent.path().filename().string().starts_with("stead-")) continue;
-        for (const auto& guest : fs::directory_iterator(parent.path(), failed)) {
-            if (guest.is_directory(failed)) found.push_back(guest.path().string());
-        }
+    for (const auto& guest : fs::directory_iterator(cgroup_parent_of(folder), failed)) {
+        if (guest.is_directory(failed)) found.push_back(guest.path().string());
     }
     return found;
 }
@@ -221,16 +217,12 @@ Host::Host()
 
 Host::~Host() {
     std::error_code ignored;
-    for (const auto& guest : guest_cgroups()) {
-        // Of a test that failed: its guests must not live on.
-        if (std::ofstream kill(guest + "/cgroup.kill"); kill && !remains().empty()) kill << "1";
-    }
+    // Of a test that failed: its guests must not live on.
+    for (const auto& guest : guest_cgroups(folder_))
+        (void)guests::remove_cgroup(guest);
+    const std::string parent = cgroup_parent_of(folder_);
+    if (!parent.empty()) ::rmdir(parent.c_str());
     fs::remove_all(folder_, ignored);
-    for (const auto& parent : fs::directory_iterator(stead_cgroups_of_tests(), ignored)) {
-        if (parent.path().filename().string().starts_with("stead-")) {
-            ::rmdir(parent.path().c_str()); // Only an empty one goes.
-        }
-    }
 }
 
 Words Host::command(const Words& words) const {
@@ -239,7 +231,8 @@ Words Host::command(const Words& words) const {
     return all;
 }
 
-Outcome Host::stead(const Words& words, const std::string& input, std::chrono::seconds limit) const {
+Outcome
+Host::stead(const Words& words, const std::string& input, std::chrono::seconds limit) const {
     return run_program(command(words), input, limit);
 }
 
@@ -272,7 +265,7 @@ std::string Host::remains() const {
         found += "state " + guest.path().string() + "\n";
     for (const auto& uid : fs::directory_iterator(folder_ + "/run/uids", failed))
         found += "uid " + uid.path().string() + "\n";
-    for (const std::string& cgroup : guest_cgroups()) {
+    for (const std::string& cgroup : guest_cgroups(folder_)) {
         found += "cgroup " + cgroup + " with processes " +
                  read_text(cgroup + "/init/cgroup.procs") + "\n";
     }

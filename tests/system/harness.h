@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-/// A host of its own for each test: the real `stead` with its files in a temporary folder, and a look
-/// at everything a guest could leave behind.
+/// A host of its own for each test: the real `stead` with its files in a temporary folder, and a
+/// look at everything a guest could leave behind.
 namespace stead::system_test {
 
 using namespace std::chrono_literals;
@@ -22,12 +22,11 @@ struct Outcome {
 };
 
 /// Runs a program, with `input` on its standard input.
-Outcome run_program(const Words& words,
-                    const std::string& input = {},
-                    std::chrono::seconds limit = 30s);
+Outcome
+run_program(const Words& words, const std::string& input = {}, std::chrono::seconds limit = 30s);
 
-/// A program in the background; killed at the end of its life if it still runs. Its output goes to a
-/// file.
+/// A program in the background; killed at the end of its life if it still runs. Its output goes to
+/// a file.
 class Background {
 public:
     Background(const Words& words, std::string output_file);
@@ -76,7 +75,7 @@ public:
     [[nodiscard]] const std::string& folder() const { return folder_; }
 
     /// A file below the test's folder; its path.
-    [[nodiscard]] std::string write(const std::string& name, const std::string& text) const;
+    std::string write(const std::string& name, const std::string& text) const;
 
     /// The main process of a unit, as `stead show` tells; 0 for none.
     [[nodiscard]] int pid_of(const std::string& unit) const;

@@ -1,0 +1,161 @@
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+#include "system/harness.h"
+
+namespace stead::system_test {
+namespace {
+
+/// Each mistake: a message with place, fact and way out; an exit code; nothing started, nothing
+/// left.
+class BadInput : public ::testing::Test {
+protected:
+    void SetUp() override { NEED_GUESTS(); }
+
+    void TearDown() override { EXPECT_EQ(host_.remains(), ""); }
+
+    /// `stead WORDS...` leaves with `code` and says each of `said`.
+    void expect(const Words& words, int code, const Words& said) const {
+        const Outcome outcome = host_.stead(words);
+        const std::string all = outcome.out + outcome.err;
+        EXPECT_EQ(outcome.code, code) << all;
+        for (const std::string& text : said)
+            EXPECT_NE(all.find(text), std::string::npos) << all;
+    }
+
+    [[nodiscard]] std::string guest(const std::string& text) const {
+        return host_.write("guest.toml", text);
+    }
+
+    Host host_;
+};
+
+TEST_F(BadInput, AMissingFile) {
+    expect({"run", host_.folder() + "/none.toml"}, 2, {"none.toml", "No such file"});
+    expect({"check", host_.folder() + "/none.toml"}, 1, {"none.toml", "No such file"});
+}
+
+TEST_F(BadInput, AFileThatIsNoFile) {
+    const std::string fifo = host_.folder() + "/fifo.toml";
+    ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+    expect({"check", fifo}, 2, {"fifo.toml"});
+    expect({"run", fifo}, 2, {"fifo.toml"});
+    std::filesystem::create_directories(host_.folder() + "/folder.toml");
+    expect({"run", host_.folder() + "/folder.toml"}, 2, {"folder.toml"});
+}
+
+TEST_F(BadInput, AnUnknownKey) {
+    expect({"run", guest("profile = \"jail\"\nrooot = \"/\"\n")}, 2,
+           {"guest.toml:2:1", "rooot", "root"});
+}
+
+TEST_F(BadInput, AWrongType) {
+    expect({"run", guest("root = 5\n")}, 2, {"guest.toml:1:8", "root is 5", "absolute path"});
+}
+
+TEST_F(BadInput, TextThatIsNoToml) {
+    expect({"run", guest("root = \n")}, 2, {"guest.toml:1"});
+}
+
+TEST_F(BadInput, AKeyWhoseTimeHasNotCome) {
+    expect({"run", guest("root = \"host\"\nephemeral = true\nnetwork = \"private\"\n")}, 2,
+           {"not supported yet"});
+}
+
+TEST_F(BadInput, ARootThatIsNoRoot) {
+    expect({"run", guest("root = \"/there/is/none\"\n")}, 2, {"guest.toml:1", "/there/is/none"});
+    expect({"run", guest("root = \"/etc/passwd\"\n")}, 2, {"guest.toml:1", "/etc/passwd"});
+}
+
+TEST_F(BadInput, AUserThatIsNot) {
+    expect(
+        {"run",
+         guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"nobody-at-all\"\n")},
+        2, {"guest.toml:4", "nobody-at-all"});
+    expect({"run", guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"root\"\n")},
+           2, {"guest.toml:4", "root"});
+}
+
+TEST_F(BadInput, AProgramThatIsNot) {
+    expect(
+        {"run", guest("profile = \"jail\"\n[unit.main]\ncommand = \"/usr/bin/no-such-program\"\n")},
+        2, {"guest.toml:3", "/usr/bin/no-such-program"});
+}
+
+TEST_F(BadInput, AJailWithoutAnyUnit) {
+    expect({"run", guest("profile = \"jail\"\n")}, 2, {"guest.toml", "unit"});
+}
+
+TEST_F(BadInput, ANameWithASlash) {
+    const std::string file = guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\n");
+    expect({"run", "--name", "a/b", file}, 2, {"a/b", "name"});
+    expect({"jail", "--name", "../x", "--", "true"}, 2, {"../x"});
+    expect({"cleanup", "../../etc"}, 2, {"../../etc"});
+}
+
+TEST_F(BadInput, AGuestThatNobodyHasHeardOf) {
+    expect({"run", "nobody-knows"}, 5, {"nobody-knows", "/guests/nobody-knows.toml"});
+    expect({"explain", "nobody-knows"}, 5, {"nobody-knows"});
+}
+
+TEST_F(BadInput, ACycleIsToldAsItsWholePath) {
+    host_.write("units/a.toml", "command = \"true\"\nrequires = [\"b\"]\n");
+    host_.write("units/b.toml", "command = \"true\"\nrequires = [\"c\"]\n");
+    host_.write("units/c.toml", "command = \"true\"\nrequires = [\"a\"]\n");
+    expect({"check", host_.folder() + "/units"}, 2, {"a.toml:2", "b.toml:2", "c.toml:2"});
+}
+
+TEST_F(BadInput, AllMistakesOfAllFilesAtOnce) {
+    host_.write("units/a.toml", "command = \"true\"\ntypo = 1\numask = 5\n");
+    host_.write("units/b.toml", "command = \"true\"\nrestart = \"sometimes\"\n");
+    expect({"check", host_.folder() + "/units"}, 2,
+           {"a.toml:2:1", "a.toml:3", "b.toml:2", "3 mistakes"});
+}
+
+TEST_F(BadInput, ACompileWithoutAnyUnitNamesItsFolder) {
+    std::filesystem::create_directories(host_.folder() + "/empty");
+    expect({"compile", host_.folder() + "/empty", "-o", host_.folder() + "/plan"}, 2, {"/empty"});
+    EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/plan"));
+}
+
+TEST_F(BadInput, ACompileOfAWrongUnitWritesNothing) {
+    host_.write("units/a.toml", "command = \"true\"\ntypo = 1\n");
+    host_.write("units/b.toml", "command = \"true\"\n");
+    expect({"compile", host_.folder() + "/units", "-o", host_.folder() + "/plan"}, 2,
+           {"a.toml:2:1"});
+    EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/plan"));
+}
+
+TEST_F(BadInput, AnUnknownOption) {
+    expect({"jail", "--no-such-option", "--", "true"}, 2, {"--no-such-option"});
+    expect({"jail"}, 2, {"CMD"});
+    expect({"jail", "-o", "novalue", "--", "true"}, 2, {"novalue"});
+    expect({"jail", "-o", "no-such-key=1", "--", "true"}, 2, {"no-such-key"});
+}
+
+TEST_F(BadInput, ALevelWithoutItsController) {
+    if (std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers"))
+        GTEST_SKIP() << "needs a host without the memory controller on cgroup2";
+    expect({"jail", "--memory-max", "64M", "--", "true"}, 2, {"memory"});
+}
+
+TEST_F(BadInput, WithoutThePrivilegeItSaysWhatIsMissing) {
+    // setpriv(1) takes root's capabilities away.
+    Words words{"setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534",
+                "--clear-groups"};
+    const Outcome probe = run_program({"setpriv", "--version"});
+    if (probe.code != 0) GTEST_SKIP() << "needs setpriv(1)";
+    for (const std::string& word : host_.command({"jail", "--", "true"}))
+        words.push_back(word);
+    std::filesystem::permissions(host_.folder(), std::filesystem::perms::all);
+    const Outcome outcome = run_program(words);
+    EXPECT_EQ(outcome.code, 1) << outcome.err;
+    EXPECT_NE(outcome.err.find("root"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("SYS_ADMIN"), std::string::npos) << outcome.err;
+}
+
+} // namespace
+} // namespace stead::system_test
