@@ -85,8 +85,9 @@ std::string quoted(std::string_view text) {
 }
 
 std::string as_value(std::string_view text) {
-    const bool word = text.empty() || (text.front() != '"' && text.front() != '\'' &&
-                                       text.front() != '[' && text.front() != '{');
+    if (text.empty()) return "\"\"";
+    const bool word =
+        text.front() != '"' && text.front() != '\'' && text.front() != '[' && text.front() != '{';
     if (!word || text == "true" || text == "false" || is_number(text)) return std::string(text);
     return quoted(text);
 }

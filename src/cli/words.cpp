@@ -43,30 +43,6 @@ constexpr std::array<std::string_view, 21> kReasons = {"none",
                                                        "condition-not-met",
                                                        "bound-unit-stopped",
                                                        "not-needed"};
-constexpr std::array<std::string_view, 24> kStages = {"none",
-                                                      "clone",
-                                                      "cgroup",
-                                                      "session",
-                                                      "terminal",
-                                                      "descriptors",
-                                                      "limits",
-                                                      "oom-score",
-                                                      "scheduling",
-                                                      "namespaces",
-                                                      "files",
-                                                      "directories",
-                                                      "credentials",
-                                                      "groups",
-                                                      "group",
-                                                      "capability-bounding",
-                                                      "user",
-                                                      "capabilities",
-                                                      "working-directory",
-                                                      "no-new-privileges",
-                                                      "landlock",
-                                                      "filter",
-                                                      "signals",
-                                                      "exec"};
 constexpr std::array<std::string_view, kCommandRoles> kRoles = {
     "pre-start",    "command",   "post-start",  "reload",      "pre-stop",
     "stop.command", "post-stop", "ready probe", "health probe"};
@@ -120,10 +96,6 @@ std::string_view type_name(UnitType type) {
 
 std::string_view reason_name(ReasonKind kind) {
     return name_in(kReasons, kind);
-}
-
-std::string_view stage_name(SpawnStage stage) {
-    return name_in(kStages, stage);
 }
 
 std::string_view role_name(CommandRole role) {

@@ -7,6 +7,7 @@
 #include "cli/console.h"
 #include "cli/records.h"
 #include "model/exit_status.h"
+#include "model/stage_name.h"
 #include "model/state.h"
 #include "model/unit.h"
 #include "wire/message.h"
@@ -19,7 +20,6 @@ std::string_view state_name(UnitState state);
 std::string_view guest_state_name(wire::GuestState state);
 std::string_view type_name(UnitType type);
 std::string_view reason_name(ReasonKind kind);
-std::string_view stage_name(SpawnStage stage);
 std::string_view role_name(CommandRole role);
 Colour state_colour(UnitState state);
 

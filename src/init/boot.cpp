@@ -72,14 +72,6 @@ Result<void> choose_target(Supervisor& self) {
     return {};
 }
 
-void say_rejected(Supervisor& self) {
-    const StringList rejected = self.table.rejected();
-    for (std::size_t i = 0; i + 1 < rejected.size(); i += 2) {
-        say_about(self, Priority::Error, rejected[i], "left out:");
-        say(self, Priority::Error, rejected[i + 1]);
-    }
-}
-
 Result<void> prepare_boot(Supervisor& self, Given& given) {
     TRY(open_loop(self));
     // The keeper comes first: it is told what else goes wrong.
@@ -88,7 +80,6 @@ Result<void> prepare_boot(Supervisor& self, Given& given) {
     raise_open_files(self);
     if (auto root = given.take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
     TRY(load_units(self, given));
-    say_rejected(self);
     if (self.table.size() == 0) return make_error(kNoUnits, {}, 0);
     TRY(choose_target(self));
     TRY(prepare_tables(self));

@@ -95,12 +95,14 @@ Result<sys::UniqueFd> unit_cgroup(Supervisor& self, UnitId unit, const ExecView&
 }
 
 void tell_failure(Supervisor& self, const engine::Action& action, SpawnStage stage, int error) {
-    tell_engine(self, {.kind = engine::EventKind::SpawnFailed,
-                       .role = action.role,
-                       .stage = stage,
-                       .unit = action.unit,
-                       .error = error,
-                       .ticket = action.ticket});
+    const engine::Event event{.kind = engine::EventKind::SpawnFailed,
+                              .role = action.role,
+                              .stage = stage,
+                              .unit = action.unit,
+                              .error = error,
+                              .ticket = action.ticket};
+    say_spawn_failure(self, event);
+    tell_engine(self, event);
 }
 
 bool is_command_main(Supervisor& self, const engine::Action& action) {

@@ -76,12 +76,6 @@ Result<void> take_command(Supervisor& self, const Arguments& arguments) {
     return {};
 }
 
-void say_rejected(Supervisor& self) {
-    const StringList rejected = self.table.rejected();
-    for (std::size_t i = 0; i + 1 < rejected.size(); i += 2)
-        say_about(self, Priority::Error, rejected[i], rejected[i + 1]);
-}
-
 /// A terminal on standard input goes to the command, so that job control works there and Ctrl-C
 /// reaches it alone.
 void hand_over_terminal(Supervisor& self) {
@@ -115,7 +109,6 @@ Result<void> prepare_foreign(Supervisor& self, const Arguments& arguments) {
         note(self, "not a subreaper: orphans of the services go to somebody else");
     raise_open_files(self);
     TRY(take_units(self, arguments));
-    say_rejected(self);
     TRY(take_command(self, arguments));
     if (self.table.size() == 0) {
         return make_error("nothing to start: no command, and no unit in /etc/stead/units, "

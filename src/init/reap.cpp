@@ -12,6 +12,7 @@
 #include "init/loop.h"
 #include "init/notify.h"
 #include "init/output.h"
+#include "init/say.h"
 #include "init/transient.h"
 #include "sys/events.h"
 #include "sys/file.h"
@@ -57,6 +58,7 @@ void tell_ended(Supervisor& self, const Child& was, ExitStatus status) {
         event.kind = engine::EventKind::SpawnFailed;
         event.stage = was.failed_stage;
         event.error = was.failed_error;
+        say_spawn_failure(self, event);
     }
     tell_engine(self, event);
     check_empty(self, was.unit);

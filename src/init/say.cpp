@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "init/keeper.h"
+#include "model/stage_name.h"
 
 namespace stead::init {
 
@@ -38,6 +39,16 @@ void say_about(Supervisor& self,
     FixedString<400> line(subject);
     line.append(": ").append(text);
     say(self, priority, line.view());
+}
+
+void say_spawn_failure(Supervisor& self, const engine::Event& event) {
+    FixedString<96> subject;
+    // Hooks are lists; which of their programs it was, `status` tells.
+    if (event.stage == SpawnStage::Exec && event.role == CommandRole::Main) {
+        subject.append(self.table.command(event.unit, event.role, 0)[0]);
+    }
+    const Error error{stage_name(event.stage).data(), subject, event.error};
+    say_error(self, self.table.name(event.unit), error);
 }
 
 void note(Supervisor& self, const char* text) {

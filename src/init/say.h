@@ -19,6 +19,8 @@ void say_about(Supervisor& self,
                Priority priority,
                std::string_view subject,
                std::string_view text);
+/// Why no process of a unit came to run.
+void say_spawn_failure(Supervisor& self, const engine::Event& event);
 /// Says `text` and keeps it for `status`; a literal.
 void note(Supervisor& self, const char* text);
 /// The same for before there is a keeper, and for usage errors: to standard error alone.

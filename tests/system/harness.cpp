@@ -246,10 +246,7 @@ int Host::pid_of(const std::string& unit) const {
     const Outcome shown = stead({"show", unit});
     std::istringstream lines(shown.out);
     for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::string key;
-        int value = 0;
-        if (words >> key >> value && key == "pid") return value;
+        if (line.starts_with("pid=")) return std::stoi("0" + line.substr(4));
     }
     return 0;
 }

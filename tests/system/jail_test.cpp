@@ -199,8 +199,8 @@ TEST_F(Jail, TakesAnyKeyOfAGuestFile) {
 
 TEST_F(Jail, ListensWhereItMayAndNowhereElse) {
     const auto serve = [&](const std::string& address) {
-        return jail({"--listen", "tcp:127.0.0.1:47113", "--", "timeout", "1", "busybox", "httpd", "-f",
-                     "-p", address});
+        return jail({"--listen", "tcp:127.0.0.1:47113", "--", "timeout", "1", "busybox", "httpd",
+                     "-f", "-p", address});
     };
     // 124: it served until its time was up.
     EXPECT_EQ(serve("127.0.0.1:47113").code, 124);

@@ -81,12 +81,12 @@ check "cpu-max of the guest" is "$(cat "$guest/cpu.max")" "150000 100000"
 check "cpu-weight of the guest" is "$(cat "$guest/cpu.weight")" 50
 of() { find "$guest" -type d -name "$1" | head -n 1; }
 
-neighbour_pid=$(stead show limits/neighbour | awk '$1 == "pid" { print $NF }')
+neighbour_pid=$(stead show limits/neighbour | sed -n 's/^pid=//p')
 stead start limits/hog --no-wait
 oom() { has "$(stead status limits/hog)" '[Oo][Oo][Mm]|memory' >/dev/null; }
 check "a memory hog is ended by the OOM killer and status says so" until_true 30 oom
 stead status limits/hog
-check "its neighbour was not harmed" is "$(stead show limits/neighbour | awk '$1 == "pid" { print $NF }')" "$neighbour_pid"
+check "its neighbour was not harmed" is "$(stead show limits/neighbour | sed -n 's/^pid=//p')" "$neighbour_pid"
 
 stead start limits/bomb
 bomb=$(of bomb)
