@@ -80,13 +80,22 @@ Result<sys::UniqueFd> unit_cgroup(Supervisor& self, UnitId unit, const ExecView&
             return make_error("no cgroup at hand", {}, ENOENT);
         return sys::UniqueFd();
     }
+    Unit& record = self.units[unit];
+    if (record.cgroup_killed && !has_processes(self, unit)) {
+        // Linux 6.14 to 6.18 compare kill counts of the wrong cgroups in a clone into a cgroup: what
+        // is born in one that was killed before dies at once. A new folder starts at zero.
+        record.cgroup_events.close();
+        remove_cgroup(self, self.table.name(unit));
+        record.has_cgroup = false;
+        record.cgroup_killed = false;
+    }
     auto cgroup = make_cgroup(self, self.table.name(unit));
     if (!cgroup) {
         if (self.launched || exec.require) return cgroup.error();
         return sys::UniqueFd();
     }
-    const bool fresh = !self.units[unit].has_cgroup;
-    self.units[unit].has_cgroup = true;
+    const bool fresh = !record.has_cgroup;
+    record.has_cgroup = true;
     for (std::size_t i = 0; fresh && i < exec.cgroup_setting_count; ++i) {
         const auto set = set_level(self, cgroup->get(), self.table.cgroup_setting(unit, i));
         if (!set && (self.launched || exec.require)) return set.error();

@@ -192,8 +192,11 @@ void signal_unit(Supervisor& self, const engine::Action& action, bool and_contin
 }
 
 void kill_unit(Supervisor& self, UnitId unit) {
-    const Unit& record = self.units[unit];
-    if (record.has_cgroup) kill_cgroup(self, self.table.name(unit));
+    Unit& record = self.units[unit];
+    if (record.has_cgroup) {
+        kill_cgroup(self, self.table.name(unit));
+        record.cgroup_killed = true;
+    }
     for (const Child& child : self.children.first(self.children_end)) {
         if (child.pid == 0 || child.unit != unit) continue;
         if (!record.has_cgroup) (void)::kill(-child.pid, SIGKILL);

@@ -98,6 +98,8 @@ struct Unit {
     bool handed_output = false;
     bool handed_error = false;
     bool has_cgroup = false;
+    /// cgroup.kill was used on it: nothing may be started in it any more.
+    bool cgroup_killed = false;
     /// Somebody wants to know when no process is left.
     bool watch_empty = false;
     FixedString<kMaxStatusText> status_text;
