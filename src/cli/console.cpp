@@ -200,6 +200,7 @@ std::vector<std::string> nearest(std::string_view wanted, const std::vector<std:
     std::sort(found.begin(), found.end());
     if (found.size() > 3) found.resize(3);
     std::vector<std::string> names;
+    names.reserve(found.size());
     for (auto& [distance, name] : found)
         names.push_back(std::move(name));
     return names;

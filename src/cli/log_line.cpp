@@ -64,7 +64,7 @@ std::optional<std::int64_t> time_of_day_ns(std::string_view text) {
         fraction = digits(text, 9, 6);
         if (text.size() != 15 || text[8] != '.' || fraction < 0) return std::nullopt;
     }
-    return ((hours * 60 + minutes) * 60 + seconds) * 1'000'000'000 + fraction * 1000;
+    return ((std::int64_t{hours} * 60 + minutes) * 60 + seconds) * 1'000'000'000 + fraction * 1000;
 }
 
 } // namespace

@@ -27,7 +27,8 @@ namespace {
 constexpr int kMaxKept = 99;
 constexpr std::size_t kTimeSize = 27;
 /// No line of a log file is longer; a longer one is passed on in pieces.
-constexpr std::size_t kMaxLineBytes = 64 * 1024;
+constexpr std::size_t kMaxLineBytes = std::size_t{64} * 1024;
+constexpr std::size_t kBlock = std::size_t{16} * 1024;
 
 struct File {
     sys::UniqueFd fd;
@@ -110,7 +111,7 @@ bool Chain::fill() {
         buffer_.push_back('\n');
         return true;
     }
-    std::array<char, 16 * 1024> block;
+    std::array<char, kBlock> block;
     while (at_ < files_.size()) {
         const auto got = sys::read_some(files_[at_].fd.get(), block);
         if (got && *got > 0) {
@@ -130,7 +131,7 @@ std::int64_t Chain::count_back(const File& file, std::int64_t wanted, off_t& sta
     start = end;
     std::int64_t lines = 0;
     bool first = true;
-    std::array<char, 16 * 1024> block;
+    std::array<char, kBlock> block;
     while (end > 0) {
         const off_t begin = std::max<off_t>(0, end - static_cast<off_t>(block.size()));
         const auto size = static_cast<std::size_t>(end - begin);

@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 
 /// After the guest's end its keeper still writes what is left in the pipes.
 constexpr Duration kLastLines = 5_s;
+constexpr std::size_t kBlock = std::size_t{16} * 1024;
 
 struct Wishes {
     std::string name;
@@ -122,7 +123,7 @@ bool read_pipe(int pipe,
                int limit_ms,
                const std::function<void(std::string_view)>& take,
                const std::function<bool()>& idle) {
-    std::array<char, 16 * 1024> block;
+    std::array<char, kBlock> block;
     while (true) {
         const auto got = sys::read_some(pipe, block);
         if (got && *got == 0) return true;

@@ -137,9 +137,8 @@ void Keeper::on_event(std::uint64_t token) {
         read_stream(index, kChunksPerTurn);
         return;
     case Source::Screen:
-        return; // flush_screens follows every turn
     case Source::Foreground:
-        return; // pump follows every turn
+        return; // flush_screens and pump follow every turn
     }
 }
 

@@ -42,7 +42,7 @@ private:
     static constexpr std::size_t kMaxStreams = 2 * kMaxUnits + 64;
     static constexpr std::size_t kNoFile = kMaxFiles;
     static constexpr std::size_t kPage = 4096;
-    static constexpr std::size_t kChunk = 16 * 1024;
+    static constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
     /// epoll tokens: what in the upper half, which one in the lower.
     enum class Source : std::uint64_t { Channel, Pidfd, Signals, Stream, Screen, Foreground };

@@ -14,7 +14,7 @@ namespace stead::keep {
 
 /// Smaller limits are raised to this, so that one line always fits into one file and the disk bound
 /// of (keep + 1) * size holds to the byte.
-inline constexpr std::uint64_t kMinLogSize = 32 * 1024;
+inline constexpr std::uint64_t kMinLogSize = std::uint64_t{32} * 1024;
 inline constexpr std::uint32_t kMaxLogKeep = 99;
 
 /// A unit's name becomes a folder's: no slash, no control character, not "." or "..", not too long.

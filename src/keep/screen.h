@@ -13,7 +13,7 @@ namespace stead::keep {
 /// then whole lines are left out and counted, and nothing ever waits for them.
 class Screen {
 public:
-    static constexpr std::size_t kCapacity = 64 * 1024;
+    static constexpr std::size_t kCapacity = std::size_t{64} * 1024;
     using Memory = std::array<char, kCapacity>;
 
     explicit Screen(Memory& memory)
