@@ -16,7 +16,7 @@ struct RecordHeader {
 };
 
 /// No record is longer, so that each fits one message to the keeper.
-constexpr std::size_t kMaxRecord = 16 * 1024;
+constexpr std::size_t kMaxRecord = std::size_t{16} << 10U;
 
 constexpr std::size_t padded(std::size_t size) {
     return (size + 7) & ~std::size_t{7};

@@ -30,11 +30,11 @@ inline constexpr std::size_t kMaxGuestClients = 24;
 inline constexpr std::size_t kMaxTransients = 16;
 inline constexpr std::size_t kMaxStatusText = 95;
 /// Pointers of one argv and one environment together.
-inline constexpr std::size_t kMaxPointers = 16 * 1024;
+inline constexpr std::size_t kMaxPointers = std::size_t{16} << 10U;
 /// Text made for one child: NOTIFY_SOCKET and its like, or a transient unit's strings.
 inline constexpr std::size_t kMaxChildText = wire::kMaxMessage + 4096;
 /// Lines kept while no keeper is connected.
-inline constexpr std::size_t kRingSize = 256 * 1024;
+inline constexpr std::size_t kRingSize = std::size_t{256} << 10U;
 /// Ended children, notify messages, accepted clients: what one turn of the loop takes of each.
 inline constexpr int kPerTurn = 64;
 

@@ -119,7 +119,7 @@ private:
         ::dup2(high_plan, wire::kBootPlan);
         ::dup2(high_host, wire::kBootHostControl);
         ::dup2(high_channel, wire::kBootKeeper);
-        ::execl(kInit.c_str(), "stead-init", "--boot", nullptr);
+        ::execl(kInit, "stead-init", "--boot", nullptr);
         ::_exit(99);
     }
 };
@@ -264,6 +264,7 @@ TEST_F(Boot, ServicesHoldNoCapabilityThatTheGuestHasNot) {
 
 TEST_F(Boot, TenServicesCostLittlePrivateMemory) {
     std::vector<plan::UnitInput> units;
+    units.reserve(10);
     for (int i = 0; i < 10; ++i)
         units.push_back(service("unit-" + std::to_string(i), {"sleep", "1000"}));
     Launched guest(jail(units));
@@ -273,8 +274,9 @@ TEST_F(Boot, TenServicesCostLittlePrivateMemory) {
     ASSERT_EQ(host->ask(Kind::Status).units.size(), 10U);
     std::ifstream rollup("/proc/" + std::to_string(guest.pid) + "/smaps_rollup");
     long anonymous = -1;
-    for (std::string line; std::getline(rollup, line);)
-        (void)std::sscanf(line.c_str(), "Anonymous: %ld kB", &anonymous);
+    for (std::string word; rollup >> word;) {
+        if (word == "Anonymous:") rollup >> anonymous;
+    }
 #if defined(__SANITIZE_ADDRESS__)
     GTEST_SKIP() << "needs a build without sanitizers";
 #endif

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include "init/guest.h"
 
 namespace stead::test {
@@ -11,23 +13,23 @@ int zombies_of(pid_t parent) {
         if (!std::getline(stat, text)) continue;
         const std::size_t end = text.rfind(')');
         if (end == std::string::npos) continue;
+        std::istringstream fields(text.substr(end + 1));
         char state = 0;
-        int owner = 0;
-        if (std::sscanf(text.c_str() + end + 1, " %c %d", &state, &owner) == 2 && state == 'Z' &&
-            owner == parent)
-            ++count;
+        pid_t owner = 0;
+        fields >> state >> owner;
+        if (state == 'Z' && owner == parent) ++count;
     }
     return count;
 }
 
 TEST(Orphans, AThousandLeaveNoZombie) {
-    Guest guest({"--", "/bin/sh", "-c", kMisbehave + " orphans 1000; exec sleep 60"});
+    Guest guest({"--", "/bin/sh", "-c", std::string(kMisbehave) + " orphans 1000; exec sleep 60"});
     ASSERT_TRUE(guest.says("done", 30s)) << guest.said();
     EXPECT_TRUE(eventually([&] { return zombies_of(guest.pid()) == 0; }, 2s));
 }
 
 TEST(Orphans, AStormDoesNotKeepAPingWaiting) {
-    Guest guest({"--", "/bin/sh", "-c", kMisbehave + " orphans 5000; exec sleep 60"});
+    Guest guest({"--", "/bin/sh", "-c", std::string(kMisbehave) + " orphans 5000; exec sleep 60"});
     Control control = guest.control();
     auto worst = 0ms;
     while (guest.said().find("done") == std::string::npos) {
@@ -44,8 +46,7 @@ TEST(Orphans, WhatASubreaperWasLeftWithIsGoneAfterItsEnd) {
     Guest guest({"--", "/bin/sh", "-c",
                  "setsid sh -c 'trap \"\" TERM HUP; sleep 987' & sleep 0.2; exit 0"});
     ASSERT_EQ(guest.wait(), 0) << guest.said();
-    EXPECT_TRUE(
-        eventually([] { return std::system("pgrep -f 'sleep 98[7]' >/dev/null") != 0; }, 2s));
+    EXPECT_TRUE(eventually([] { return !is_running("sleep 987"); }, 2s));
 }
 
 } // namespace

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -36,8 +37,8 @@ namespace stead::test {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-inline const std::string kInit = STEAD_BIN "/stead-init";
-inline const std::string kMisbehave = STEAD_BIN "/misbehave";
+inline constexpr const char* kInit = STEAD_BIN "/stead-init";
+inline constexpr const char* kMisbehave = STEAD_BIN "/misbehave";
 
 /// Calls `holds` until it is true or the time is over.
 template <typename Condition>
@@ -48,6 +49,17 @@ bool eventually(Condition holds, std::chrono::milliseconds limit = 10s) {
         std::this_thread::sleep_for(5ms);
     }
     return holds();
+}
+
+/// Whether any process but a zombie has `words` in its command line.
+inline bool is_running(const std::string& words) {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+        std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+        std::replace(line.begin(), line.end(), '\0', ' ');
+        if (line.find(words) != std::string::npos) return true;
+    }
+    return false;
 }
 
 class TemporaryFolder {
@@ -166,6 +178,7 @@ struct StartOptions {
     /// Called in the child just before it executes stead-init.
     void (*before)() = nullptr;
     std::vector<std::string> environment{};
+    std::string program = kInit;
 };
 
 class Guest {
@@ -254,15 +267,18 @@ private:
             ::mount("proc", "/proc", "proc", 0, nullptr);
         }
         const std::string place = "STEAD_RUNTIME_DIR=" + runtime().string();
+        // The child has one thread.
+        // NOLINTBEGIN(concurrency-mt-unsafe)
         ::putenv(const_cast<char*>(place.c_str()));
         for (const std::string& entry : options.environment)
             ::putenv(const_cast<char*>(entry.c_str()));
+        // NOLINTEND(concurrency-mt-unsafe)
         if (options.before != nullptr) options.before();
-        std::vector<char*> argv{const_cast<char*>(kInit.c_str())};
+        std::vector<char*> argv{const_cast<char*>(options.program.c_str())};
         for (std::string& argument : arguments)
             argv.push_back(argument.data());
         argv.push_back(nullptr);
-        ::execv(kInit.c_str(), argv.data());
+        ::execv(options.program.c_str(), argv.data());
         ::_exit(99);
     }
 

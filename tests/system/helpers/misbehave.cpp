@@ -55,7 +55,7 @@ int facts() {
     say("terminal: " + std::to_string(::isatty(0)));
     say("foreground: " + std::to_string(::isatty(0) == 1 && ::tcgetpgrp(0) == ::getpgrp()));
     for (const char* name : {"NOTIFY_SOCKET", "LISTEN_FDS", "INHERITED", "WATCHDOG_PID"}) {
-        const char* value = std::getenv(name);
+        const char* value = std::getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
         say(std::string(name) + "=" + (value != nullptr ? value : "(none)"));
     }
     return 0;
@@ -87,7 +87,7 @@ void on_signal(int signal) {
 
 int count_signals() {
     for (const int signal : {SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGINT, SIGTERM})
-        std::signal(signal, on_signal);
+        (void)std::signal(signal, on_signal);
     say("listening");
     while (ended == 0)
         ::pause();
@@ -95,13 +95,14 @@ int count_signals() {
 }
 
 void notify(const std::string& text) {
-    const char* path = std::getenv("NOTIFY_SOCKET");
+    const char* path = std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): one thread
     if (path == nullptr) return say("no socket");
     const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
-    ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0)
+        say("connect failed");
     if (::send(fd, text.data(), text.size(), 0) < 0) say("send failed");
     ::close(fd);
 }
@@ -111,8 +112,8 @@ int leave_behind() {
     if (::fork() == 0) {
         ::setsid();
         if (::fork() == 0) {
-            ::signal(SIGTERM, SIG_IGN);
-            ::signal(SIGHUP, SIG_IGN);
+            (void)::signal(SIGTERM, SIG_IGN);
+            (void)::signal(SIGHUP, SIG_IGN);
             sleep_for_ever();
         }
         ::_exit(0);
@@ -159,7 +160,7 @@ int main(int argc, char** argv) {
     if (mode == "facts") return facts();
     if (mode == "signals") return count_signals();
     if (mode == "ignore-term") {
-        std::signal(SIGTERM, SIG_IGN);
+        (void)std::signal(SIGTERM, SIG_IGN);
         say("ignoring");
         sleep_for_ever();
     }
