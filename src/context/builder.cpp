@@ -203,10 +203,24 @@ make_child(const Job& job, const Parts& parts, const std::vector<std::string>& p
     return {};
 }
 
+/// Root of a user namespace may lower hard limits but never raise them: what the guest is to have
+/// more of than the host's default must be there before its PID 1 is born.
+Result<void> raise_hard_limits(const recipe::Context& recipe) {
+    for (const recipe::Limit& wanted : recipe.limits) {
+        ResourceLimit now = TRY(sys::get_limit(wanted.limit.resource));
+        if (wanted.limit.hard <= now.hard) continue;
+        now.hard = wanted.limit.hard;
+        auto raised = sys::set_limit(now);
+        if (!raised) return about(raised.error(), wanted.name, wanted.origin);
+    }
+    return {};
+}
+
 Result<void> build(const Job& job) {
     Parts parts;
     ::umask(0);
     TRY(take_lent(job, parts));
+    TRY(raise_hard_limits(job.recipe));
     TRY(make_host_folders(job.recipe));
     if (is_private(job)) {
         parts.user_namespace = keep(TRY(make_user_namespace(job.recipe.ids)));

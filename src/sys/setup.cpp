@@ -76,6 +76,12 @@ Result<void> bring_up(const char* name) {
     return {};
 }
 
+Result<ResourceLimit> get_limit(std::uint32_t resource) {
+    rlimit64 value{};
+    if (::syscall(SYS_prlimit64, 0, resource, nullptr, &value) < 0) return last_error("prlimit");
+    return ResourceLimit{resource, 0, value.rlim_cur, value.rlim_max};
+}
+
 Result<void> set_limit(const ResourceLimit& limit) {
     const rlimit64 value{limit.soft, limit.hard};
     if (::syscall(SYS_prlimit64, 0, limit.resource, &value, nullptr) < 0)

@@ -24,6 +24,8 @@ Result<void> create_files_as(uid_t uid, gid_t gid);
 Result<void> set_host_name(std::string_view name);
 /// SIOCSIFFLAGS: brings the interface `name` of this network namespace up.
 Result<void> bring_up(const char* name);
+/// getrlimit(2).
+Result<ResourceLimit> get_limit(std::uint32_t resource);
 /// setrlimit(2).
 Result<void> set_limit(const ResourceLimit& limit);
 /// mknodat(2) of a character device.
