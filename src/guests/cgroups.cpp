@@ -186,6 +186,10 @@ Result<Cgroup> make_cgroup(const Paths& paths,
     return cgroup;
 }
 
+Result<void> set_level(const Cgroup& cgroup, const char* file, std::string_view value) {
+    return write_file(cgroup.folder.get(), file, value);
+}
+
 Result<void> remove_cgroup(const std::string& path) {
     // A leaf that nobody uses goes at once.
     Result<void> removed = sys::remove_at(AT_FDCWD, path.c_str(), true);

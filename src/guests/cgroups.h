@@ -37,6 +37,9 @@ Result<Cgroup> make_cgroup(const Paths& paths,
                            std::string_view name,
                            const std::vector<std::string>& controllers);
 
+/// Writes one level of the guest.
+Result<void> set_level(const Cgroup& cgroup, const char* file, std::string_view value);
+
 /// Kills whatever is inside, waits until it is empty, and removes it with all below. Done if it is
 /// not there.
 Result<void> remove_cgroup(const std::string& path);

@@ -52,6 +52,17 @@ std::vector<std::string> controllers_for(const recipe::Context& context,
     return wanted;
 }
 
+/// The guest's levels, before anybody is inside. A default that this machine refuses is left out:
+/// compile has said so where it could know.
+Result<void> set_levels(const recipe::Context& context, const Cgroup& cgroup) {
+    for (const recipe::Level& level : context.levels) {
+        const auto set = set_level(cgroup, level.file.c_str(), level.value);
+        if (set || level.origin.empty()) continue;
+        return make_error("level", level.origin + ": " + level.file, set.error().code);
+    }
+    return {};
+}
+
 Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {
     sys::UniqueFd memfd = TRY(sys::make_memfd("stead-plan"));
     TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(image.data()), image.size()}));
@@ -166,6 +177,7 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     }
     if (const auto cgroup2 = find_cgroup2()) {
         made.cgroup = TRY(make_cgroup(paths_, *cgroup2, name_, controllers_for(context, *cgroup2)));
+        TRY(set_levels(context, made.cgroup));
     }
     return made;
 }

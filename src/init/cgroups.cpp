@@ -160,6 +160,18 @@ bool is_populated(Supervisor& self, std::string_view name) {
     return std::string_view(text.data(), size).find("populated 1") != std::string_view::npos;
 }
 
+std::int64_t count_oom_kills(Supervisor& self, std::string_view name) {
+    std::array<char, 256> text;
+    const std::size_t size =
+        read_file(self.cgroups.units.get(), path_of(name, "memory.events").c_str(), text);
+    std::string_view rest(text.data(), size);
+    constexpr std::string_view kKey = "\noom_kill ";
+    const std::size_t at = rest.find(kKey);
+    if (at == std::string_view::npos) return 0;
+    rest.remove_prefix(at + kKey.size());
+    return whole_number(rest.substr(0, rest.find('\n'))).value_or(0);
+}
+
 Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name) {
     return sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.events").c_str(), O_RDONLY);
 }

@@ -27,6 +27,9 @@ Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& settin
 bool is_populated(Supervisor& self, std::string_view name);
 /// cgroup.events of `name`, for epoll (EPOLLPRI at every change).
 Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name);
+/// How many processes of the cgroup the kernel has killed for want of memory; 0 without that
+/// controller.
+std::int64_t count_oom_kills(Supervisor& self, std::string_view name);
 void kill_cgroup(Supervisor& self, std::string_view name);
 void signal_cgroup(Supervisor& self, std::string_view name, int signal);
 /// Whether `pid` is a process of cgroup `name`, by the kernel's own list.

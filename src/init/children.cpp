@@ -82,12 +82,13 @@ Result<sys::UniqueFd> unit_cgroup(Supervisor& self, UnitId unit, const ExecView&
     }
     Unit& record = self.units[unit];
     if (record.cgroup_killed && !has_processes(self, unit)) {
-        // Linux 6.14 to 6.18 compare kill counts of the wrong cgroups in a clone into a cgroup: what
-        // is born in one that was killed before dies at once. A new folder starts at zero.
+        // Linux 6.14 to 6.18 compare kill counts of the wrong cgroups in a clone into a cgroup:
+        // what is born in one that was killed before dies at once. A new folder starts at zero.
         record.cgroup_events.close();
         remove_cgroup(self, self.table.name(unit));
         record.has_cgroup = false;
         record.cgroup_killed = false;
+        record.oom_kills = 0;
     }
     auto cgroup = make_cgroup(self, self.table.name(unit));
     if (!cgroup) {

@@ -34,6 +34,8 @@ void release_unit(Supervisor& self, UnitId unit) {
         record.cgroup_events.close();
         remove_cgroup(self, self.table.name(unit));
         record.has_cgroup = false;
+        record.cgroup_killed = false;
+        record.oom_kills = 0;
     }
 }
 

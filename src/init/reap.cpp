@@ -44,11 +44,22 @@ Child forget(Child& child) {
     return was;
 }
 
+/// The kernel kills with the same signal as anybody else; its own count tells them apart.
+void look_for_oom(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    if (!record.has_cgroup) return;
+    const std::int64_t kills = count_oom_kills(self, self.table.name(unit));
+    if (kills > record.oom_kills)
+        tell_engine(self, {.kind = engine::EventKind::OomKilled, .unit = unit});
+    record.oom_kills = kills;
+}
+
 void tell_ended(Supervisor& self, const Child& was, ExitStatus status) {
     if (was.unit == kNoUnit) {
         transient_ended(self, was, status);
         return;
     }
+    if (status == ExitStatus::killed(9)) look_for_oom(self, was.unit);
     engine::Event event{.kind = engine::EventKind::Exited,
                         .role = was.role,
                         .status = status,

@@ -100,6 +100,8 @@ struct Unit {
     bool has_cgroup = false;
     /// cgroup.kill was used on it: nothing may be started in it any more.
     bool cgroup_killed = false;
+    /// Processes of the present cgroup that the kernel has killed for want of memory.
+    std::int64_t oom_kills = 0;
     /// Somebody wants to know when no process is left.
     bool watch_empty = false;
     FixedString<kMaxStatusText> status_text;
