@@ -44,6 +44,32 @@ std::string as_list(const std::vector<std::string>& words) {
     return text + "]";
 }
 
+/// `text` so that a unit file's substitution of `%n` gives it back unchanged.
+std::string without_percent(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '%') result += '%';
+        result += c;
+    }
+    return result;
+}
+
+/// The same for values in which `${NAME}` is replaced, too: all but those of the environment.
+std::string unexpanded(std::string_view text) {
+    std::string result;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text.substr(at).starts_with("${")) result += '$';
+        result += text[at];
+    }
+    return without_percent(result);
+}
+
+std::vector<std::string> unexpanded(std::vector<std::string> words) {
+    for (std::string& word : words)
+        word = unexpanded(word);
+    return words;
+}
+
 class Lines {
 public:
     void add(std::string_view key, const std::string& value) {
@@ -113,11 +139,11 @@ std::string jail_text(const JailOptions& options, std::string& wrong) {
         }
         lines.add(setting.substr(0, equals), as_value(setting.substr(equals + 1)));
     }
-    lines.add(unit + "command", as_list(options.command));
+    lines.add(unit + "command", as_list(unexpanded(options.command)));
     // It is run once, and its code is the command's.
     lines.add(unit + "restart", "\"no\"");
     lines.add_given(unit + "user", options.user);
-    lines.add_given(unit + "working-directory", options.cwd);
+    lines.add_given(unit + "working-directory", unexpanded(options.cwd));
     for (const std::string& variable : options.environment) {
         const std::size_t equals = variable.find('=');
         if (equals == std::string::npos || equals == 0) {
@@ -125,7 +151,7 @@ std::string jail_text(const JailOptions& options, std::string& wrong) {
             continue;
         }
         lines.add(unit + "environment." + as_key(variable.substr(0, equals)),
-                  quoted(variable.substr(equals + 1)));
+                  quoted(without_percent(variable.substr(equals + 1))));
     }
     return lines.text();
 }

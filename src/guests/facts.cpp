@@ -55,15 +55,16 @@ std::uint64_t hard_limit(std::uint32_t resource) {
 
 compile::PathFact look(const std::string& path) {
     using Kind = compile::PathFact::Kind;
+    // Links first: most paths that are asked for at a start are the /bin and /lib of today.
+    std::array<char, 4096> text{};
+    const auto size = sys::read_link(AT_FDCWD, path.c_str(), text);
+    if (size) return {Kind::Link, std::string(text.data(), *size)};
+    if (size.error().code != EINVAL) return {Kind::Missing, {}};
     const auto status = sys::status_at(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW);
     if (!status) return {Kind::Missing, {}};
     if (S_ISDIR(status->st_mode)) return {Kind::Folder, {}};
     if (S_ISREG(status->st_mode)) return {Kind::File, {}};
-    if (!S_ISLNK(status->st_mode)) return {Kind::Other, {}};
-    std::array<char, 4096> text{};
-    const auto size = sys::read_link(AT_FDCWD, path.c_str(), text);
-    if (!size) return {Kind::Missing, {}};
-    return {Kind::Link, std::string(text.data(), *size)};
+    return {Kind::Other, {}};
 }
 
 } // namespace

@@ -54,8 +54,8 @@ struct Record {
     std::string cgroup;
     /// Seconds since 1970.
     std::int64_t created = 0;
-    /// The dynamic uid a jail was given; 0 for none.
-    std::uint32_t dynamic_uid = 0;
+    /// The ids that its units without a user were given.
+    std::vector<std::uint32_t> dynamic_uids;
 };
 
 struct Guest {

@@ -189,6 +189,10 @@ Result<recipe::IdRange> preview_range(const Paths& paths, std::string_view guest
     return find_range(paths, guest, false);
 }
 
+std::string claim_path(const Paths& paths, std::uint32_t uid) {
+    return uids_folder(paths) + "/" + std::to_string(uid);
+}
+
 std::uint32_t preview_dynamic(std::string_view guest, std::string_view unit) {
     std::uint32_t hash = 0x811c9dc5;
     for (const char c : holder_of(guest, unit))
@@ -203,7 +207,7 @@ claim_dynamic(const Paths& paths, std::string_view guest, std::string_view unit)
     const std::string holder = holder_of(guest, unit);
     std::uint32_t uid = preview_dynamic(guest, unit);
     for (std::uint32_t attempt = 0; attempt < kCount; ++attempt) {
-        const std::string path = folder + "/" + std::to_string(uid);
+        const std::string path = claim_path(paths, uid);
         Result<void> made = sys::make_link(holder.c_str(), AT_FDCWD, path.c_str());
         if (!made && made.error().code == ENOENT) {
             TRY(make_folders(folder));

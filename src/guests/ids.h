@@ -35,6 +35,8 @@ inline constexpr std::uint32_t kLastDynamic = 65519;
 /// "GUEST/UNIT".
 Result<std::uint32_t>
 claim_dynamic(const Paths& paths, std::string_view guest, std::string_view unit);
+/// The link of a claim.
+std::string claim_path(const Paths& paths, std::uint32_t uid);
 /// The first id that `claim_dynamic` would try.
 std::uint32_t preview_dynamic(std::string_view guest, std::string_view unit);
 /// Gives back every id of `guest`.

@@ -39,14 +39,34 @@ Result<void> arrange(KeeperDescriptors& descriptors) {
 
 } // namespace
 
-Result<sys::UniqueFd> keeper_configuration(std::string_view name, unsigned flags) {
-    std::array<std::byte, 1024> buffer{};
-    wire::Writer message(buffer, wire::Kind::KeeperConfig);
-    message.text(wire::Tag::Name, name).number(wire::Tag::Flags, flags);
-    const std::span<const std::byte> bytes = message.bytes();
+Result<sys::UniqueFd>
+keeper_configuration(std::string_view name, unsigned flags, const Remains& remains) {
+    // The settings, then, at their fixed place, the remains; nothing of it is large.
+    std::vector<std::byte> image(wire::kKeeperRemains);
+    wire::Writer settings(image, wire::Kind::KeeperConfig);
+    settings.text(wire::Tag::Name, name).number(wire::Tag::Flags, flags);
+    (void)settings.bytes();
+
+    constexpr std::size_t kMaxRemains = 8192;
+    std::vector<std::byte> buffer(kMaxRemains);
+    wire::Writer list(buffer, wire::Kind::KeeperConfig);
+    if (!remains.cgroup.empty()) {
+        for (const char* below : {"/units", "/init", ""})
+            list.text(wire::Tag::Directory, remains.cgroup + below);
+    }
+    for (const std::string& claim : remains.claims)
+        list.text(wire::Tag::Path, claim);
+    for (const char* file : {"/control", "/state.json", "/lock"})
+        list.text(wire::Tag::Path, remains.folder + file);
+    list.text(wire::Tag::Directory, remains.folder);
+    // A list that does not fit is none: `stead cleanup` then does it all.
+    if (!list.overflowed()) {
+        const auto bytes = list.bytes();
+        image.insert(image.end(), bytes.begin(), bytes.end());
+    }
 
     sys::UniqueFd memfd = TRY(sys::make_memfd("stead-keeper"));
-    TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+    TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(image.data()), image.size()}));
     return memfd;
 }
 

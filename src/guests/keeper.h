@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "sys/unique_fd.h"
@@ -15,8 +16,18 @@ namespace stead::guests {
 /// By KeeperDescriptor; an empty one is not given.
 using KeeperDescriptors = std::array<sys::UniqueFd, wire::kKeeperDescriptors>;
 
+/// What a guest that ended in order leaves.
+struct Remains {
+    /// Its cgroup; empty for none.
+    std::string cgroup;
+    std::string folder;
+    /// Claims of dynamic users.
+    std::vector<std::string> claims;
+};
+
 /// The keeper's configuration as the memfd it reads.
-Result<sys::UniqueFd> keeper_configuration(std::string_view name, unsigned flags);
+Result<sys::UniqueFd>
+keeper_configuration(std::string_view name, unsigned flags, const Remains& remains);
 
 /// Replaces this process by the keeper of `name`. It returns only with what went wrong; descriptors
 /// may then have moved, so the caller can do no more than leave.

@@ -14,6 +14,7 @@
 #include "guests/cgroups.h"
 #include "guests/cleanup.h"
 #include "guests/facts.h"
+#include "guests/ids.h"
 #include "guests/keeper.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
@@ -139,7 +140,8 @@ Start::~Start() {
 
 Result<Start> Start::begin(const Paths& paths, std::string_view name) {
     Claim claimed = TRY(claim(paths, name));
-    if (const auto record = read_record(claimed.folder.get())) {
+    const auto record = claimed.is_new ? std::nullopt : read_record(claimed.folder.get());
+    if (record) {
         // It runs, and only its keeper is gone.
         if (verify(*record)) return make_error("lock", name, EBUSY);
         TRY(clear_remains(paths, name, claimed));
@@ -147,8 +149,16 @@ Result<Start> Start::begin(const Paths& paths, std::string_view name) {
     return Start(paths, std::string(name), std::move(claimed));
 }
 
-compile::HostFacts Start::facts() const {
-    return host_facts(paths_, true);
+compile::HostFacts Start::facts() {
+    compile::HostFacts facts = host_facts(paths_, true);
+    facts.dynamic_uid = [this](const std::string& guest,
+                               const std::string& unit) -> std::optional<std::uint32_t> {
+        const auto uid = claim_dynamic(paths_, guest, unit);
+        if (!uid) return std::nullopt;
+        dynamic_ids_.push_back(*uid);
+        return *uid;
+    };
+    return facts;
 }
 
 Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
@@ -162,9 +172,6 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     made.channel = std::move(channel.first);
     made.keeper[wire::kKeeperChannel] = std::move(channel.second);
     made.keeper[wire::kKeeperStead] = TRY(own_program());
-    const unsigned prefix = options.prefix ? wire::kKeeperPrefix : 0;
-    made.keeper[wire::kKeeperConfig] =
-        TRY(keeper_configuration(name_, wire::kKeeperForeground | prefix));
     made.streams = options.stdio == Stdio::Terminal
                        ? TRY(make_terminal(made.keeper))
                        : TRY(make_pipes(made.keeper, options.stdio == Stdio::Pipes));
@@ -203,6 +210,7 @@ Result<void> Start::try_launch(const recipe::Context& context,
     record.name = name_;
     record.file = options.file;
     record.cgroup = endpoints.cgroup.path;
+    record.dynamic_uids = dynamic_ids_;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
     Result<void> done = identify(running.init.pid, record);
     if (done) done = write_record(claim_, record);

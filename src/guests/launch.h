@@ -55,7 +55,8 @@ public:
     ~Start();
 
     /// What the machine is like, with the ids that this guest gets.
-    [[nodiscard]] compile::HostFacts facts() const;
+    /// Good as long as this object stays where it is.
+    [[nodiscard]] compile::HostFacts facts();
 
     /// Builds the context, starts PID 1 from the plan `image` in it and becomes the keeper: returns
     /// only with what went wrong.
@@ -82,6 +83,7 @@ private:
     Paths paths_;
     std::string name_;
     Claim claim_;
+    std::vector<std::uint32_t> dynamic_ids_;
     std::vector<std::string> notices_;
 };
 

@@ -6,6 +6,7 @@
 
 #include "guests/binaries.h"
 #include "guests/guests.h"
+#include "guests/ids.h"
 #include "guests/keeper.h"
 #include "guests/state.h"
 #include "sys/clone.h"
@@ -37,8 +38,11 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
     Claim claimed = TRY(claim_existing(paths, name));
     const sys::UniqueFd program = TRY(init_program(paths));
 
+    Remains remains{guest.record.cgroup, paths.guest(name), {}};
+    for (const std::uint32_t uid : guest.record.dynamic_uids)
+        remains.claims.push_back(claim_path(paths, uid));
     KeeperDescriptors descriptors;
-    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, 0));
+    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, 0, remains));
     descriptors[wire::kKeeperChannel] = TRY(sys::connect_unix(paths.control(name), SOCK_SEQPACKET));
     descriptors[wire::kKeeperStead] = TRY(own_program());
     TRY(make_folders(paths.logs(name)));

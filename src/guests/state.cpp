@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -36,7 +37,10 @@ Result<Stat> read_stat(pid_t pid) {
     const std::string path = "/proc/" + std::to_string(pid) + "/stat";
     const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY));
     std::array<std::byte, 1024> buffer{};
-    const std::size_t size = TRY(sys::read_full(file.get(), buffer));
+    // One read: the kernel makes the whole line at once.
+    const ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
+    if (got < 0) return last_error("read", path);
+    const auto size = static_cast<std::size_t>(got);
 
     std::string_view text(reinterpret_cast<const char*>(buffer.data()), size);
     const std::size_t end_of_name = text.rfind(')');
@@ -135,7 +139,9 @@ Result<Claim> claim(const Paths& paths, std::string_view name) {
         if (!folder && folder.error().code == ENOENT) continue;
         if (!folder) return folder.error();
         auto lock = lock_folder(folder->get(), O_CREAT);
-        if (lock) return Claim{path, *std::move(folder), *std::move(lock)};
+        if (lock) {
+            return Claim{path, *std::move(folder), *std::move(lock), made.has_value()};
+        }
 
         // ESTALE, ENOENT: it was just cleared away. EBUSY: it may be just about to be.
         const int code = lock.error().code;
@@ -193,7 +199,7 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["pid-namespace"] = record.pid_namespace;
     json["cgroup"] = record.cgroup;
     json["created"] = record.created;
-    json["dynamic-uid"] = record.dynamic_uid;
+    json["dynamic-uids"] = record.dynamic_uids;
     // Names of files may be no UTF-8: replaced rather than refused, they are for people here.
     const std::string text =
         json.dump(4, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -214,14 +220,20 @@ std::optional<Record> read_record(int folder) {
         return found != json.end() && found->is_string() ? found->get<std::string>()
                                                          : std::string();
     };
-    return Record{text("name"),
-                  text("file"),
-                  static_cast<pid_t>(number("pid")),
-                  static_cast<std::uint64_t>(number("start-time")),
-                  static_cast<std::uint64_t>(number("pid-namespace")),
-                  text("cgroup"),
-                  number("created"),
-                  static_cast<std::uint32_t>(number("dynamic-uid"))};
+    Record record;
+    record.name = text("name");
+    record.file = text("file");
+    record.pid = static_cast<pid_t>(number("pid"));
+    record.start_time = static_cast<std::uint64_t>(number("start-time"));
+    record.pid_namespace = static_cast<std::uint64_t>(number("pid-namespace"));
+    record.cgroup = text("cgroup");
+    record.created = number("created");
+    if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
+        for (const auto& uid : *uids) {
+            if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());
+        }
+    }
+    return record;
 }
 
 Result<void> identify(pid_t pid, Record& record) {

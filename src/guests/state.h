@@ -17,6 +17,8 @@ struct Claim {
     std::string path;
     sys::UniqueFd folder;
     sys::UniqueFd lock;
+    /// The folder was not there before.
+    bool is_new = false;
 };
 
 /// Makes the folder (0700) if need be and takes its lock; EBUSY if somebody keeps holding it.

@@ -78,6 +78,7 @@ Result<void> prepare_boot(Supervisor& self, Given& given) {
     if (auto channel = given.take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
     TRY(take_launcher_plan(self, given));
     raise_open_files(self);
+    note_inherited(self);
     if (auto root = given.take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
     TRY(load_units(self, given));
     if (self.table.size() == 0) return make_error(kNoUnits, {}, 0);

@@ -208,6 +208,7 @@ Child* find_child(Supervisor& self, pid_t pid) {
 
 void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec) {
     prepared.exec = exec;
+    prepared.inherited = self.inherited;
     prepared.strict = self.launched || exec.require;
     prepared.open_files = self.open_files;
     prepared.restore_open_files = self.raised_open_files;

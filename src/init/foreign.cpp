@@ -108,6 +108,7 @@ Result<void> prepare_foreign(Supervisor& self, const Arguments& arguments) {
     if (!self.init_of_namespace && ::prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         note(self, "not a subreaper: orphans of the services go to somebody else");
     raise_open_files(self);
+    note_inherited(self);
     TRY(take_units(self, arguments));
     TRY(take_command(self, arguments));
     if (self.table.size() == 0) {

@@ -6,12 +6,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <new>
+#include <optional>
+#include <string_view>
 
 #include "init/say.h"
 #include "plan/limits.h"
 #include "sys/clock.h"
 #include "sys/events.h"
+#include "sys/file.h"
 #include "sys/memory.h"
 
 namespace stead::init {
@@ -38,6 +42,36 @@ void sanitize_streams() {
         if (::open("/dev/null", O_RDWR | O_NOCTTY) < 0) // NOLINT(android-cloexec-open): meant
             (void)::open("/", O_PATH);                  // NOLINT(android-cloexec-open): meant
     }
+}
+
+namespace {
+
+/// The 16 hexadecimal digits behind `key` in /proc/self/status.
+std::optional<std::uint64_t> mask_of(std::string_view status, std::string_view key) {
+    constexpr std::size_t kDigits = 16;
+    const std::size_t at = status.find(key);
+    if (at == std::string_view::npos || at + key.size() + kDigits > status.size()) return {};
+    std::uint64_t mask = 0;
+    for (const char c : status.substr(at + key.size(), kDigits)) {
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && (c < 'a' || c > 'f')) return {};
+        mask = mask << 4U | static_cast<std::uint64_t>(digit ? c - '0' : c - 'a' + 10);
+    }
+    return mask;
+}
+
+} // namespace
+
+void note_inherited(Supervisor& self) {
+    const auto file = sys::open_at(AT_FDCWD, "/proc/self/status", O_RDONLY | O_NONBLOCK);
+    if (!file) return;
+    std::array<char, 4096> text;
+    const ssize_t size = ::read(file->get(), text.data(), text.size());
+    if (size <= 0) return;
+    const std::string_view status(text.data(), static_cast<std::size_t>(size));
+    const auto ignored = mask_of(status, "\nSigIgn:\t");
+    const auto bounding = mask_of(status, "\nCapBnd:\t");
+    if (ignored && bounding) self.inherited = {true, *ignored, *bounding};
 }
 
 void raise_open_files(Supervisor& self) {

@@ -10,6 +10,8 @@ namespace stead::init {
 void sanitize_streams();
 /// As many descriptors as the hard limit allows; children get the old limit back.
 void raise_open_files(Supervisor& self);
+/// Notes our ignored signals and bounding set, where there is a /proc to read them from.
+void note_inherited(Supervisor& self);
 /// Maps the memory of the tables for self.table's units and makes the engine.
 Result<void> prepare_tables(Supervisor& self);
 /// Reads a plan out of a descriptor; with `must_be_sealed` only one that nobody can change.

@@ -16,6 +16,7 @@
 #include "init/unit_table.h"
 #include "model/names.h"
 #include "model/state.h"
+#include "spawn/spawn.h"
 #include "wire/message.h"
 
 /// stead-init: the event loop that joins engine, sys and spawn. It boots from a plan, obeys the
@@ -235,6 +236,8 @@ struct Supervisor {
     Ring ring;
     /// RLIMIT_NOFILE as it was before we raised our own.
     ResourceLimit open_files;
+    /// What children have from us.
+    spawn::Inherited inherited;
     std::uint32_t transient_count = 0;
 
     /// Sentences for `status`, each said once when it came up.

@@ -97,7 +97,7 @@ int Keeper::exit_code(const std::optional<ExitStatus>& status) {
 int Keeper::leave() {
     if (foreground_) foreground_->restore();
     readers_.finish();
-    if (settings_.given.has(wire::kKeeperStead)) {
+    if (!remove_remains(wire::kKeeperConfig) && settings_.given.has(wire::kKeeperStead)) {
         const int lock = settings_.given.has(wire::kKeeperLock) ? wire::kKeeperLock : -1;
         const auto cleaned =
             clean_up(wire::kKeeperStead, lock, settings_.name.view(), settings_.cleanup_timeout);

@@ -1,17 +1,22 @@
 #include "keep/helpers.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <span>
 #include <utility>
 
 #include "base/fixed_string.h"
 #include "model/names.h"
 #include "sys/execute.h"
+#include "sys/file.h"
 #include "sys/stream.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"
+#include "wire/message.h"
 
 namespace stead::keep {
 
@@ -104,6 +109,23 @@ void LogReaders::reap() {
 
 void LogReaders::finish() {
     alive_write_.reset();
+}
+
+bool remove_remains(int configuration) {
+    constexpr std::size_t kMaxRemains = 8192;
+    std::array<char, kMaxRemains> buffer;
+    const auto size = sys::read_at(configuration, buffer, wire::kKeeperRemains);
+    if (!size) return false;
+    auto list = wire::Reader::open(std::as_bytes(std::span(buffer).first(*size)));
+    if (!list || list->kind() != wire::Kind::KeeperConfig) return false;
+    while (const auto field = list->next()) {
+        FixedString<512> path(field->text());
+        const bool is_folder = field->tag == wire::Tag::Directory;
+        if (path.truncated() || (!is_folder && field->tag != wire::Tag::Path)) return false;
+        const auto removed = sys::remove_at(AT_FDCWD, path.c_str(), is_folder);
+        if (!removed && removed.error().code != ENOENT) return false;
+    }
+    return true;
 }
 
 Result<void> clean_up(int program, int lock, std::string_view name, Duration limit) {

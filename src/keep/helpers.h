@@ -57,6 +57,10 @@ private:
     Table<Reader, kMaxReaders> readers_;
 };
 
+/// Removes what the list at kKeeperRemains names; false if something of it is still there. Nothing
+/// is killed and nothing is waited for: this is for a guest that ended in order.
+bool remove_remains(int configuration);
+
 /// Runs `stead cleanup NAME` with the guest's lock and waits for it, `limit` at most; an Error says
 /// why the guest may not be cleared away.
 Result<void> clean_up(int program, int lock, std::string_view name, Duration limit);

@@ -21,6 +21,9 @@ namespace stead::keep {
 ///                  kDefaultLogKeep. A unit never holds more than (keep + 1) * size bytes of disk
 ///   Tag::Timeout   milliseconds that `stead cleanup` may take; default kDefaultCleanupTimeout
 ///
+/// and, at kKeeperRemains, the list of what a guest that ended in order leaves. What of it cannot
+/// be removed at once is left to `stead cleanup NAME`; so is everything without a list.
+///
 /// NOTIFY_SOCKET of the environment, where set, receives the guest's readiness.
 ///
 /// `--keep --attach NAME` takes over a guest whose keeper died: kKeeperChannel is then a fresh

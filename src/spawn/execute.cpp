@@ -60,6 +60,9 @@ void change_directory(const Child& child) {
 
 void reset_signals(const Child& child) {
     for (int signal = 1; signal <= sys::kLastSignal; ++signal) {
+        // Handlers do not survive the execution anyway.
+        const bool ignored = (child.inherited.ignored_signals & sys::signal_bit(signal)) != 0;
+        if (child.inherited.known && !ignored) continue;
         // KILL and STOP refuse, and have nothing to reset.
         (void)sys::set_default_action(signal);
     }

@@ -50,9 +50,13 @@ void set_group(const Child& child) {
 void cut_bounding_set(const Child& child) {
     if (!child.change_capabilities) return;
     for (int capability = 0; capability <= kHighestCapability; ++capability) {
-        const auto present = sys::in_bounding_set(capability);
-        if (!present) break; // The kernel knows no further ones.
-        if (!*present || is_set(child.exec.capabilities, capability)) continue;
+        if (is_set(child.exec.capabilities, capability)) continue;
+        if (child.inherited.known && !is_set(child.inherited.bounding_set, capability)) continue;
+        if (!child.inherited.known) {
+            const auto present = sys::in_bounding_set(capability);
+            if (!present) break; // The kernel knows no further ones.
+            if (!*present) continue;
+        }
         const auto dropped = sys::drop_from_bounding_set(capability);
         if (!dropped) {
             fail_if_strict(child, SpawnStage::CapabilityBounding, dropped.error().code);

@@ -49,6 +49,15 @@ enum class Session : std::uint8_t {
 };
 
 /// Everything one child needs. Pointers lead into memory that the child inherits by copy.
+/// What a child has from PID 1 and a program would keep. Asking the kernel bit by bit costs a
+/// hundred calls for each child, so whoever knows says so.
+struct Inherited {
+    bool known = false;
+    /// Bit N - 1 is signal N, as in SigIgn of proc(5): ignored signals survive an execution.
+    std::uint64_t ignored_signals = 0;
+    std::uint64_t bounding_set = 0;
+};
+
 struct Child {
     char* const* argv = nullptr;
     char* const* environment = nullptr;
@@ -71,6 +80,7 @@ struct Child {
     /// Standard input is a terminal that becomes the controlling one.
     bool controlling_terminal = false;
 
+    Inherited inherited;
     /// User, groups, umask, limits, capabilities.
     ExecView exec;
     std::span<const DirectoryView> directories;

@@ -46,6 +46,10 @@ enum KeeperDescriptor : int {
     kKeeperDescriptors = 13
 };
 
+/// Where in the memfd kKeeperConfig a second message of that kind stands, if any: what to remove
+/// when the guest has ended, in this order. Tag::Path is a file, Tag::Directory an empty folder.
+inline constexpr unsigned kKeeperRemains = 512;
+
 /// Tag::Flags of KeeperConfig.
 inline constexpr unsigned kKeeperForeground =
     1; // print lines, relay signals, return the guest's exit code

@@ -19,7 +19,9 @@ unitfile::GuestSpec read_back(const JailOptions& options) {
 
 TEST(JailText, CarriesTheCommandByteForByte) {
     JailOptions options;
-    options.command = {"sh", "-c", "printf '%s\\n' \"$1\" # = [ ] \\ \t\x01\x7f \xc3\xa4", ""};
+    options.command = {
+        "sh", "-c", "printf '%s\\n' \"$1\" # = [ ] \\ \t\x01\x7f \xc3\xa4 %i 100% ${A} $${B} $$ $A",
+        ""};
     const auto guest = read_back(options);
     ASSERT_EQ(guest.units.size(), 1U);
     EXPECT_EQ(guest.units[0].command, options.command);
@@ -34,11 +36,11 @@ TEST(JailText, IsRunOnce) {
 TEST(JailText, TakesEnvironmentNamesOfAnyKind) {
     JailOptions options;
     options.command = {"env"};
-    options.environment = {"A=1", "with.dot=x=y", "empty="};
+    options.environment = {"A=1", "B_2=x=y %n ${C}", "empty="};
     const auto guest = read_back(options);
     const auto& environment = guest.units.at(0).environment;
     EXPECT_EQ(environment.at("A"), "1");
-    EXPECT_EQ(environment.at("with.dot"), "x=y");
+    EXPECT_EQ(environment.at("B_2"), "x=y %n ${C}");
     EXPECT_EQ(environment.at("empty"), "");
 }
 

@@ -28,6 +28,7 @@ TEST(Record, ComesBackAsItWasWritten) {
     Record written = record_of_this_process();
     written.cgroup = "/sys/fs/cgroup/stead/web";
     written.created = 1'700'000'000;
+    written.dynamic_uids = {61184, 65519};
     written.file = "/tmp/a \"b\"\n\xff.toml";
     ASSERT_TRUE(write_record(*claimed, written));
     const auto read = read_record(claimed->folder.get());
@@ -38,6 +39,7 @@ TEST(Record, ComesBackAsItWasWritten) {
     EXPECT_EQ(read->pid_namespace, written.pid_namespace);
     EXPECT_EQ(read->cgroup, written.cgroup);
     EXPECT_EQ(read->created, written.created);
+    EXPECT_EQ(read->dynamic_uids, written.dynamic_uids);
 }
 
 TEST(Record, ThatIsNoJsonIsNone) {
