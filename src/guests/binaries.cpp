@@ -69,8 +69,8 @@ provide(const Paths& paths, const std::string& name, std::span<const std::byte> 
     if (present && holds(*present, content)) return *std::move(present);
 
     TRY(make_folders(library));
-    // Two first starts at once each write their own draft; the last rename wins, and both are
-    // right.
+    // Two first starts at once each write their own draft. The first name given stays: a file that
+    // somebody has replaced meanwhile cannot be bound into a guest any more.
     const std::string draft = path + "." + std::to_string(::getpid());
     {
         const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
@@ -84,7 +84,14 @@ provide(const Paths& paths, const std::string& name, std::span<const std::byte> 
             return make_error("write", path, written.error().code);
         }
     }
-    TRY(sys::rename_at(AT_FDCWD, draft.c_str(), path.c_str()));
+    // One that is there and wrong (cut short by a full disk) goes.
+    const Result<void> named = present ? sys::rename_at(AT_FDCWD, draft.c_str(), path.c_str())
+                                       : sys::rename_new(AT_FDCWD, draft.c_str(), path.c_str());
+    if (!named) {
+        (void)sys::remove_at(AT_FDCWD, draft.c_str(),
+                             false); // The rename's error is the one to tell.
+        if (named.error().code != EEXIST) return named.error();
+    }
     sys::UniqueFd written = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW));
     if (!holds(written, content)) return make_error("verify", path, EIO);
     return written;

@@ -186,6 +186,12 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
         made.cgroup = TRY(make_cgroup(paths_, *cgroup2, name_, controllers_for(context, *cgroup2)));
         TRY(set_levels(context, made.cgroup));
     }
+    Remains remains{made.cgroup.path, claim_.path, {}};
+    for (const std::uint32_t uid : dynamic_ids_)
+        remains.claims.push_back(claim_path(paths_, uid));
+    const unsigned prefix = options.prefix ? wire::kKeeperPrefix : 0;
+    made.keeper[wire::kKeeperConfig] =
+        TRY(keeper_configuration(name_, wire::kKeeperForeground | prefix, remains));
     return made;
 }
 

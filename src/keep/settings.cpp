@@ -1,7 +1,9 @@
 #include "keep/settings.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "keep/log_files.h"
 #include "sys/stream.h"
@@ -28,7 +30,14 @@ Given Given::at_start() {
 Result<Settings> read_settings(int memfd) {
     std::array<char, kMaxSettings> buffer;
     const std::size_t size = TRY(sys::read_at(memfd, buffer, 0));
-    const auto message = wire::Reader::open(std::as_bytes(std::span(buffer).first(size)));
+    // The remains may follow in the same file (wire/boot.h).
+    std::size_t length = size;
+    wire::Header header;
+    if (size >= sizeof header) {
+        std::memcpy(&header, buffer.data(), sizeof header);
+        length = std::min(size, sizeof header + header.size);
+    }
+    const auto message = wire::Reader::open(std::as_bytes(std::span(buffer).first(length)));
     if (!message || message->kind() != wire::Kind::KeeperConfig)
         return make_error("read", "the keeper's configuration", EBADMSG);
 

@@ -1,6 +1,7 @@
 #include "sys/file.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -47,6 +48,15 @@ Result<void> remove_at(int folder, const char* name, bool is_folder) {
 
 Result<void> rename_at(int folder, const char* from, const char* to) {
     if (::renameat(folder, from, folder, to) < 0) return last_error("rename", to);
+    return {};
+}
+
+Result<void> rename_new(int folder, const char* from, const char* to) {
+    // The C libraries' wrapper is newer than some of them.
+    constexpr unsigned kNoReplace = 1;
+    if (::syscall(SYS_renameat2, folder, from, folder, to, kNoReplace) < 0) {
+        return last_error("rename", to);
+    }
     return {};
 }
 
