@@ -33,6 +33,8 @@ int verb_compile(Context& context, Arguments arguments) {
     set.folders = {folder};
     set.root = root;
     set.foreign = true;
+    // What the container will give is not known where its image is built; PID 1 cuts to it.
+    set.ceiling = ~std::uint64_t{0};
     const int code = compile_unit_set(context, set);
     if (code != kDone) return code;
     const std::string_view image(reinterpret_cast<const char*>(set.image.data()), set.image.size());

@@ -122,7 +122,10 @@ Result<void> make_folders(const std::string& path) {
         return made.error();
     }
     TRY(make_folders(path.substr(0, slash)));
-    return sys::make_folder(AT_FDCWD, path.c_str(), 0755);
+    const Result<void> again = sys::make_folder(AT_FDCWD, path.c_str(), 0755);
+    // Another start may have made it meanwhile.
+    if (!again && again.error().code == EEXIST) return {};
+    return again;
 }
 
 Result<Claim> claim(const Paths& paths, std::string_view name) {
