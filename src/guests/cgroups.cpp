@@ -21,7 +21,6 @@ namespace stead::guests {
 
 namespace {
 
-constexpr std::size_t kMaxCgroupFile = 64 * 1024;
 constexpr std::size_t kMaxMountTable = 4U << 20U;
 /// Killed processes leave within milliseconds, unless they hang in the kernel.
 constexpr int kRemoveAttempts = 500;

@@ -19,7 +19,7 @@ namespace stead::guests {
 
 namespace {
 
-constexpr std::size_t kMaxRecord = 64 * 1024;
+constexpr std::size_t kMaxRecord = 1U << 16U;
 /// The number of a keeper's lock descriptor, which `stead cleanup` inherits (wire/boot.h).
 constexpr int kInheritedLock = 12;
 constexpr int kLockAttempts = 50;

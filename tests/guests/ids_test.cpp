@@ -52,7 +52,7 @@ TEST(IdRange, SurvivesAFileThatSomebodyScribbledIn) {
     const auto before = range_of(host.paths(), "web");
     ASSERT_TRUE(before);
     std::ofstream(host.paths().state + "/ids", std::ios::app)
-        << "\0\0garbage\nweb2 12345\n../x 1879048192\nhost 0\n";
+        << "garbage\nweb2 12345\n../x 1879048192\nhost 0\n";
     const auto after = range_of(host.paths(), "web");
     ASSERT_TRUE(after);
     EXPECT_EQ(before->first, after->first);

@@ -143,8 +143,9 @@ Background::Background(const Words& words, std::string output_file)
     : output_file_(std::move(output_file)) {
     pid_ = ::fork();
     if (pid_ == 0) {
-        const int nothing = ::open("/dev/null", O_RDONLY);
-        const int file = ::open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+        const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        const int file =
+            ::open(output_file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         ::dup2(nothing, 0);
         ::dup2(file, 1);
         ::dup2(file, 2);
@@ -209,10 +210,12 @@ Host::Host()
     folder_ = ::mkdtemp(pattern.data());
     ::chmod(folder_.c_str(), 0755);
     // A service manager's socket is none of a test's business.
+    // NOLINTBEGIN(concurrency-mt-unsafe): tests have one thread here.
     ::unsetenv("NOTIFY_SOCKET");
     ::setenv("STEAD_RUNTIME_DIR", (folder_ + "/run").c_str(), 1);
     ::setenv("STEAD_STATE_DIR", (folder_ + "/lib").c_str(), 1);
     ::setenv("STEAD_CONFIG_DIR", (folder_ + "/etc").c_str(), 1);
+    // NOLINTEND(concurrency-mt-unsafe)
 }
 
 Host::~Host() {
@@ -237,7 +240,7 @@ Host::stead(const Words& words, const std::string& input, std::chrono::seconds l
 }
 
 std::string Host::write(const std::string& name, const std::string& text) const {
-    const std::string path = folder_ + "/" + name;
+    std::string path = folder_ + "/" + name;
     write_text(path, text);
     return path;
 }

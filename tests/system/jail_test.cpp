@@ -143,6 +143,7 @@ TEST_F(Jail, HasALoopbackOfItsOwnAndNoOtherInterface) {
 }
 
 TEST_F(Jail, InheritsNoDescriptor) {
+    // Leaking it is the point. NOLINTNEXTLINE(android-cloexec-open)
     const int leak = ::open("/etc", O_RDONLY | O_DIRECTORY);
     ASSERT_GE(leak, 0);
     const int high = ::fcntl(leak, F_DUPFD, 200);
@@ -160,9 +161,11 @@ TEST_F(Jail, TakesEnvironmentFolderAndUser) {
 }
 
 TEST_F(Jail, DoesNotPassOurEnvironmentOn) {
+    // NOLINTBEGIN(concurrency-mt-unsafe): tests have one thread here.
     ::setenv("SECRET_OF_THE_CALLER", "1", 1);
     const Outcome outcome = jail({"--", "env"});
     ::unsetenv("SECRET_OF_THE_CALLER");
+    // NOLINTEND(concurrency-mt-unsafe)
     EXPECT_EQ(outcome.out.find("SECRET_OF_THE_CALLER"), std::string::npos) << outcome.out;
 }
 
