@@ -48,6 +48,9 @@ class CallPolicy {
 public:
     /// Nothing allowed: a refusal for each call that has a name, ENOSYS for the rest.
     CallPolicy();
+    /// One that was made before, by its answers; its refusal is EPERM.
+    using Answers = std::array<Answer, kNewestCall + 1>;
+    explicit CallPolicy(const Answers& answers);
 
     [[nodiscard]] Answer of(int number) const;
     void set(int number, Answer answer);
@@ -62,7 +65,7 @@ public:
     friend bool operator==(const CallPolicy&, const CallPolicy&) = default;
 
 private:
-    std::array<Answer, kNewestCall + 1> answers_{};
+    Answers answers_{};
     std::uint32_t refusal_;
 };
 

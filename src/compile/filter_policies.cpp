@@ -38,6 +38,10 @@ CallPolicy::CallPolicy()
     hide_dispensable(*this);
 }
 
+CallPolicy::CallPolicy(const Answers& answers)
+    : answers_(answers)
+    , refusal_(SECCOMP_RET_ERRNO | EPERM) {}
+
 Answer CallPolicy::of(int number) const {
     if (number < 0 || number > kNewestCall) return Answer::Missing;
     return answers_[static_cast<std::size_t>(number)];

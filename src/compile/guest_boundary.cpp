@@ -69,7 +69,8 @@ std::string difference(const CallPolicy& more, const CallPolicy& less) {
 }
 
 CallPolicy profile_policy(const Draft& draft) {
-    return draft.jail() ? jail_policy(draft.context.capabilities) : service_policy();
+    return draft.jail() ? default_jail_policy(draft.context.capabilities)
+                        : default_service_policy();
 }
 
 } // namespace
@@ -143,9 +144,11 @@ void set_filters(Draft& draft) {
     const bool jail = draft.jail();
     const CallPolicy base = profile_policy(draft);
     draft.calls = resolve_calls(draft.spec.system_calls, base, draft.report);
-    const bool plain_jail = jail && base == jail_policy(0);
-    auto filter = filter_for(*draft.calls, plain_jail || !jail ? base : CallPolicy{},
-                             jail ? default_jail_filter() : default_service_filter());
+    const bool plain_jail = jail && base == default_jail_policy(0);
+    auto filter = plain_jail || !jail
+                      ? filter_for(*draft.calls, base,
+                                   jail ? default_jail_filter() : default_service_filter())
+                      : build_filter(*draft.calls);
     if (!filter) {
         draft.report.error(draft.place("system-calls"), describe(filter.error()).c_str());
         return;
@@ -157,7 +160,7 @@ void set_filters(Draft& draft) {
     }
 
     // PID 1's filter lies below each unit's, so it may not be narrower.
-    const CallPolicy init_base = jail ? jail_init_policy() : init_policy();
+    const CallPolicy init_base = jail ? default_jail_init_policy() : default_init_policy();
     CallPolicy init = init_base;
     widen(init, *draft.calls);
     auto init_filter =

@@ -5,6 +5,7 @@
 
 #include "compile/call_lists.h"
 #include "compile/capabilities.h"
+#include "compile/default_filters.h"
 #include "compile/identity.h"
 #include "compile/levels.h"
 #include "compile/probe.h"
@@ -193,8 +194,8 @@ void set_filter(const UnitSpec& spec,
     const unitfile::Place place =
         or_place(spec.system_calls.place, place_of(spec, "system-call-error"));
     const CallPolicy guest = options.calls != nullptr ? *options.calls
-                             : options.jail           ? jail_policy(options.ceiling)
-                                                      : service_policy();
+                             : options.jail           ? default_jail_policy(options.ceiling)
+                                                      : default_service_policy();
     CallPolicy policy = resolve_calls(spec.system_calls, guest, report);
     if (!set_call_error(spec.system_call_error, policy))
         report.error(place_of(spec, "system-call-error"),

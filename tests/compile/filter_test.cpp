@@ -307,6 +307,11 @@ TEST(DefaultFilters, AreWhatTheirPoliciesSay) {
     EXPECT_EQ(default_init_filter(), *build_filter(init_policy()));
     EXPECT_EQ(default_jail_filter(), *build_filter(jail_policy(0)));
     EXPECT_EQ(default_jail_init_filter(), *build_filter(jail_init_policy()));
+    EXPECT_EQ(default_service_policy(), service_policy());
+    EXPECT_EQ(default_init_policy(), init_policy());
+    EXPECT_EQ(default_jail_policy(0), jail_policy(0));
+    EXPECT_EQ(default_jail_policy(1ULL << CAP_CHOWN), jail_policy(1ULL << CAP_CHOWN));
+    EXPECT_EQ(default_jail_init_policy(), jail_init_policy());
 }
 
 TEST(CallGroups, NameOnlyCallsThatExistSomewhere) {
