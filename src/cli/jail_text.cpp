@@ -1,7 +1,11 @@
 #include "cli/jail_text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+
+#include "cli/console.h"
+#include "unitfile/document.h"
 
 namespace stead::cli {
 
@@ -44,6 +48,15 @@ std::string as_list(const std::vector<std::string>& words) {
     return text + "]";
 }
 
+bool is_bytes(std::string_view text) {
+    return unitfile::find_invalid_utf8(text).has_value();
+}
+
+/// What a file can hold of `text`.
+std::string readable(std::string_view text) {
+    return is_bytes(text) ? safe(text) : std::string(text);
+}
+
 /// `text` so that a unit file's substitution of `%n` gives it back unchanged.
 std::string without_percent(std::string_view text) {
     std::string result;
@@ -66,7 +79,7 @@ std::string unexpanded(std::string_view text) {
 
 std::vector<std::string> unexpanded(std::vector<std::string> words) {
     for (std::string& word : words)
-        word = unexpanded(word);
+        word = unexpanded(readable(word));
     return words;
 }
 
@@ -151,9 +164,25 @@ std::string jail_text(const JailOptions& options, std::string& wrong) {
             continue;
         }
         lines.add(unit + "environment." + as_key(variable.substr(0, equals)),
-                  quoted(without_percent(variable.substr(equals + 1))));
+                  quoted(without_percent(readable(variable.substr(equals + 1)))));
     }
     return lines.text();
+}
+
+bool has_bytes(const JailOptions& options) {
+    return std::any_of(options.command.begin(), options.command.end(), is_bytes) ||
+           std::any_of(options.environment.begin(), options.environment.end(), is_bytes);
+}
+
+void put_bytes(unitfile::GuestSpec& guest, const JailOptions& options) {
+    for (unitfile::UnitSpec& unit : guest.units) {
+        if (unit.name != kJailUnit) continue;
+        unit.command = options.command;
+        for (const std::string& variable : options.environment) {
+            const std::size_t equals = variable.find('=');
+            unit.environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+        }
+    }
 }
 
 } // namespace stead::cli

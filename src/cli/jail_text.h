@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "unitfile/specs.h"
+
 /// `stead jail`'s options as the guest file they stand for: what --print shows is what would run.
 namespace stead::cli {
 
@@ -35,5 +37,10 @@ std::string as_value(std::string_view text);
 /// The guest file, one dotted key a line, so that a setting may add to any table. An option without
 /// "=" where it needs one comes back in `wrong`.
 std::string jail_text(const JailOptions& options, std::string& wrong);
+/// A guest file is UTF-8, a program's arguments and environment are any bytes. True if those of
+/// `options` cannot stand in one; `jail_text` then has them escaped (\xNN).
+bool has_bytes(const JailOptions& options);
+/// Gives the unit the command and the environment of `options`, byte for byte.
+void put_bytes(unitfile::GuestSpec& guest, const JailOptions& options);
 
 } // namespace stead::cli

@@ -121,10 +121,17 @@ int verb_jail(Context& context, Arguments arguments) {
         std::fwrite(mistakes.data(), 1, mistakes.size(), console.err_file());
         return kAskedWrongly;
     }
+    const bool bytes = has_bytes(jail);
+    if (print && bytes) {
+        console.error("an argument or variable is not UTF-8, and a guest file is");
+        console.hint("without --print it is passed on as it is");
+        return kAskedWrongly;
+    }
     if (print) {
         console.out(text);
         return kDone;
     }
+    if (bytes) put_bytes(*guest, jail);
     if (!may_start_guests(context)) return kCouldNot;
     return launch(context, *guest, diagnostics);
 }

@@ -92,6 +92,65 @@ TEST_F(Jail, PassesBytesThatAreNoText) {
     EXPECT_EQ(outcome.out, std::string("a\0\xff\x1b[31m", 8));
 }
 
+TEST_F(Jail, PassesArgumentsByteForByte) {
+    const Words words{"%s",
+                      "%",
+                      "%%",
+                      "%n",
+                      "%i",
+                      "a%",
+                      "$HOME",
+                      "${HOME}",
+                      "${",
+                      "$${X}",
+                      "$$",
+                      "",
+                      " ",
+                      "  a  b ",
+                      "new\nline",
+                      "tab\t",
+                      "\\n\\",
+                      "\"quoted\"",
+                      "'",
+                      "*",
+                      "~",
+                      ";ls",
+                      "`id`",
+                      "$(id)",
+                      "-x",
+                      "--",
+                      "#no",
+                      "[x]",
+                      "\x01\x7f",
+                      "\xc3\xbc \xe2\x9c\x93",
+                      "\xff",
+                      "\xe9t\xe9 %s",
+                      std::string(5000, 'x')};
+    Words command{"--", "printf", "[%s]"};
+    std::string expected;
+    for (const std::string& word : words) {
+        command.push_back(word);
+        expected += "[" + word + "]";
+    }
+    const Outcome outcome = jail(command);
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, expected);
+    EXPECT_EQ(jail({"--", "printf", "%s-%d%%\n", "x", "5"}).out, "x-5%\n");
+}
+
+TEST_F(Jail, PassesVariablesByteForByte) {
+    const Outcome outcome = jail({"--env", "A=%n ${B} $ \"'\\\n%", "--env", "B=\xff", "--env",
+                                  "C=", "--", "sh", "-c", "printf '[%s]' \"$A\" \"$B\" \"$C\""});
+    EXPECT_EQ(outcome.out, "[%n ${B} $ \"'\\\n%][\xff][]") << outcome.err;
+}
+
+TEST_F(Jail, PrintsNoFileThatWouldBeAnother) {
+    const Outcome outcome = jail({"--print", "--", "cat", "\xff"});
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_NE(outcome.err.find("UTF-8"), std::string::npos) << outcome.err;
+}
+
 TEST_F(Jail, IsNeverRootAndHoldsNoCapability) {
     const Outcome outcome = jail({"--", "id", "-u"});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
