@@ -228,6 +228,17 @@ bool Core::next_action(Action& action) {
     return true;
 }
 
+void Core::note_moment(UnitRuntime& unit, UnitState state) const {
+    if (state == UnitState::Down || state == UnitState::Waiting) return;
+    Moment moment = Moment::Over;
+    if (state == UnitState::Starting) moment = Moment::Starting;
+    if (state == UnitState::Up || state == UnitState::Done) moment = Moment::Up;
+    std::uint32_t& at = unit.moments[static_cast<std::size_t>(moment)];
+    if (at != 0) return;
+    const std::int64_t microseconds = (now() - guest_->booted_at).ns / 1000;
+    at = static_cast<std::uint32_t>(std::clamp<std::int64_t>(microseconds, 1, kLatestMoment));
+}
+
 void Core::set_phase(UnitId id, Phase phase) {
     UnitRuntime& u = unit(id);
     if (u.phase == phase) return;
@@ -236,7 +247,10 @@ void Core::set_phase(UnitId id, Phase phase) {
     guest_->active -= static_cast<std::uint32_t>(!is_at_rest(u.phase));
     guest_->unsettled += static_cast<std::uint32_t>(unsettled(phase));
     guest_->unsettled -= static_cast<std::uint32_t>(unsettled(u.phase));
-    if (visible_state(u.phase) != visible_state(phase)) u.since = now();
+    if (visible_state(u.phase) != visible_state(phase)) {
+        u.since = now();
+        note_moment(u, visible_state(phase));
+    }
     u.phase = phase;
     u.deadline = Instant::never();
     if (!is_up(phase)) u.alarm = Instant::never();

@@ -11,6 +11,9 @@
 /// tests of the inside include this.
 namespace stead::engine {
 
+/// An hour and eleven minutes: what starts later was not started by the boot.
+inline constexpr std::int64_t kLatestMoment = 0xffffffff;
+
 /// How far an orderly shutdown has come.
 enum class Stage : std::uint8_t {
     Running,
@@ -40,6 +43,7 @@ struct GuestRuntime {
     /// Edges looked at so far: what the engine costs.
     std::uint64_t work = 0;
     Instant now;
+    Instant booted_at;
     Duration stop_budget;
     Instant kill_at = Instant::never();
     Instant end_at = Instant::never();
@@ -121,6 +125,7 @@ public:
     bool next_action(Action& action);
     [[nodiscard]] UnitId find_due() const;
     void set_phase(UnitId id, Phase phase);
+    void note_moment(UnitRuntime& unit, UnitState state) const;
     void set_reason(UnitId id, const Reason& reason);
 
     // graph.cpp: what units mean to each other

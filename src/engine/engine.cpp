@@ -48,6 +48,10 @@ UnitView Engine::view(UnitId id) const {
     view.since = unit.since;
     view.restarts = unit.restarts;
     view.trigger = unit.trigger;
+    for (std::size_t i = 0; i < unit.moments.size(); ++i) {
+        if (unit.moments[i] == 0) continue;
+        view.moments[i] = core.guest().booted_at + Duration{std::int64_t{unit.moments[i]} * 1000};
+    }
     if (unit.phase == Phase::Backoff) view.next_attempt = unit.deadline;
     if (unit.phase == Phase::Waiting && unit.waits_for != kNoUnit)
         view.reason = because(ReasonKind::Dependency, unit.waits_for);

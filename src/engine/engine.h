@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -111,6 +112,12 @@ struct Action {
 /// PID 1 can keep all of them in a page that outlives its own crash.
 struct UnitRuntime;
 
+/// The moments of a unit's first start in the life of its guest; zero: it has not come. A target
+/// has no Starting. `Over` is when the unit first was on its way down, failed, or was to be tried
+/// again.
+enum class Moment : std::uint8_t { Starting, Up, Over };
+using Moments = std::array<Instant, 3>;
+
 /// What people and waiters see of a unit.
 struct UnitView {
     UnitState state = UnitState::Down;
@@ -123,6 +130,7 @@ struct UnitView {
     Instant next_attempt = Instant::never();
     /// The unit whose [on] outcome started it.
     UnitId trigger = kNoUnit;
+    Moments moments{};
 };
 
 struct Settings {

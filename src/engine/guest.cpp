@@ -8,6 +8,7 @@ namespace stead::engine {
 void Core::boot(UnitId target) {
     if (guest_->booted || guest_->stage != Stage::Running) return;
     guest_->booted = true;
+    guest_->booted_at = now();
     const auto excluded = [&](UnitId id) {
         for (const Dependency& need : needs(id))
             if (need.kind == DependencyKind::Conflicts && unit(need.target).has(flag::kWanted))

@@ -8,7 +8,7 @@ namespace stead::engine {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x45445453; // "STDE"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 
 std::uint8_t stamps_of(const UnitPolicy& policy) {
     if (policy.restart_burst == 0 || policy.restart_burst == kForever) return 0;

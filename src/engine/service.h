@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <type_traits>
 
@@ -215,6 +216,9 @@ struct UnitRuntime {
     /// Its stamps of recent restarts: a slice of the table of stamps.
     std::uint32_t first_stamp = 0;
     std::uint32_t restarts_in_group = 0;
+    /// The Moments of its first start: microseconds after GuestRuntime::booted_at, at least 1 and
+    /// at most what fits; 0: not yet.
+    std::array<std::uint32_t, 3> moments{};
 
     std::uint16_t pending = 0;
     /// How many units hold it up.

@@ -74,6 +74,7 @@ void obey_engine(Supervisor& self) {
         obey(self, action);
     if (self.ready_told || self.ended || !self.engine->boot_settled()) return;
     self.ready_told = true;
+    self.ready_time = sys::now();
     tell_readiness(self, "READY=1");
 }
 
@@ -166,7 +167,6 @@ Result<void> open_loop(Supervisor& self) {
 }
 
 void run_loop(Supervisor& self) {
-    self.boot_time = sys::now();
     tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
     obey_engine(self);
     while (!self.ended)

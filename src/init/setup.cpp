@@ -94,6 +94,7 @@ Result<Supervisor*> make_supervisor(char** environment) {
     self->scratch = reinterpret_cast<Scratch*>(memory.data() + head);
     self->environment = environment;
     self->init_of_namespace = ::getpid() == 1;
+    self->boot_time = sys::now();
     return self;
 }
 

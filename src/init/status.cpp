@@ -21,6 +21,10 @@ void add_reason(Supervisor& self, wire::Writer& message, const Reason& reason) {
         message.text(Tag::ReasonUnit, self.table.name(reason.unit));
 }
 
+std::string_view bytes_of(const void* values, std::size_t size) {
+    return {static_cast<const char*>(values), size};
+}
+
 std::uint32_t flags_of(const UnitPolicy& policy) {
     return (policy.essential ? wire::kEssential : 0U) | (policy.enabled ? wire::kEnabled : 0U);
 }
@@ -35,6 +39,7 @@ wire::GuestState guest_state(const Supervisor& self) {
 bool send_unit(Supervisor& self, Client& client, UnitId unit) {
     const engine::UnitView view = self.engine->view(unit);
     const UnitPolicy& policy = self.table.policy(unit);
+    const auto needs = self.table.graph().dependencies_of(unit);
     wire::Writer message(self.scratch->sent, wire::Kind::Unit);
     message.text(Tag::Name, self.table.name(unit))
         .number(Tag::State, static_cast<int>(view.state))
@@ -50,7 +55,9 @@ bool send_unit(Supervisor& self, Client& client, UnitId unit) {
         message.number(Tag::NextAttempt, view.next_attempt.ns);
     message.text(Tag::StatusText, self.units[unit].status_text.view())
         .text(Tag::Description, self.table.description(unit))
-        .text(Tag::Source, self.table.source(unit));
+        .text(Tag::Source, self.table.source(unit))
+        .text(Tag::Moments, bytes_of(&view.moments, sizeof view.moments))
+        .text(Tag::Dependency, bytes_of(needs.data(), needs.size_bytes()));
     return send_to(self, client, message);
 }
 
@@ -61,6 +68,7 @@ bool send_guest(Supervisor& self, Client& client) {
         .number(Tag::State, static_cast<int>(guest_state(self)))
         .number(Tag::Now, sys::now().ns)
         .number(Tag::BootTime, self.boot_time.ns)
+        .number(Tag::Since, self.ready_time.ns)
         .number(Tag::Count, static_cast<std::int64_t>(self.units.size()))
         .number(Tag::Dropped, static_cast<std::int64_t>(self.ring.dropped));
     const StringList notices = self.table.notices();

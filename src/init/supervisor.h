@@ -231,7 +231,10 @@ struct Supervisor {
     std::optional<engine::Engine> engine;
     UnitTable table;
     Instant armed = Instant::never();
+    /// When this PID 1 began to run: before its units were loaded.
     Instant boot_time;
+    /// When every unit had settled for the first time; zero: not yet.
+    Instant ready_time;
     Duration stop_budget = 9_s;
     Ring ring;
     /// RLIMIT_NOFILE as it was before we raised our own.

@@ -64,7 +64,8 @@ enum class Kind : std::uint16_t {
     /// One unit's state: Name, State, ReasonKind (with ReasonStage, ReasonRole, ReasonError,
     /// ReasonUnit, ExitKind, ExitValue where they mean something), Pid, Since, Now, Restarts,
     /// NextAttempt (only in back-off), Type, StatusText, Description, Source, Flags (kEssential,
-    /// kEnabled).
+    /// kEnabled), Moments, Dependency: an array of model's Dependency, whose targets count the Unit
+    /// records of a whole Status answer.
     Unit = 0x100,
     /// The answer is complete: Tag::Code (0, 1, 2, 5, 124 of the command's exit codes), Tag::Text.
     End = 0x101,
@@ -73,8 +74,9 @@ enum class Kind : std::uint16_t {
     /// The transient unit ended: Tag::ExitKind, Tag::Code.
     Ended = 0x103,
     /// A guest-wide record that precedes the units of a Status answer: Name, State (a GuestState),
-    /// Now, BootTime, Count (units), Notice..., Dropped (bytes of log lost while no keeper was
-    /// there). Left-out units appear as Notice.
+    /// Now, BootTime, Since (when it
+    /// was up for the first time), Count (units), Notice..., Dropped (bytes of log lost while no
+    /// keeper was there). Left-out units appear as Notice.
     Guest = 0x104,
 
     /// PID 1 -> keeper: a unit's pipe (one descriptor): Tag::Name, Tag::Stream (1, 2),
@@ -146,7 +148,10 @@ enum class Tag : std::uint16_t {
     Path = 42,
     Timeout = 43,
     Value = 44,
-    Dropped = 45
+    Dropped = 45,
+    /// Three numbers in one field: when the unit's first start began, was up, and was over
+    /// (engine::Moment), on the clock of Since; 0: not yet.
+    Moments = 46
 };
 
 /// Tag::State of a Guest record.

@@ -1,3 +1,4 @@
+#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -38,6 +39,33 @@ TEST(Control, StartsStopsAndRestartsAndAnswersWhenItIsDone) {
     ASSERT_EQ(stopped.code, 0);
     EXPECT_EQ(stopped.units[0].pid, 0);
     EXPECT_EQ(stopped.units[0].state, static_cast<int>(UnitState::Down));
+}
+
+TEST(Control, TellsWhenUnitsCameUpAndWhatTheyNeed) {
+    TemporaryFolder folder;
+    plan::UnitInput web = service("web", {"sleep", "1000"});
+    web.dependencies = {{.target = 1, .kind = DependencyKind::Requires}};
+    Guest guest{{write_plan(folder.path(), {web, service("data", {"sleep", "1000"})})}};
+    Control control = guest.control();
+    ASSERT_TRUE(eventually([&] {
+        return control.ask(Kind::Status, "web").units[0].state == static_cast<int>(UnitState::Up);
+    }));
+    const Answer answer = control.ask(Kind::Status);
+    ASSERT_EQ(answer.units.size(), 2U);
+    std::array<std::array<std::int64_t, 3>, 2> moments{};
+    for (std::size_t i = 0; i < 2; ++i) {
+        ASSERT_EQ(answer.units[i].moments.size(), sizeof moments[i]);
+        std::memcpy(moments[i].data(), answer.units[i].moments.data(), sizeof moments[i]);
+        EXPECT_LE(moments[i][0], moments[i][1]);
+        EXPECT_EQ(moments[i][2], 0);
+    }
+    EXPECT_GE(moments[0][0], moments[1][1]) << "web starts once data is up";
+
+    Dependency need;
+    ASSERT_EQ(answer.units[0].needs.size(), sizeof need);
+    std::memcpy(&need, answer.units[0].needs.data(), sizeof need);
+    EXPECT_EQ(need, (Dependency{.target = 1, .kind = DependencyKind::Requires}));
+    EXPECT_EQ(answer.units[1].needs, "");
 }
 
 TEST(Control, KnowsNoUnitOfAnotherName) {

@@ -91,6 +91,8 @@ struct UnitRecord {
     std::int64_t stage = 0;
     std::int64_t error = 0;
     std::string status;
+    std::string moments;
+    std::string needs;
 };
 
 struct Answer {
@@ -160,7 +162,9 @@ private:
                 {std::string(message.text(wire::Tag::Name)), message.number(wire::Tag::State, -1),
                  message.number(wire::Tag::Pid), message.number(wire::Tag::Restarts),
                  message.number(wire::Tag::ReasonStage), message.number(wire::Tag::ReasonError),
-                 std::string(message.text(wire::Tag::StatusText))});
+                 std::string(message.text(wire::Tag::StatusText)),
+                 std::string(message.text(wire::Tag::Moments)),
+                 std::string(message.text(wire::Tag::Dependency))});
         } else if (message.kind() == wire::Kind::Guest) {
             wire::Reader fields = message;
             while (const auto field = fields.next()) {
