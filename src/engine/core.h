@@ -34,6 +34,9 @@ struct GuestRuntime {
     std::uint32_t unit_count = 0;
     std::uint32_t edge_count = 0;
     std::uint32_t stamp_count = 0;
+    /// Bytes of this record and of one UnitRuntime, for a later version that made them longer.
+    std::uint16_t guest_bytes = 0;
+    std::uint16_t unit_bytes = 0;
     /// Units not at rest; units on their way up, down or again.
     std::uint32_t active = 0;
     std::uint32_t unsettled = 0;
@@ -63,9 +66,43 @@ struct GuestRuntime {
     bool propagate_stop_exit = false;
     /// The exit code is still to come from an essential unit.
     bool code_open = false;
+    /// `intent` was handed out and is not known to have been carried out.
+    bool has_intent = false;
+    Action intent;
+    /// The last event that was taken in whole (Journal::told).
+    std::uint32_t handled = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<GuestRuntime>);
+
+/// What makes an event a transaction: whoever is stopped at any instruction goes on as if the event
+/// had been taken in whole, or not at all. It is an undo log instead of a second copy of the state,
+/// because most events touch one unit of a thousand: what a record was is written down before it is
+/// changed for the first time, and one store both closes the log and chooses the checksum that
+/// holds. Lies behind the tables; `used` bytes of saved records follow it, each with a SavedRange
+/// behind it.
+struct Journal {
+    /// Bit 0: open; bit 1: which of `sums` holds while it is closed (or held before it was opened).
+    std::uint32_t phase = 0;
+    std::uint32_t used = 0;
+    /// Over the guest's and every unit's record.
+    std::uint64_t sums[2] = {};
+    /// The event told last, written before it is counted.
+    Event event;
+    Instant at;
+    std::uint32_t told = 0;
+    std::uint32_t reserved = 0;
+};
+
+static_assert(std::is_trivially_copyable_v<Journal>);
+
+struct SavedRange {
+    std::uint32_t offset = 0;
+    std::uint32_t size = 0;
+};
+
+inline constexpr std::uint32_t kJournalOpen = 1;
+inline constexpr std::uint32_t kJournalIndex = 2;
 
 /// A dependency seen from its target.
 struct ReverseEdge {
@@ -103,8 +140,11 @@ inline Reason because(ReasonKind kind, ExitStatus status) {
 std::size_t required_bytes(const UnitGraph& graph);
 /// Makes `memory` the state of a guest whose units are all down.
 void prepare(const UnitGraph& graph, std::byte* memory, const Settings& settings);
-/// Whether `memory` holds such a state, made for a graph of this shape.
+/// Whether `memory` holds such a state, made for a graph of this shape by this version.
 bool recognizes(const UnitGraph& graph, std::span<const std::byte> memory);
+/// Makes `memory` the state that another version, whose records may be shorter or longer, left in
+/// `old` between two events; false if it is not such a state.
+bool migrate(const UnitGraph& graph, std::byte* memory, std::span<const std::byte> old);
 
 /// A view of the engine's memory with every transition. Grouped by the file that holds them.
 class Core {
@@ -114,6 +154,27 @@ public:
     // memory.cpp
     void create();
     std::uint64_t random();
+
+    // journal.cpp
+    void begin();
+    void commit();
+    /// Undoes an event that was not taken in whole; false if the records are not those that the
+    /// last one left.
+    bool repair();
+    /// Checksums the state as it is.
+    void seal();
+    void save(const void* range, std::size_t size);
+    void tell(const Event& event, Instant at);
+
+    [[nodiscard]] Journal& journal() { return *journal_; }
+
+    [[nodiscard]] const Journal& journal() const { return *journal_; }
+
+    /// Where saved records lie.
+    [[nodiscard]] std::byte* saved() { return reinterpret_cast<std::byte*>(journal_ + 1); }
+
+    /// The record of `id`, to be changed.
+    [[nodiscard]] UnitRuntime& unit(UnitId id);
 
     // agenda.cpp: deadlines, the work queue, actions
     void set_deadline(UnitId id, Instant at);
@@ -225,8 +286,6 @@ public:
     void start_deadline_passed(UnitId id);
     void alarm_passed(UnitId id);
 
-    [[nodiscard]] UnitRuntime& unit(UnitId id) { return units_[id]; }
-
     [[nodiscard]] const UnitRuntime& unit(UnitId id) const { return units_[id]; }
 
     [[nodiscard]] const UnitPolicy& policy(UnitId id) const { return graph_.units[id]; }
@@ -251,6 +310,8 @@ private:
     void update_heap(UnitId id);
     bool take_action(UnitId id, Action& action);
     void fill_signal(UnitId id, std::uint16_t bit, Action& action);
+    [[nodiscard]] std::uint64_t sum_all() const;
+    void rebuild_heap();
 
     UnitGraph graph_;
     GuestRuntime* guest_;
@@ -259,6 +320,9 @@ private:
     UnitId* heap_ = nullptr;
     ReverseEdge* reverse_ = nullptr;
     std::uint32_t* stamps_ = nullptr;
+    /// One bit for each unit whose record is in the journal.
+    std::uint32_t* touched_ = nullptr;
+    Journal* journal_ = nullptr;
 };
 
 } // namespace stead::engine

@@ -6,6 +6,23 @@
 
 namespace stead::engine {
 
+namespace {
+
+/// What nearly every event needs of the journal.
+constexpr std::uint32_t kKeptJournal = 2048;
+
+/// The event told last, unless it has been taken in already.
+void take_in(Core& core) {
+    const Journal& journal = core.journal();
+    if (core.guest().handled == journal.told) return;
+    core.begin();
+    core.guest().handled = journal.told;
+    core.handle(journal.event, journal.at);
+    core.commit();
+}
+
+} // namespace
+
 std::size_t Engine::required_memory(const UnitGraph& graph) {
     return required_bytes(graph);
 }
@@ -17,15 +34,62 @@ Engine::Engine(const UnitGraph& graph, std::span<std::byte> memory, const Settin
 
 std::optional<Engine> Engine::resume(const UnitGraph& graph, std::span<std::byte> memory) {
     if (!recognizes(graph, memory)) return std::nullopt;
+    Core core(graph, memory.data());
+    if (!core.repair()) return std::nullopt;
+    take_in(core);
     return Engine(graph, memory.data());
 }
 
+std::optional<Engine> Engine::resume(const UnitGraph& graph,
+                                     std::span<std::byte> memory,
+                                     std::span<const std::byte> old) {
+    if (memory.size() < required_bytes(graph) || !migrate(graph, memory.data(), old))
+        return std::nullopt;
+    return resume(graph, memory);
+}
+
 void Engine::handle(const Event& event, Instant now) {
-    Core(graph_, memory_).handle(event, now);
+    Core core(graph_, memory_);
+    core.tell(event, now);
+    take_in(core);
 }
 
 bool Engine::next(Action& action) {
-    return Core(graph_, memory_).next_action(action);
+    Core core(graph_, memory_);
+    GuestRuntime& guest = core.guest();
+    if (!guest.has_intent && guest.list_head == kNoUnit && !guest.end_pending) return false;
+    core.begin();
+    guest.has_intent = core.next_action(action);
+    if (guest.has_intent) guest.intent = action;
+    core.commit();
+    return guest.has_intent;
+}
+
+bool Engine::find_intent(Action& action) const {
+    const Core core(graph_, memory_);
+    action = core.guest().intent;
+    return core.guest().has_intent;
+}
+
+bool Engine::expects(const Action& action) const {
+    Core core(graph_, memory_);
+    const Event event{.role = action.role, .unit = action.unit, .ticket = action.ticket};
+    if (action.unit >= core.size()) return false;
+    const Slot* slot = core.find_slot(event);
+    return slot != nullptr && *slot == Slot::Asked;
+}
+
+std::uint32_t Engine::events() const {
+    return Core(graph_, memory_).journal().told;
+}
+
+std::span<std::byte> Engine::idle_memory() {
+    Core core(graph_, memory_);
+    return {core.saved() + kKeptJournal, memory_ + required_bytes(graph_)};
+}
+
+bool Engine::uses_idle_memory() const {
+    return Core(graph_, memory_).journal().used > kKeptJournal;
 }
 
 Instant Engine::deadline() const {

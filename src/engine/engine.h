@@ -153,15 +153,36 @@ public:
     /// Starts afresh: every unit is down. Nothing happens before Boot or a Start.
     Engine(const UnitGraph& graph, std::span<std::byte> memory, const Settings& settings);
 
-    /// Goes on with the state that an engine for the same graph left in `memory`; nothing if it is
-    /// not such a state.
+    /// Goes on with the state that an engine for the same graph left in `memory`, at whatever
+    /// instruction it was stopped: the event that it was told last has been taken in whole, or is
+    /// now. Nothing if it is not such a state, or one that somebody has changed.
     static std::optional<Engine> resume(const UnitGraph& graph, std::span<std::byte> memory);
+    /// The same, out of the state that another version left in `old` between two events. `memory`
+    /// is a different stretch.
+    static std::optional<Engine>
+    resume(const UnitGraph& graph, std::span<std::byte> memory, std::span<const std::byte> old);
 
     /// Takes in one event. Actions it causes wait for `next`. `now` never runs backwards.
     void handle(const Event& event, Instant now);
     /// The next thing to do, oldest first; false when there is none. Call until false after each
     /// `handle`.
     bool next(Action& action);
+
+    // For whoever resumes.
+
+    /// The action that `next` gave last, until `next` is called again: it may have been carried out
+    /// or not.
+    bool find_intent(Action& action) const;
+    /// Whether the process that the Spawn `action` asked for has not been heard of.
+    [[nodiscard]] bool expects(const Action& action) const;
+    /// Counts the events that were told: one that is counted is never lost and never taken in
+    /// twice.
+    [[nodiscard]] std::uint32_t events() const;
+    /// The part of `memory` that only large events use, and whether the last one did. What it holds
+    /// may go between two calls.
+    std::span<std::byte> idle_memory();
+    [[nodiscard]] bool uses_idle_memory() const;
+
     /// When to send Tick at the latest.
     [[nodiscard]] Instant deadline() const;
 

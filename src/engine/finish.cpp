@@ -123,6 +123,7 @@ bool Core::count_restart(UnitId id) {
     const UnitPolicy& p = policy(id);
     if (u.stamp_capacity == 0) return true;
     std::uint32_t* stamps = stamps_ + u.first_stamp;
+    save(stamps, u.stamp_capacity * sizeof *stamps);
     const std::uint32_t interval = std::min(p.restart_interval_ms, kMaxInterval);
     const auto stamp = static_cast<std::uint32_t>((now() - Instant{}).ms());
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "engine/core.h"
@@ -8,7 +9,12 @@ namespace stead::engine {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x45445453; // "STDE"
-constexpr std::uint32_t kVersion = 2;
+/// Fields are only ever added at the end of GuestRuntime and UnitRuntime; whoever moves or drops
+/// one counts this up, and then the state of an older version is not taken over (`migrate`).
+constexpr std::uint32_t kVersion = 3;
+/// The shortest records of this version.
+constexpr std::size_t kOldestGuest = sizeof(GuestRuntime);
+constexpr std::size_t kOldestUnit = sizeof(UnitRuntime);
 
 std::uint8_t stamps_of(const UnitPolicy& policy) {
     if (policy.restart_burst == 0 || policy.restart_burst == kForever) return 0;
@@ -36,18 +42,29 @@ constexpr std::size_t round_up(std::size_t bytes, std::size_t alignment) {
 
 /// Byte offsets of the tables, one behind the other, each aligned for its records.
 struct Layout {
-    explicit Layout(std::size_t units_count, std::uint32_t edges, std::uint32_t stamp_count)
-        : first_owner(units + units_count * sizeof(UnitRuntime))
+    explicit Layout(std::size_t units_count,
+                    std::uint32_t edges,
+                    std::uint32_t stamp_count,
+                    std::size_t guest_bytes = sizeof(GuestRuntime),
+                    std::size_t unit_bytes = sizeof(UnitRuntime))
+        : units(guest_bytes)
+        , first_owner(units + units_count * unit_bytes)
         , heap(first_owner + (units_count + 1) * sizeof(std::uint32_t))
         , reverse(round_up(heap + units_count * sizeof(UnitId), alignof(std::uint32_t)))
         , stamps(reverse + edges * sizeof(ReverseEdge))
-        , end(stamps + stamp_count * sizeof(std::uint32_t)) {}
+        , touched(stamps + stamp_count * sizeof(std::uint32_t))
+        , journal(
+              round_up(touched + (units_count + 31) / 32 * sizeof(std::uint32_t), alignof(Journal)))
+        // In one event every record is saved once, and the stamps of a unit at most once.
+        , end(journal + sizeof(Journal) + (2 * units_count + 1) * sizeof(SavedRange) + touched) {}
 
-    std::size_t units = sizeof(GuestRuntime);
+    std::size_t units;
     std::size_t first_owner;
     std::size_t heap;
     std::size_t reverse;
     std::size_t stamps;
+    std::size_t touched;
+    std::size_t journal;
     std::size_t end;
 };
 
@@ -69,6 +86,8 @@ Core::Core(const UnitGraph& graph, std::byte* memory)
     heap_ = reinterpret_cast<UnitId*>(memory + layout.heap);
     reverse_ = reinterpret_cast<ReverseEdge*>(memory + layout.reverse);
     stamps_ = reinterpret_cast<std::uint32_t*>(memory + layout.stamps);
+    touched_ = reinterpret_cast<std::uint32_t*>(memory + layout.touched);
+    journal_ = reinterpret_cast<Journal*>(memory + layout.journal);
 }
 
 void prepare(const UnitGraph& graph, std::byte* memory, const Settings& settings) {
@@ -78,19 +97,63 @@ void prepare(const UnitGraph& graph, std::byte* memory, const Settings& settings
     guest.unit_count = static_cast<std::uint32_t>(graph.units.size());
     guest.edge_count = count_edges(graph);
     guest.stamp_count = count_stamps(graph);
+    guest.guest_bytes = sizeof(GuestRuntime);
+    guest.unit_bytes = sizeof(UnitRuntime);
     guest.random = settings.seed;
     guest.stop_budget = settings.stop_budget;
     guest.propagate_stop_exit = settings.propagate_stop_exit;
     *reinterpret_cast<GuestRuntime*>(memory) = guest;
-    Core(graph, memory).create();
+    Core core(graph, memory);
+    core.create();
+    core.seal();
 }
 
 bool recognizes(const UnitGraph& graph, std::span<const std::byte> memory) {
     if (memory.size() < required_bytes(graph)) return false;
     const auto& guest = *reinterpret_cast<const GuestRuntime*>(memory.data());
     return guest.magic == kMagic && guest.version == kVersion &&
+           guest.guest_bytes == sizeof(GuestRuntime) && guest.unit_bytes == sizeof(UnitRuntime) &&
            guest.unit_count == graph.units.size() && guest.edge_count == count_edges(graph) &&
            guest.stamp_count == count_stamps(graph);
+}
+
+bool migrate(const UnitGraph& graph, std::byte* memory, std::span<const std::byte> old) {
+    if (old.size() < sizeof(GuestRuntime)) return false;
+    GuestRuntime before;
+    std::memcpy(&before, old.data(), sizeof before);
+    const std::size_t units = graph.units.size();
+    if (before.magic != kMagic || before.version != kVersion || before.unit_count != units ||
+        before.edge_count != count_edges(graph) || before.stamp_count != count_stamps(graph))
+        return false;
+    if (before.guest_bytes < kOldestGuest || before.unit_bytes < kOldestUnit ||
+        before.guest_bytes % 8 != 0 || before.unit_bytes % 8 != 0)
+        return false;
+    const Layout from(units, before.edge_count, before.stamp_count, before.guest_bytes,
+                      before.unit_bytes);
+    if (old.size() < from.end) return false;
+
+    // What was there is taken over, what is new keeps its first value, what is unknown goes.
+    prepare(graph, memory, Settings{});
+    const Layout to(units, before.edge_count, before.stamp_count);
+    std::memcpy(memory, old.data(), std::min<std::size_t>(before.guest_bytes, sizeof before));
+    auto& guest = *reinterpret_cast<GuestRuntime*>(memory);
+    guest.guest_bytes = sizeof(GuestRuntime);
+    guest.unit_bytes = sizeof(UnitRuntime);
+    for (std::size_t id = 0; id < units; ++id) {
+        std::memcpy(memory + to.units + id * sizeof(UnitRuntime),
+                    old.data() + from.units + id * before.unit_bytes,
+                    std::min<std::size_t>(before.unit_bytes, sizeof(UnitRuntime)));
+    }
+    std::memcpy(memory + to.stamps, old.data() + from.stamps, to.touched - to.stamps);
+    Journal journal;
+    std::memcpy(&journal, old.data() + from.journal, sizeof journal);
+    if ((journal.phase & kJournalOpen) != 0) return false;
+    Core core(graph, memory);
+    core.journal().event = journal.event;
+    core.journal().at = journal.at;
+    core.journal().told = journal.told;
+    core.seal();
+    return core.repair();
 }
 
 void Core::create() {
@@ -101,8 +164,10 @@ void Core::create() {
         fresh.first_stamp = first_stamp;
         fresh.stamp_capacity = stamps_of(policy(id));
         first_stamp += fresh.stamp_capacity;
-        unit(id) = fresh;
+        units_[id] = fresh;
     }
+    std::fill_n(touched_, (size() + 31) / 32, 0U);
+    *journal_ = Journal{};
 
     // The reverse index, by counting: how many owners each unit has, where its slice ends, and then
     // every edge put in front of the ones already there.

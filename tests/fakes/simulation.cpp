@@ -130,7 +130,7 @@ UnitGraph Simulation::graph() {
 
 engine::Engine& Simulation::engine() {
     if (engine_) return *engine_;
-    const std::size_t bytes = memory();
+    const std::size_t bytes = engine::Engine::required_memory(graph());
     memory_ = std::make_unique<std::byte[]>(bytes);
     engine_ = std::make_unique<engine::Engine>(graph(), std::span(memory_.get(), bytes), settings);
     return *engine_;

@@ -135,7 +135,13 @@ public:
 
     engine::Engine& engine();
 
-    [[nodiscard]] std::size_t memory() { return engine::Engine::required_memory(graph()); }
+    /// Bytes of the engine's tables; what an event needs for the time that it takes comes to it.
+    [[nodiscard]] std::size_t memory() {
+        (void)engine();
+        const engine::Core core(graph(), memory_.get());
+        return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(&core.journal()) -
+                                        memory_.get());
+    }
 
     [[nodiscard]] std::uint64_t work() { return engine::Core(graph(), memory_.get()).guest().work; }
 
