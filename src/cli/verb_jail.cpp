@@ -80,6 +80,7 @@ int launch(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& 
 
     guests::LaunchOptions options;
     options.stdio = terminal ? guests::Stdio::Terminal : guests::Stdio::Pipes;
+    if (terminal) options.terminal_owner = compiled->plan.units.front().exec.uid;
     options.prefix = false;
     options.logs = false;
     options.loader = false;

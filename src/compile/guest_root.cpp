@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "compile/guest_parts.h"
@@ -137,6 +138,11 @@ void set_root(Draft& draft) {
     options.hide_processes = spec.hidepid.given() ? spec.hidepid.value : draft.jail();
     options.host_root = root.path == "/";
     options.cgroup2 = draft.facts.cgroup2;
+    // A command with our pipes at its ends needs no terminal, and starts faster without.
+    options.terminals =
+        std::none_of(spec.units.begin(), spec.units.end(), [](const unitfile::UnitSpec& unit) {
+            return unit.inherit_input && !unit.controlling_terminal;
+        });
     if (root.kind == RootKind::HostPrograms)
         append(context.mounts, host_program_mounts(draft.facts, options.network));
     append(context.mounts, draft.jail() ? jail_mounts(options) : system_mounts(options));

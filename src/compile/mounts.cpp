@@ -101,17 +101,24 @@ private:
     std::vector<Mount> mounts_;
 };
 
-void add_devices(List& list, bool terminals) {
+/// Who may make new terminals: everybody (a system has /dev/ptmx), PID 1 alone, for `exec` and
+/// `enter`, or nobody. What a pty's line disciplines hold of the kernel is no jailed program's
+/// need.
+enum class Terminals { Everybody, Pid1, Nobody };
+
+void add_devices(List& list, Terminals terminals) {
     list.add(MountKind::Tmpfs, "/dev", kNoSuid | kNoExec,
              {"size=256k", "nr_inodes=256", "mode=0755"});
     for (const char* name : {"null", "zero", "full", "random", "urandom"})
         list.add_from(MountKind::Device, name, std::string("/dev/") + name);
-    if (terminals) {
+    if (terminals != Terminals::Nobody) {
+        const bool everybody = terminals == Terminals::Everybody;
         list.add_from(MountKind::Device, "tty", "/dev/tty");
-        list.add_from(MountKind::Link, "pts/ptmx", "/dev/ptmx");
+        if (everybody) list.add_from(MountKind::Link, "pts/ptmx", "/dev/ptmx");
         list.add(MountKind::Folder, "/dev/pts");
         list.add(MountKind::Devpts, "/dev/pts", kNoSuid | kNoExec,
-                 {"newinstance", "ptmxmode=0666", "mode=0620", "gid=5", "max=256"});
+                 {"newinstance", everybody ? "ptmxmode=0666" : "ptmxmode=0600", "mode=0620",
+                  "gid=5", "max=256"});
     }
     list.add_from(MountKind::Link, "/proc/self/fd", "/dev/fd");
     list.add_from(MountKind::Link, "/proc/self/fd/0", "/dev/stdin");
@@ -189,7 +196,7 @@ void add_resolver(List& list, const HostFacts& facts) {
 
 std::vector<Mount> system_mounts(const MountOptions& options) {
     List list(kSystemOrigin);
-    add_devices(list, /*terminals=*/true);
+    add_devices(list, Terminals::Everybody);
     list.add(MountKind::Folder, "/dev/mqueue");
     list.add(MountKind::Mqueue, "/dev/mqueue", kNoSuid | kNoDevice | kNoExec);
     add_temporary(list);
@@ -201,7 +208,7 @@ std::vector<Mount> system_mounts(const MountOptions& options) {
 
 std::vector<Mount> jail_mounts(const MountOptions& options) {
     List list(kJailOrigin);
-    add_devices(list, /*terminals=*/false);
+    add_devices(list, options.terminals ? Terminals::Pid1 : Terminals::Nobody);
     add_temporary(list);
     add_proc(list, options.hide_processes);
     return list.take();

@@ -22,6 +22,8 @@ struct MountOptions {
     /// The root is the host's own tree or made of it: its secrets are masked.
     bool host_root = false;
     bool cgroup2 = true;
+    /// A jail has a place for terminals; a system always has.
+    bool terminals = true;
 };
 
 /// A full guest's own file systems.

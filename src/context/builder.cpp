@@ -54,6 +54,7 @@ Result<int> clone_cgroup(int fd, std::uint64_t attributes) {
 Result<void> take_lent(const Job& job, Parts& parts) {
     parts.program = TRY(seal(job.lent.stead_init, "stead-init"));
     if (job.lent.stead >= 0) parts.loader = TRY(seal(job.lent.stead, "stead"));
+    parts.devpts = job.lent.devpts;
     if (job.lent.cgroup < 0) return {};
     parts.cgroup = TRY(clone_cgroup(job.lent.cgroup, 0));
     for (const recipe::Mount& mount : job.recipe.mounts) {

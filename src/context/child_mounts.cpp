@@ -93,6 +93,11 @@ private:
 
     Result<void> add_instance(const recipe::Mount& mount) {
         const char* type = file_system_of(mount.kind);
+        if (mount.kind == MountKind::Devpts && parts_.devpts >= 0) {
+            const int target =
+                keep(TRY(sys::resolve_beneath(root_, mount.target.c_str(), O_PATH | O_DIRECTORY)));
+            return sys::attach_mount(parts_.devpts, target);
+        }
         const std::string options = joined(mount.options);
         const auto place = [&](const char* target) {
             return sys::mount_filesystem(type, target, type, mount.attributes, options.c_str());

@@ -42,6 +42,10 @@ struct Descriptors {
     /// O_PATH descriptor of `stead`: becomes kBootLoader and /run/stead/bin/stead, read-only both.
     int stead = -1;
 
+    /// Detached devpts that becomes the recipe's one, with the guest's first terminal in it; -1: a
+    /// new one is made. Only with host users: it belongs to the host's user namespace.
+    int devpts = -1;
+
     /// O_RDONLY or O_PATH descriptor of the guest's own cgroup folder CGROUP2/stead/NAME on any
     /// cgroup2 mount. It holds an empty child `init`, no process, and nothing in its
     /// cgroup.subtree_control yet (PID 1 enables what it needs). PID 1 is born in `init`, its

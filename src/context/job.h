@@ -63,6 +63,8 @@ struct Parts {
     int cgroup_namespace = -1;
     /// The root folder of the guest, as the builder's mount namespace has it.
     int root = -1;
+    /// As lent.
+    int devpts = -1;
     int control = -1;
     int notify = -1;
     /// The empty file and folder that masks are copies of, on a read-only mount.

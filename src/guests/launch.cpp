@@ -18,7 +18,9 @@
 #include "guests/keeper.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
+#include "sys/mounts.h"
 #include "sys/pty.h"
+#include "sys/setup.h"
 #include "sys/signals.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"
@@ -84,9 +86,22 @@ Result<sys::UniqueFd> listen_at(const Claim& claim) {
     return listener;
 }
 
+/// The guest's devpts, before there is a guest: its first terminal is PID 1's from the beginning.
+Result<sys::UniqueFd> make_devpts(const recipe::Context& context) {
+    for (const recipe::Mount& mount : context.mounts) {
+        if (mount.kind != recipe::MountKind::Devpts) continue;
+        std::string options;
+        for (const std::string& option : mount.options)
+            options += (options.empty() ? "" : ",") + option;
+        return sys::make_mount("devpts", options.c_str(), mount.attributes);
+    }
+    return make_error("the guest has no folder for terminals:", "/dev/pts", ENOENT);
+}
+
 /// A terminal for the program with the size of ours. The other side is the keeper's.
-Result<Streams> make_terminal(KeeperDescriptors& keeper) {
-    sys::Pty pty = TRY(sys::make_pty());
+Result<Streams> make_terminal(KeeperDescriptors& keeper, int devpts, uid_t owner) {
+    sys::Pty pty = TRY(sys::make_pty(devpts));
+    TRY(sys::change_owner(pty.terminal.get(), "", owner, static_cast<gid_t>(-1)));
     // A wrong size is no reason not to start.
     (void)sys::copy_terminal(STDIN_FILENO, pty.terminal.get());
     Streams streams;
@@ -123,6 +138,7 @@ struct Start::Endpoints {
     sys::UniqueFd plan;
     sys::UniqueFd control;
     sys::UniqueFd channel;
+    sys::UniqueFd devpts;
     Streams streams;
     Cgroup cgroup;
     KeeperDescriptors keeper;
@@ -172,9 +188,12 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     made.channel = std::move(channel.first);
     made.keeper[wire::kKeeperChannel] = std::move(channel.second);
     made.keeper[wire::kKeeperStead] = TRY(own_program());
-    made.streams = options.stdio == Stdio::Terminal
-                       ? TRY(make_terminal(made.keeper))
-                       : TRY(make_pipes(made.keeper, options.stdio == Stdio::Pipes));
+    if (options.stdio == Stdio::Terminal) {
+        made.devpts = TRY(make_devpts(context));
+        made.streams = TRY(make_terminal(made.keeper, made.devpts.get(), options.terminal_owner));
+    } else {
+        made.streams = TRY(make_pipes(made.keeper, options.stdio == Stdio::Pipes));
+    }
     if (options.loader) made.stead = TRY(stead_program(paths_));
     if (options.logs) {
         const std::string logs = paths_.logs(name_);
@@ -208,6 +227,7 @@ Result<void> Start::try_launch(const recipe::Context& context,
     lent.keeper = endpoints.channel.get();
     lent.stead_init = endpoints.init_program.get();
     lent.stead = endpoints.stead.get();
+    lent.devpts = endpoints.devpts.get();
     lent.cgroup = endpoints.cgroup.folder.get();
     context::Running running = TRY(context::start(context, lent));
     notices_ = std::move(running.notices);

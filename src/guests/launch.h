@@ -24,7 +24,7 @@ enum class Stdio : std::uint8_t {
     Output,
     /// Pipes, relayed by the keeper: a program in a jail.
     Pipes,
-    /// A terminal of its own, relayed by the keeper.
+    /// A terminal of the guest's own devpts, relayed by the keeper; only with host users.
     Terminal
 };
 
@@ -32,6 +32,8 @@ struct LaunchOptions {
     /// The guest file, for `list` and `explain`.
     std::string file;
     Stdio stdio = Stdio::Output;
+    /// Who owns that terminal.
+    std::uint32_t terminal_owner = 0;
     /// Lines of units are printed as "unit: line".
     bool prefix = true;
     /// Units write logs: their folder is made.

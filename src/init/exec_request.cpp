@@ -105,6 +105,9 @@ const char* read_strings(Supervisor& self, const wire::Reader& message, spawn::C
 const char* open_terminal(const wire::Reader& message, ExecRequest& request) {
     constexpr const char* kNone = "the guest has no working /dev/ptmx";
     request.master.reset(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+    // A jail has no such name, so that only we make terminals there.
+    if (!request.master)
+        request.master.reset(::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
 
     struct stat about {};
 

@@ -5,6 +5,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <string_view>
+
+#include "base/fixed_string.h"
+
 namespace stead::sys {
 
 namespace {
@@ -15,6 +19,11 @@ constexpr unsigned kOpenTreeClone = 1;
 constexpr unsigned kRecursive = 0x8000;
 constexpr unsigned kMoveFromEmptyPath = 0x4;
 constexpr unsigned kMoveToEmptyPath = 0x40;
+constexpr unsigned kFsOpenCloseOnExec = 1;
+constexpr unsigned kFsMountCloseOnExec = 1;
+constexpr unsigned kSetFlag = 0;
+constexpr unsigned kSetString = 1;
+constexpr unsigned kCreate = 6;
 constexpr std::uint64_t kAttributeIdMap = 0x00100000;
 
 struct Attributes {
@@ -24,7 +33,38 @@ struct Attributes {
     std::uint64_t user_namespace = 0;
 };
 
+/// One "name=value" or "name" of a file system that is being made.
+Result<void> configure(int context, std::string_view option) {
+    FixedString<64> name;
+    FixedString<64> value;
+    const auto equals = option.find('=');
+    name.append(option.substr(0, equals));
+    if (equals != std::string_view::npos) value.append(option.substr(equals + 1));
+    const bool flag = equals == std::string_view::npos;
+    const unsigned command = flag ? kSetFlag : kSetString;
+    const char* text = flag ? nullptr : value.c_str();
+    if (::syscall(SYS_fsconfig, context, command, name.c_str(), text, 0) < 0)
+        return last_error("fsconfig", option);
+    return {};
+}
+
 } // namespace
+
+Result<UniqueFd> make_mount(const char* type, const char* options, std::uint64_t attributes) {
+    UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, type, kFsOpenCloseOnExec)));
+    if (!context) return last_error("fsopen", type);
+    for (std::string_view rest(options); !rest.empty();) {
+        const auto comma = rest.find(',');
+        TRY(configure(context.get(), rest.substr(0, comma)));
+        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    }
+    if (::syscall(SYS_fsconfig, context.get(), kCreate, nullptr, nullptr, 0) < 0)
+        return last_error("fsconfig", type);
+    UniqueFd mount(
+        static_cast<int>(::syscall(SYS_fsmount, context.get(), kFsMountCloseOnExec, attributes)));
+    if (!mount) return last_error("fsmount", type);
+    return mount;
+}
 
 Result<UniqueFd> clone_mount(int folder, const char* path, bool recursive) {
     unsigned flags = kOpenTreeClone | O_CLOEXEC;

@@ -36,6 +36,10 @@ Result<void> attach_mount(int mount, int target);
 /// The same, by name below `folder`, for folders that nobody else can change.
 Result<void> attach_mount_at(int mount, int folder, const char* name);
 
+/// fsopen(2), fsconfig(2) and fsmount(2) of a new file system that is attached nowhere. `options`
+/// is as in mount(2), "name=value,name"; `attributes` are those of MountChange.
+Result<UniqueFd> make_mount(const char* type, const char* options, std::uint64_t attributes);
+
 /// mount(2). Targets below a guest's root are given as DescriptorPath.
 Result<void> mount_filesystem(const char* source,
                               const char* target,

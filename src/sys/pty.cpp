@@ -7,9 +7,9 @@
 
 namespace stead::sys {
 
-Result<Pty> make_pty() {
-    UniqueFd master(::open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
-    if (!master) return last_error("open", "/dev/ptmx");
+Result<Pty> make_pty(int devpts) {
+    UniqueFd master(::openat(devpts, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!master) return last_error("open", "ptmx");
     int locked = 0;
     if (::ioctl(master.get(), TIOCSPTLCK, &locked) < 0) return last_error("ioctl TIOCSPTLCK");
     UniqueFd terminal(::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));

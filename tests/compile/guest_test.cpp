@@ -102,9 +102,18 @@ TEST(Jail, SeesTheHostsProgramsReadOnlyAndNoSecrets) {
         ASSERT_NE(mount, nullptr) << path;
         EXPECT_EQ(mount->kind, MountKind::Mask) << path;
     }
-    for (const char* path : {"/home", "/root", "/srv", "/sys", "/dev/tty", "/dev/ptmx", "/dev/pts",
-                             "/sys/fs/cgroup", "/var/lib"})
+    for (const char* path :
+         {"/home", "/root", "/srv", "/sys", "/dev/ptmx", "/sys/fs/cgroup", "/var/lib"})
         EXPECT_EQ(outcome.mount(path), nullptr) << path;
+}
+
+TEST(Jail, LetsOnlyPid1MakeTerminals) {
+    const auto outcome = guest(redis_jail);
+    ASSERT_NE(outcome.mount("/dev/pts"), nullptr);
+    const auto& options = outcome.mount("/dev/pts")->options;
+    EXPECT_NE(std::find(options.begin(), options.end(), "ptmxmode=0600"), options.end());
+    EXPECT_NE(outcome.mount("/dev/tty"), nullptr);
+    EXPECT_EQ(outcome.mount("/dev/ptmx"), nullptr);
 }
 
 TEST(Jail, HidesOtherProcessesUnlessToldOtherwise) {
