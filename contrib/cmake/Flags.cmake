@@ -48,7 +48,7 @@ if(STEAD_INIT_LIBC STREQUAL "musl")
         PATHS /usr/include/${STEAD_TRIPLET}/c++/${major} ${STEAD_LIBSTDCXX}/${STEAD_TRIPLET} NO_DEFAULT_PATH REQUIRED)
 
     target_include_directories(stead_musl_flags INTERFACE ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/src)
-    target_compile_definitions(stead_musl_flags INTERFACE _GNU_SOURCE NDEBUG STEAD_VERSION="${PROJECT_VERSION}")
+    target_compile_definitions(stead_musl_flags INTERFACE _GNU_SOURCE NDEBUG STEAD_PID1 STEAD_VERSION="${PROJECT_VERSION}")
     set(STEAD_MUSL_CXX_FLAGS -Oz -specs=${STEAD_MUSL_SPECS} -nostdinc++
         "SHELL:-isystem ${STEAD_LIBSTDCXX}" "SHELL:-isystem ${STEAD_LIBSTDCXX_ARCH}"
         "SHELL:-D '__GLIBC_PREREQ(a,b)=0'" "SHELL:-idirafter /usr/include"

@@ -30,14 +30,49 @@ constexpr std::array kNames = {
 #undef NAMED
 // clang-format on
 
+// How many subjects are kept. Between the making of an error and its telling others are made, by
+// what is undone meanwhile: on the host that can be a whole guest's start.
+#ifdef STEAD_PID1
+constexpr std::uint32_t kKeptTexts = 8;
+#else
+constexpr std::uint32_t kKeptTexts = 1024;
+#endif
+
+struct KeptText {
+    std::uint32_t number = 0;
+    FixedString<96> text;
+};
+
+// The one mutable global of the project: an error must neither fail to be made nor be wider than
+// two registers, so what it is about lies here.
+KeptText kept_texts[kKeptTexts];
+std::uint32_t last_text = 0;
+
+std::uint32_t keep_text(std::string_view text) {
+    if (text.empty()) return 0;
+    last_text += 1;
+    if (last_text == 0) last_text = 1;
+    KeptText& place = kept_texts[last_text % kKeptTexts];
+    place.number = last_text;
+    place.text.clear();
+    place.text.append(text);
+    return last_text;
+}
+
 } // namespace
 
 Error last_error(const char* operation, std::string_view subject) {
-    return {operation, FixedString<96>(subject), errno};
+    return make_error(operation, subject, errno);
 }
 
 Error make_error(const char* operation, std::string_view subject, int code) {
-    return {operation, FixedString<96>(subject), code};
+    return {operation, code, keep_text(subject)};
+}
+
+std::string_view Error::subject() const {
+    if (text == 0) return {};
+    const KeptText& place = kept_texts[text % kKeptTexts];
+    return place.number == text ? place.text.view() : "...";
 }
 
 std::string_view errno_name(int code) {
@@ -49,8 +84,8 @@ std::string_view errno_name(int code) {
 
 FixedString<256> describe(const Error& error) {
     FixedString<256> text{std::string_view(error.operation)};
-    if (!error.subject.empty())
-        text.append(error.operation[0] == '\0' ? "" : " ").append(error.subject.view());
+    if (const std::string_view subject = error.subject(); !subject.empty())
+        text.append(error.operation[0] == '\0' ? "" : " ").append(subject);
     if (error.code != 0) {
         // Every program of this project has one thread.
         text.append(": ").append(std::strerror(error.code)); // NOLINT(concurrency-mt-unsafe)

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cassert>
-#include <optional>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
@@ -9,38 +9,78 @@
 
 namespace stead {
 
-/// A value or the Error that prevented it; spelled like std::expected so that it can become one.
+namespace detail {
+
+/// An Error without its operation.
+struct Rest {
+    std::int32_t code = 0;
+    std::uint32_t text = 0;
+};
+
+/// What a Result holds beside the failed operation's name. A small plain value shares its place
+/// with the rest of the error, so that both fit the two registers that functions return.
+template <typename T, bool = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Rest)>
+struct Held {
+    explicit Held(Rest what)
+        : rest(what) {}
+
+    explicit Held(T made)
+        : value(made) {}
+
+    union {
+        Rest rest;
+        T value;
+    };
+};
+
+/// Any other value is made empty beside the error: no destructor has to ask which of them is there.
+template <typename T>
+struct Held<T, false> {
+    explicit Held(Rest what)
+        : rest(what) {}
+
+    explicit Held(T made)
+        : value(std::move(made)) {}
+
+    Rest rest;
+    T value{};
+};
+
+} // namespace detail
+
+/// A value or the Error that prevented it; spelled like std::expected so that it can become one. T
+/// can be made from nothing.
 template <typename T>
 class [[nodiscard]] Result {
 public:
     // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
     Result(T value) // NOLINT(google-explicit-constructor)
-        : value_(std::move(value)) {}
+        : held_(std::move(value)) {}
 
     Result(const Error& error) // NOLINT(google-explicit-constructor)
-        : error_(error) {}
+        : failed_(error.operation)
+        , held_(detail::Rest{error.code, error.text}) {}
 
-    [[nodiscard]] bool has_value() const { return value_.has_value(); }
+    [[nodiscard]] bool has_value() const { return failed_ == nullptr; }
 
     explicit operator bool() const { return has_value(); }
 
-    T& operator*() & { return *value_; }
+    T& operator*() & { return held_.value; }
 
-    const T& operator*() const& { return *value_; }
+    const T& operator*() const& { return held_.value; }
 
-    T&& operator*() && { return std::move(*value_); }
+    T&& operator*() && { return std::move(held_.value); }
 
-    T* operator->() { return &*value_; }
+    T* operator->() { return &held_.value; }
 
-    const T* operator->() const { return &*value_; }
+    const T* operator->() const { return &held_.value; }
 
-    [[nodiscard]] const Error& error() const { return *error_; }
+    [[nodiscard]] Error error() const { return {failed_, held_.rest.code, held_.rest.text}; }
 
 private:
-    // Two optionals where a variant would say more: what std::variant generates for each type of
-    // result is a tenth of PID 1's text.
-    std::optional<T> value_;
-    std::optional<Error> error_;
+    /// The operation of the error; none: there is a value.
+    const char* failed_ = nullptr;
+    detail::Held<T> held_;
 };
 
 template <>
@@ -48,17 +88,17 @@ class [[nodiscard]] Result<void> {
 public:
     Result() = default;
 
-    Result(Error error) // NOLINT(google-explicit-constructor)
+    Result(const Error& error) // NOLINT(google-explicit-constructor)
         : error_(error) {}
 
-    [[nodiscard]] bool has_value() const { return !error_; }
+    [[nodiscard]] bool has_value() const { return error_.operation == nullptr; }
 
     explicit operator bool() const { return has_value(); }
 
-    [[nodiscard]] const Error& error() const { return *error_; }
+    [[nodiscard]] Error error() const { return error_; }
 
 private:
-    std::optional<Error> error_;
+    Error error_{nullptr};
 };
 
 namespace detail {

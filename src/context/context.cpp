@@ -30,6 +30,8 @@ constexpr std::size_t kStackSize = 256U << 10U;
 /// A report that a child can write to even where it may not share all of our memory.
 class SharedReport {
 public:
+    SharedReport() = default;
+
     static Result<SharedReport> make() {
         constexpr int kAccess = PROT_READ | PROT_WRITE;
         constexpr int kKind = MAP_SHARED | MAP_ANONYMOUS;
@@ -57,7 +59,7 @@ private:
     explicit SharedReport(Report* report)
         : report_(report) {}
 
-    Report* report_;
+    Report* report_ = nullptr;
 };
 
 /// The stacks of the bodies. Private memory: what one of them forks off must not run on it.
@@ -168,18 +170,18 @@ Result<Running> collect(const Report& report) {
         return opened.error();
     }
     if (report.child > 0) reap(report.child);
-    if (report.failed) return report.error;
+    if (report.failed) return report.error();
     return make_error("the start ended early: a body of it was killed", {}, 0);
 }
 
 } // namespace
 
 Error about(const Error& error, std::string_view thing, std::string_view origin) {
-    Error longer = error;
-    if (!longer.subject.empty() && !thing.empty()) longer.subject.append(" ");
-    longer.subject.append(thing);
-    if (!origin.empty()) longer.subject.append(" (").append(origin).append(")");
-    return longer;
+    FixedString<96> longer(error.subject());
+    if (!longer.empty() && !thing.empty()) longer.append(" ");
+    longer.append(thing);
+    if (!origin.empty()) longer.append(" (").append(origin).append(")");
+    return make_error(error.operation, longer.view(), error.code);
 }
 
 Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {

@@ -20,15 +20,22 @@ struct Report {
     /// The child has done everything but the execution.
     bool executing = false;
     bool failed = false;
-    Error error;
+    /// An Error, taken apart: its text belongs to the process that made it.
+    const char* operation = "";
+    FixedString<96> subject;
+    int code = 0;
     bool has_marker = true;
     bool lacks_abstract_scope = false;
     bool keeps_login = false;
 
     void fail(const Error& what) {
         failed = true;
-        error = what;
+        operation = what.operation;
+        subject = FixedString<96>(what.subject());
+        code = what.code;
     }
+
+    [[nodiscard]] Error error() const { return make_error(operation, subject.view(), code); }
 };
 
 /// Inode numbers of a process's namespaces, in a fixed order; 0: not read.

@@ -122,9 +122,8 @@ Result<void> start_and_wait(Supervisor& self, spawn::Child& prepared, int messag
     const ExitStatus status = TRY(wait_for(self, loader, messages));
     TRY(check_report(report.read.get()));
     if (status.success()) return {};
-    Error error = make_error("stead load", "ended with code ", 0);
-    error.subject.append_number(status.shell_code());
-    return error;
+    FixedString<32> text("ended with code ");
+    return make_error("stead load", text.append_number(status.shell_code()).view(), 0);
 }
 
 } // namespace

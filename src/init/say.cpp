@@ -42,13 +42,13 @@ void say_about(Supervisor& self,
 }
 
 void say_spawn_failure(Supervisor& self, const engine::Event& event) {
-    FixedString<96> subject;
+    std::string_view subject;
     // Hooks are lists; which of their programs it was, `status` tells.
     if (event.stage == SpawnStage::Exec && event.role == CommandRole::Main) {
-        subject.append(self.table.command(event.unit, event.role, 0)[0]);
+        subject = self.table.command(event.unit, event.role, 0)[0];
     }
-    const Error error{stage_name(event.stage).data(), subject, event.error};
-    say_error(self, self.table.name(event.unit), error);
+    const char* stage = stage_name(event.stage).data();
+    say_error(self, self.table.name(event.unit), make_error(stage, subject, event.error));
 }
 
 void note(Supervisor& self, const char* text) {

@@ -52,11 +52,11 @@ Result<void> check_loader_plan(const Plan& plan, const GuestView& ceiling) {
             0);
     const std::size_t most = ceiling.max_units == 0 ? kMaxUnits : ceiling.max_units;
     if (plan.unit_count() > most) {
-        Error error = make_error("plan", "of the guest's loader: has ", 0);
-        error.subject.append_number(static_cast<long long>(plan.unit_count()))
+        FixedString<96> text("of the guest's loader: has ");
+        text.append_number(static_cast<long long>(plan.unit_count()))
             .append(" units, the guest may have ")
             .append_number(static_cast<long long>(most));
-        return error;
+        return make_error("plan", text.view(), 0);
     }
     return {};
 }

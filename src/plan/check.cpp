@@ -21,20 +21,20 @@ bool is_plain_path(std::string_view path) {
 }
 
 Error Checker::verdict() const {
-    Error error = make_error("plan", {}, 0);
+    FixedString<96> what;
     if (unit_ != kNoUnit) {
-        error.subject.append("unit ");
+        what.append("unit ");
         if (named_) {
             // A long name must not push the reason out of the subject.
-            error.subject.append(
+            what.append(
                 text(table<UnitRecord>(TableId::Units)[unit_].name, kMaxUnitName).substr(0, 40));
         } else {
-            error.subject.append_number(unit_);
+            what.append_number(unit_);
         }
-        error.subject.append(": ");
+        what.append(": ");
     }
-    error.subject.append(wrong_ != nullptr ? wrong_ : "unreadable");
-    return error;
+    what.append(wrong_ != nullptr ? wrong_ : "unreadable");
+    return make_error("plan", what.view(), 0);
 }
 
 bool Checker::header() {

@@ -31,10 +31,9 @@ struct SharedTable {
 };
 
 Error mistake(std::string_view unit, std::string_view what) {
-    Error error = make_error("plan", {}, 0);
-    if (!unit.empty()) error.subject.append("unit ").append(unit.substr(0, 40)).append(": ");
-    error.subject.append(what);
-    return error;
+    FixedString<96> text;
+    if (!unit.empty()) text.append("unit ").append(unit.substr(0, 40)).append(": ");
+    return make_error("plan", text.append(what).view(), 0);
 }
 
 /// Appends and says which slice it became.

@@ -1,4 +1,5 @@
 #include <string>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
@@ -30,8 +31,30 @@ TEST(Error, TakesTheReasonOfTheCallThatJustFailed) {
 TEST(Error, CutsALongSubjectAndKeepsTheReason) {
     const std::string path = "/" + std::string(300, 'x');
     const Error error = make_error("open", path, ENAMETOOLONG);
-    EXPECT_TRUE(error.subject.truncated());
+    EXPECT_EQ(error.subject(), std::string_view(path).substr(0, 96));
     EXPECT_TRUE(describe(error).view().ends_with("x: File name too long"));
+}
+
+TEST(Error, KeepsItsSubjectWhileOthersAreMade) {
+    const Error first = make_error("mount", "/first", EPERM);
+    const Error copy = first;
+    for (int i = 0; i < 1000; ++i) {
+        const Error other = make_error("umount", "/other" + std::to_string(i), EBUSY);
+        ASSERT_EQ(other.subject(), "/other" + std::to_string(i));
+    }
+    EXPECT_EQ(copy.subject(), "/first");
+}
+
+TEST(Error, ReadsAsDotsWhenItsSubjectIsForgotten) {
+    const Error first = make_error("mount", "/first", EPERM);
+    for (int i = 0; i < 5000; ++i)
+        (void)make_error("umount", "/other", EBUSY);
+    EXPECT_EQ(describe(first).view(), "mount ...: Operation not permitted");
+}
+
+TEST(Error, FitsTwoRegisters) {
+    EXPECT_EQ(sizeof(Error), 16U);
+    EXPECT_TRUE(std::is_trivially_copyable_v<Error>);
 }
 
 TEST(Error, KnowsErrnoValuesByName) {

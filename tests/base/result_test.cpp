@@ -1,5 +1,6 @@
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +41,18 @@ TEST(Result, WithoutAValueIsGoodUntilItHasAnError) {
     EXPECT_TRUE(Result<void>());
     EXPECT_TRUE(need_even(2));
     EXPECT_EQ(need_even(1).error().code, EDOM);
+}
+
+TEST(Result, OfASmallPlainValueFitsTwoRegisters) {
+    EXPECT_EQ(sizeof(Result<void>), 16U);
+    EXPECT_EQ(sizeof(Result<int>), 16U);
+    EXPECT_EQ(sizeof(Result<void*>), 16U);
+    EXPECT_TRUE(std::is_trivially_copyable_v<Result<std::size_t>>);
+}
+
+TEST(Result, KeepsTheWholeErrorInPlaceOfASmallValue) {
+    const Error error = half(7).error();
+    EXPECT_EQ(describe(error).view(), "halve an odd number: Numerical argument out of domain");
 }
 
 TEST(Try, UnwrapsOrReturnsTheFirstError) {

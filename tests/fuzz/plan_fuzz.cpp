@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Image image({reinterpret_cast<const std::byte*>(data), size});
     const auto plan = Plan::open(image.bytes());
     if (!plan) {
-        promise(!plan.error().subject.empty(), "a refusal says why");
+        promise(!plan.error().subject().empty(), "a refusal says why");
         return 0;
     }
     check_order(*plan);

@@ -14,7 +14,7 @@ namespace {
 bool opens_and_reads(std::span<const std::byte> image) {
     const auto plan = Plan::open(image);
     if (!plan) {
-        EXPECT_FALSE(plan.error().subject.empty());
+        EXPECT_FALSE(plan.error().subject().empty());
         return false;
     }
     const PlanInput all = read_back(*plan);
