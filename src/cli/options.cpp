@@ -52,8 +52,13 @@ void Options::value(const std::string& names,
                     std::string& target,
                     const std::string& placeholder,
                     const std::string& help) {
+    // Not given and given as nothing, by an unset variable of a script, are two things.
+    const auto not_empty = [](const std::string& word) {
+        return word.empty() ? std::string("the value is empty") : std::string();
+    };
     impl_->app.add_option(names, target, help)
         ->type_name(placeholder)
+        ->check(CLI::Validator(not_empty, ""))
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 }
 

@@ -125,8 +125,9 @@ int run(Asking& asking, Wishes wishes) {
     if (!wishes.directory.empty()) request.text(Tag::Directory, wishes.directory);
     if (account && !wishes.user.empty()) add_account(request, *account);
     if (terminal) request.number(Tag::Flags, wire::kTerminal);
-    return run_session(asking, *client, request,
-                       {.terminal = terminal, .program = wishes.command.front()});
+    std::string program = wishes.command.front();
+    if (!target->unit.empty()) program += " as in unit " + target->unit;
+    return run_session(asking, *client, request, {.terminal = terminal, .program = program});
 }
 
 } // namespace

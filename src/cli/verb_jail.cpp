@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/guest_source.h"
 #include "cli/jail_text.h"
@@ -63,6 +64,9 @@ void connect(unitfile::GuestSpec& guest, bool terminal) {
         unit.output = OutputKind::Inherit;
         unit.error = OutputKind::Inherit;
         unit.error_follows_output = false;
+        // One thread, and nobody changes the environment.
+        const char* term = std::getenv("TERM"); // NOLINT(concurrency-mt-unsafe)
+        if (terminal) unit.environment.emplace("TERM", term != nullptr ? term : "linux");
     }
 }
 

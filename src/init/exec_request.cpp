@@ -24,7 +24,7 @@ const char* choose_identity(Supervisor& self, const wire::Reader& message, ExecV
     const auto& guest = self.table.guest();
     if (message.find(Tag::Name)) {
         const auto unit = self.table.find(message.text(Tag::Name));
-        if (!unit) return "no such unit";
+        if (!unit) return "no unit has this name";
         exec = self.table.exec(*unit);
         return nullptr;
     }

@@ -44,6 +44,16 @@ TEST_F(JailTerminal, IsOfTheJailsOwnAndHasAName) {
     EXPECT_TRUE(terminal.is_cooked());
 }
 
+TEST_F(JailTerminal, TellsItsProgramsWhatKindItIs) {
+    Terminal terminal(jail({"sh", "-c", "echo $TERM"}));
+    EXPECT_EQ(terminal.wait(), 0);
+    EXPECT_EQ(terminal.shown(), "vt100\r\n");
+    Words given = host_.command({"jail", "--env", "TERM=dumb", "--", "sh", "-c", "echo $TERM"});
+    Terminal other(given);
+    EXPECT_EQ(other.wait(), 0);
+    EXPECT_EQ(other.shown(), "dumb\r\n");
+}
+
 TEST_F(JailTerminal, IsTheOnlyOneItsProgramsGet) {
     Terminal terminal(jail({"sh", "-c", "cat </dev/pts/ptmx; ls /dev/ptmx; true"}));
     EXPECT_EQ(terminal.wait(), 0);
@@ -53,8 +63,8 @@ TEST_F(JailTerminal, IsTheOnlyOneItsProgramsGet) {
 
 TEST_F(JailTerminal, LetsAShellControlItsJobs) {
     Terminal terminal(jail({"bash", "--norc", "--noprofile"}));
-    terminal.type("PS1='ready> '\n");
-    ASSERT_TRUE(terminal.sees("\nready> ")) << terminal.shown();
+    terminal.type("PS1='rea''dy> '\n");
+    ASSERT_TRUE(terminal.sees("ready> ")) << terminal.shown();
     EXPECT_EQ(terminal.shown().find("no job control"), std::string::npos) << terminal.shown();
     terminal.type("sh -c 'echo u\"\"p; exec sleep 1000'\n");
     ASSERT_TRUE(terminal.sees("up\r\n")) << terminal.shown();
