@@ -16,6 +16,8 @@ constexpr std::array kVerbs = {
          verb_check},
     Verb{"compile", "unit files into a plan for an image", "DIR -o FILE", VerbGroup::Files,
          verb_compile},
+    Verb{"import", "systemd's and supervisord's files into unit files",
+         "FILE|DIR|NAME ... [-o DIR]", VerbGroup::Files, verb_import},
     Verb{"explain", "a guest's whole boundary in words", "NAME|FILE", VerbGroup::Looking,
          verb_explain},
     Verb{"load", "unit files into PID 1's plan", "--out-fd NUMBER", VerbGroup::Hidden, verb_load},

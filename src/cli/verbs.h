@@ -43,6 +43,7 @@ int verb_check(Context& context, Arguments arguments);
 int verb_cleanup(Context& context, Arguments arguments);
 int verb_compile(Context& context, Arguments arguments);
 int verb_explain(Context& context, Arguments arguments);
+int verb_import(Context& context, Arguments arguments);
 int verb_jail(Context& context, Arguments arguments);
 int verb_load(Context& context, Arguments arguments);
 int verb_run(Context& context, Arguments arguments);

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Turns the service files of others (systemd units with their drop-ins, supervisord programs) into
+/// unit files, and says of every directive whether its meaning was kept, nearly kept, or could not
+/// be. It refuses to guess in silence: what has no counterpart is listed with the reason. It runs
+/// nothing, asks no running service manager, and writes no file; of the system it reads what it is
+/// pointed at. (`import` itself is a word of the language, hence the namespace's name.)
+namespace stead::importing {
+
+/// No source file is larger, and no source has more lines with a directive.
+inline constexpr std::size_t kMaxSourceSize = 1U << 20U;
+inline constexpr std::size_t kMaxDirectives = 4096;
+/// Files that one call reads: a folder, its drop-ins, what supervisord's [include] names.
+inline constexpr std::size_t kMaxSources = 4096;
+
+enum class Mapping : std::uint8_t { Exact, Approximated, NotMapped };
+
+/// Where a directive stands.
+struct Origin {
+    std::string file;
+    std::uint32_t line = 0;
+};
+
+/// What became of one directive.
+struct Item {
+    Origin origin;
+    std::string section;
+    std::string name;
+    std::string value;
+    Mapping mapping = Mapping::Exact;
+    /// Why it is not exact, in a clause; of exact ones at times what makes them so.
+    std::string note;
+    /// Full names of the keys it went into; none where nothing had to be written.
+    std::vector<std::string> keys;
+};
+
+/// One unit file that was made.
+struct ImportedUnit {
+    /// The unit's name; the file is NAME.toml.
+    std::string name;
+    /// "redis-server.service", "supervisord.conf [program:web]": what it was made from.
+    std::string source;
+    std::string text;
+    std::vector<Item> items;
+    /// What a person should know beside the items: a unit that must be imported too.
+    std::vector<std::string> remarks;
+    /// Keys of `text` that this build of Stead refuses as not supported yet.
+    std::vector<std::string> not_yet;
+
+    [[nodiscard]] std::size_t count(Mapping mapping) const;
+};
+
+/// A source that gave no unit at all, and why: "a slice: ...".
+struct Skipped {
+    std::string source;
+    std::string reason;
+    /// Nothing is wrong with it; it is of a kind that is not imported.
+    bool harmless = false;
+};
+
+struct Import {
+    std::vector<ImportedUnit> units;
+    std::vector<Skipped> skipped;
+};
+
+struct Options {
+    /// Names are looked up below it, and what they link to; empty: the system's own root.
+    std::string root;
+    /// Keys that this build does not support yet are left out, and listed, instead of written.
+    bool only_supported = false;
+};
+
+/// A file's text by its name.
+struct Source {
+    std::string path;
+    std::string text;
+};
+
+/// A systemd unit: its main file first, then its drop-ins in the order they count.
+struct SystemdUnit {
+    /// "postgresql@15-main.service"
+    std::string name;
+    std::vector<Source> sources;
+    /// Of a template: the instances that were asked for.
+    std::vector<std::string> instances;
+};
+
+/// One run over everything that was asked for. Sockets and timers become part of the unit they
+/// start.
+Import import_systemd(const std::vector<SystemdUnit>& units, const Options& options);
+
+/// The programs and groups of one supervisord configuration, the files of its [include] behind it.
+Import import_supervisord(const std::vector<Source>& sources, const Options& options);
+
+/// True for text that has a section of supervisord's.
+bool is_supervisord(std::string_view text);
+
+/// Reads everything `argument` names and imports it: a file, a folder of files, or a unit's name
+/// ("redis-server", "postgresql@15-main.service"), which is looked for where systemd looks.
+/// Everything given to one call is one set.
+Import import_arguments(const std::vector<std::string>& arguments, const Options& options);
+
+} // namespace stead::importing

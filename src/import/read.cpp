@@ -1,0 +1,376 @@
+#include "import/read.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include <fnmatch.h>
+
+#include "import/specifiers.h"
+#include "import/supervisord_text.h"
+#include "import/systemd_text.h"
+#include "unitfile/document.h"
+
+namespace stead::importing {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Where systemd looks for a system's units, the first first.
+constexpr std::array<std::string_view, 6> kFolders{
+    "/etc/systemd/system",     "/run/systemd/system", "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system", "/lib/systemd/system", "/run/systemd/generator"};
+
+constexpr std::array<std::string_view, 11> kSuffixes{".service", ".socket", ".timer",     ".target",
+                                                     ".path",    ".mount",  ".automount", ".swap",
+                                                     ".slice",   ".scope",  ".device"};
+
+bool is_unit_name(std::string_view name) {
+    return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+        return name.size() > suffix.size() && name.ends_with(suffix);
+    });
+}
+
+std::string base_name(std::string_view path) {
+    const auto slash = path.rfind('/');
+    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+std::string folder_name(std::string_view path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string_view::npos) return ".";
+    return std::string(path.substr(0, std::max<std::size_t>(slash, 1)));
+}
+
+/// The names of a folder's entries, sorted; none if it cannot be read.
+std::vector<std::string> entries_of(const std::string& folder) {
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (fs::directory_iterator next(folder, failed), end; !failed && next != end;
+         next.increment(failed)) {
+        names.push_back(next->path().filename().string());
+        if (names.size() == kMaxSources * 4) break;
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+/// "foo@bar.service": of "foo-bar.service.d", "foo-.service.d" and "service.d" which apply; the
+/// most particular last.
+std::vector<std::string> drop_in_folders(const UnitNames& names) {
+    std::vector<std::string> folders{names.suffix + ".d"};
+    const std::string_view prefix = names.prefix;
+    const bool dashed = names.full.find('@') == std::string::npos;
+    for (std::size_t at = prefix.find('-'); dashed && at != std::string_view::npos;
+         at = prefix.find('-', at + 1)) {
+        if (at + 1 < prefix.size())
+            folders.push_back(std::string(prefix.substr(0, at + 1)) + "." + names.suffix + ".d");
+    }
+    if (!names.instance.empty()) folders.push_back(names.prefix + "@." + names.suffix + ".d");
+    folders.push_back(names.full + ".d");
+    return folders;
+}
+
+class Reader {
+public:
+    explicit Reader(const Options& options)
+        : options_(options) {}
+
+    Import read(const std::vector<std::string>& arguments) {
+        for (const std::string& argument : arguments)
+            take(argument);
+        Import all = import_systemd(units_, options_);
+        for (const std::vector<Source>& sources : supervisord_)
+            append(all, import_supervisord(sources, options_));
+        refuse_doubles(all);
+        all.skipped.insert(all.skipped.begin(), skipped_.begin(), skipped_.end());
+        return all;
+    }
+
+private:
+    void skip(const std::string& source, std::string reason, bool harmless = false) {
+        skipped_.push_back({source, std::move(reason), harmless});
+    }
+
+    static void append(Import& all, Import more) {
+        std::move(more.units.begin(), more.units.end(), std::back_inserter(all.units));
+        std::move(more.skipped.begin(), more.skipped.end(), std::back_inserter(all.skipped));
+    }
+
+    /// A unit of supervisord's may have the name of one of systemd's.
+    static void refuse_doubles(Import& all) {
+        std::set<std::string> seen;
+        std::vector<ImportedUnit> kept;
+        for (ImportedUnit& unit : all.units) {
+            if (seen.insert(unit.name).second) {
+                kept.push_back(std::move(unit));
+            } else {
+                all.skipped.push_back(
+                    {unit.source, "there is a unit '" + unit.name + "' already", false});
+            }
+        }
+        all.units = std::move(kept);
+    }
+
+    void take(const std::string& argument) {
+        std::error_code failed;
+        const fs::file_status status = fs::status(argument, failed);
+        if (fs::is_directory(status)) return take_folder(argument);
+        if (fs::exists(status) && argument.find('/') != std::string::npos)
+            return take_file(argument);
+        if (fs::exists(status) &&
+            (is_unit_name(argument) || argument.ends_with(".conf") || argument.ends_with(".ini")))
+            return take_file(argument);
+        if (argument.find('/') != std::string::npos)
+            return skip(argument, "there is no such file or folder");
+        take_name(argument);
+    }
+
+    void take_folder(const std::string& folder) {
+        const std::size_t before = units_.size() + supervisord_.size() + skipped_.size();
+        for (const std::string& name : entries_of(folder)) {
+            const std::string path = folder + (folder.ends_with('/') ? "" : "/") + name;
+            std::error_code failed;
+            if (fs::is_directory(path, failed)) continue;
+            if (is_unit_name(name)) {
+                take_file(path);
+            } else if (name.ends_with(".conf") || name.ends_with(".ini")) {
+                const ReadText read = read_source(path);
+                if (read.text && is_supervisord(*read.text)) take_supervisord(path, *read.text);
+            }
+            if (sources_ >= kMaxSources) {
+                skip(folder,
+                     "more than " + std::to_string(kMaxSources) + " files; the rest is left out");
+                break;
+            }
+        }
+        if (units_.size() + supervisord_.size() + skipped_.size() == before)
+            skip(folder,
+                 "there is neither a unit of systemd's nor a program of supervisord's in it");
+    }
+
+    void take_file(const std::string& path) {
+        const std::string name = base_name(path);
+        const ReadText read = read_source(path);
+        if (!read.text) return skip(path, read.problem);
+        if (!is_unit_name(name)) {
+            if (is_supervisord(*read.text)) return take_supervisord(path, *read.text);
+            return skip(path,
+                        "neither a unit of systemd's by its name nor a file of supervisord's");
+        }
+        const std::string folder = folder_name(path);
+        add_unit(name, {path, *read.text}, {folder});
+    }
+
+    std::string below_root(std::string_view path) const {
+        return options_.root + std::string(path);
+    }
+
+    void take_name(std::string name) {
+        if (!is_unit_name(name)) name += ".service";
+        const UnitNames names = names_of(name);
+        const std::string general =
+            names.instance.empty() ? name : names.prefix + "@." + names.suffix;
+        std::vector<std::string> folders;
+        for (const std::string_view folder : kFolders)
+            folders.push_back(below_root(folder));
+        for (const std::string& wanted : {name, general}) {
+            for (const std::string& folder : folders) {
+                const std::string path = folder + "/" + wanted;
+                std::error_code failed;
+                if (!fs::exists(fs::symlink_status(path, failed))) continue;
+                // A link between names is an alias: the unit is called as it is there.
+                const std::string real = resolved(path);
+                const ReadText read = read_source(real);
+                if (!read.text) return skip(path, read.problem);
+                add_unit(alias_of(wanted, real), {real, *read.text}, folders, names.instance);
+                return;
+            }
+        }
+        skip(name, "there is no such unit in " + below_root(kFolders.front()) +
+                       " and where else "
+                       "systemd looks");
+    }
+
+    /// What a link leads to, below the root that is looked through.
+    std::string resolved(const std::string& path) const {
+        std::string now = path;
+        for (int step = 0; step < 16; ++step) {
+            std::error_code failed;
+            if (!fs::is_symlink(fs::symlink_status(now, failed))) return now;
+            const fs::path target = fs::read_symlink(now, failed);
+            if (failed || target == "/dev/null") return now;
+            now = target.is_absolute()
+                      ? below_root(target.string())
+                      : (fs::path(now).parent_path() / target).lexically_normal().string();
+        }
+        return now;
+    }
+
+    static std::string alias_of(const std::string& wanted, const std::string& real) {
+        const std::string name = base_name(real);
+        return is_unit_name(name) ? name : wanted;
+    }
+
+    /// `instance`: of a template, the one that was asked for.
+    void add_unit(const std::string& name,
+                  Source main,
+                  const std::vector<std::string>& folders,
+                  const std::string& instance = {}) {
+        for (SystemdUnit& known : units_) {
+            if (known.name != name) continue;
+            if (!instance.empty()) known.instances.push_back(instance);
+            return;
+        }
+        sources_ += 1;
+        SystemdUnit unit;
+        unit.name = name;
+        if (!instance.empty() && names_of(name).is_template) unit.instances.push_back(instance);
+        unit.sources.push_back(std::move(main));
+        add_drop_ins(unit, folders, instance);
+        units_.push_back(std::move(unit));
+    }
+
+    /// Of files with one name the folder that stands first counts; all are read in the order of
+    /// their names.
+    void add_drop_ins(SystemdUnit& unit,
+                      const std::vector<std::string>& folders,
+                      const std::string& instance) {
+        UnitNames names = names_of(unit.name);
+        std::vector<std::string> levels = drop_in_folders(names);
+        if (!instance.empty() && names.is_template)
+            levels.push_back(names.prefix + "@" + instance + "." + names.suffix + ".d");
+        std::map<std::string, std::string> found;
+        for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
+            for (const std::string& folder : folders) {
+                const std::string path = folder + "/" + *level;
+                for (const std::string& file : entries_of(path))
+                    if (file.ends_with(".conf") && !file.starts_with('.'))
+                        found.emplace(file, path + "/" + file);
+            }
+        }
+        for (const auto& [file, path] : found) {
+            if (++sources_ > kMaxSources) return;
+            ReadText read = read_source(resolved(path));
+            if (read.text) {
+                unit.sources.push_back({path, std::move(*read.text)});
+            } else {
+                skip(path, read.problem);
+            }
+        }
+    }
+
+    void take_supervisord(const std::string& path, const std::string& text) {
+        std::vector<Source> sources{{path, text}};
+        for (const Section& section : parse_supervisord(sources.front())) {
+            if (section.name != "include") continue;
+            for (const Setting& setting : section.settings) {
+                if (setting.name != "files") continue;
+                for (const std::string& pattern : split_blanks(setting.value))
+                    include(pattern, folder_name(path), sources);
+            }
+        }
+        sources_ += sources.size();
+        supervisord_.push_back(std::move(sources));
+    }
+
+    /// Patterns in the last part of the path alone: files of one folder.
+    void include(std::string pattern, const std::string& here, std::vector<Source>& sources) {
+        const auto mark = pattern.find("%(here)s");
+        if (mark != std::string::npos) pattern.replace(mark, 8, here);
+        if (!pattern.starts_with('/')) {
+            pattern = here + "/" + pattern;
+        } else if (mark == std::string::npos) {
+            pattern = below_root(pattern);
+        }
+        const std::string folder = folder_name(pattern);
+        const std::string last = base_name(pattern);
+        bool any = false;
+        for (const std::string& name : entries_of(folder)) {
+            if (::fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
+            if (sources.size() + sources_ >= kMaxSources) return;
+            const std::string path = folder + "/" + name;
+            ReadText read = read_source(path);
+            if (read.text) {
+                sources.push_back({path, std::move(*read.text)});
+                any = true;
+            } else {
+                skip(path, read.problem);
+            }
+        }
+        if (!any) skip(pattern, "[include] names no file that is there", true);
+    }
+
+    const Options& options_;
+    std::vector<SystemdUnit> units_;
+    std::vector<std::vector<Source>> supervisord_;
+    std::vector<Skipped> skipped_;
+    std::size_t sources_ = 0;
+};
+
+/// A descriptor that is closed at the end of its block.
+struct Opened {
+    int fd;
+
+    explicit Opened(const std::string& path)
+        // O_NONBLOCK: opening a FIFO must not wait for its writer.
+        : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
+
+    ~Opened() {
+        if (fd >= 0) (void)::close(fd);
+    }
+
+    Opened(const Opened&) = delete;
+    Opened& operator=(const Opened&) = delete;
+    Opened(Opened&&) = delete;
+    Opened& operator=(Opened&&) = delete;
+};
+
+std::string in_words(int code) {
+    return std::generic_category().message(code);
+}
+
+} // namespace
+
+ReadText read_source(const std::string& path) {
+    const Opened file(path);
+    if (file.fd < 0) return {{}, "cannot be opened: " + in_words(errno)};
+
+    struct stat status {};
+
+    if (::fstat(file.fd, &status) != 0) return {{}, "cannot be read: " + in_words(errno)};
+    if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)) return {std::string(), {}};
+    if (!S_ISREG(status.st_mode)) return {{}, "it is no regular file"};
+    std::string text(kMaxSourceSize + 1, '\0');
+    std::size_t filled = 0;
+    while (filled < text.size()) {
+        const ssize_t got = ::read(file.fd, text.data() + filled, text.size() - filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return {{}, "cannot be read: " + in_words(errno)};
+        if (got == 0) break;
+        filled += static_cast<std::size_t>(got);
+    }
+    if (filled > kMaxSourceSize) return {{}, "it is larger than 1 MiB"};
+    text.resize(filled);
+    if (const auto at = unitfile::find_invalid_utf8(text))
+        return {{}, "line " + std::to_string(at->line) + " is not UTF-8 text"};
+    if (text.find('\0') != std::string::npos) return {{}, "there is a NUL in it"};
+    return {std::move(text), {}};
+}
+
+Import import_arguments(const std::vector<std::string>& arguments, const Options& options) {
+    return Reader(options).read(arguments);
+}
+
+} // namespace stead::importing

@@ -1,0 +1,277 @@
+#include "unitfile/writer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <tuple>
+#include <utility>
+
+#include "unitfile/keys.h"
+
+namespace stead::unitfile {
+
+namespace {
+
+/// A list whose line would be longer is written with one item a line.
+constexpr std::size_t kLineLength = 100;
+
+void append_escaped(std::string& out, const char* form, unsigned char byte) {
+    std::array<char, 8> text{};
+    (void)std::snprintf(text.data(), text.size(), form, byte);
+    out += text.data();
+}
+
+bool is_control(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+}
+
+std::string quoted(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (c == '\t') {
+            out += "\\t";
+        } else if (is_control(c)) {
+            append_escaped(out, "\\u%04X", static_cast<unsigned char>(c));
+        } else {
+            out += c;
+        }
+    }
+    return out + "\"";
+}
+
+bool is_bare(std::string_view key) {
+    return !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_' || c == '-';
+    });
+}
+
+std::string key_text(std::string_view key) {
+    return is_bare(key) ? std::string(key) : quoted(key);
+}
+
+std::string number_text(double number) {
+    std::array<char, 40> text{};
+    (void)std::snprintf(text.data(), text.size(), "%.6g", number);
+    std::string out = text.data();
+    // TOML tells an integer from a number by the point.
+    if (out.find_first_of(".en") == std::string::npos) out += ".0";
+    return out;
+}
+
+/// A key's table, its name there, and its position in the table of keys.
+struct Placed {
+    const WrittenKey* key = nullptr;
+    std::string table;
+    std::string name;
+    std::size_t rank = 0;
+};
+
+bool is_table(std::string_view name) {
+    return std::any_of(unit_tables().begin(), unit_tables().end(), [&](const Table& table) {
+        return table.name == name ||
+               (table.name.ends_with(".*") && table.name.substr(0, table.name.size() - 2) == name);
+    });
+}
+
+std::size_t rank_of(std::string_view table, std::string_view name) {
+    const auto keys = unit_keys();
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (keys[i].table == table && (keys[i].name == name || keys[i].name == "*")) return i;
+    }
+    return keys.size();
+}
+
+Placed place(const WrittenKey& key) {
+    Placed placed{&key, {}, key.key, 0};
+    const auto first = key.key.find('.');
+    if (first != std::string::npos && is_table(std::string_view(key.key).substr(0, first))) {
+        const bool family = key.key.starts_with("socket.");
+        const auto end = family ? key.key.rfind('.') : first;
+        placed.table = key.key.substr(0, end);
+        placed.name = key.key.substr(end + 1);
+        placed.rank = rank_of(family ? "socket.*" : placed.table, placed.name);
+    } else {
+        placed.rank = rank_of("", key.key);
+        // A table among the plain keys would swallow those below it: it comes after them.
+        if (key.value.is(NodeType::Table)) placed.table = key.key;
+    }
+    return placed;
+}
+
+class Writer {
+public:
+    explicit Writer(const WrittenUnit& unit)
+        : unit_(unit) {}
+
+    WrittenText write() {
+        comment(unit_.head);
+        std::vector<Placed> placed;
+        for (const WrittenKey& key : unit_.keys)
+            placed.push_back(place(key));
+        std::stable_sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+            return std::tuple(!a.table.empty(), table_rank(a), a.table, a.rank) <
+                   std::tuple(!b.table.empty(), table_rank(b), b.table, b.rank);
+        });
+        std::string table;
+        for (const Placed& next : placed) {
+            if (next.table != table) {
+                table = next.table;
+                heading(table);
+            }
+            take(next);
+        }
+        return std::move(out_);
+    }
+
+private:
+    static std::size_t table_rank(const Placed& placed) {
+        const auto tables = unit_tables();
+        for (std::size_t i = 0; i < tables.size(); ++i) {
+            if (tables[i].name == placed.table) return i + 1;
+            if (tables[i].name == "socket.*" && placed.table.starts_with("socket.")) return i + 1;
+        }
+        // `environment` and its like stand before the tables proper.
+        return 0;
+    }
+
+    void line(std::string_view text) {
+        out_.text += text;
+        out_.text += '\n';
+        line_ += 1;
+    }
+
+    void comment(const std::vector<std::string>& lines) {
+        for (const std::string& text : lines) {
+            std::string safe = text.empty() ? "#" : "# ";
+            for (const char c : text) {
+                if (is_control(c)) {
+                    append_escaped(safe, "\\x%02x", static_cast<unsigned char>(c));
+                } else {
+                    safe += c;
+                }
+            }
+            line(safe);
+        }
+    }
+
+    void heading(const std::string& table) {
+        if (!out_.text.empty()) line("");
+        const auto dot = table.find('.');
+        if (dot == std::string::npos) return line("[" + key_text(table) + "]");
+        line("[" + table.substr(0, dot) + "." + key_text(std::string_view(table).substr(dot + 1)) +
+             "]");
+    }
+
+    void take(const Placed& placed) {
+        const WrittenKey& key = *placed.key;
+        if (!key.comments.empty() && !out_.text.empty() && !out_.text.ends_with("]\n") &&
+            !out_.text.ends_with("\n\n"))
+            line("");
+        comment(key.comments);
+        const std::uint32_t first = line_ + 1;
+        if (key.value.is(NodeType::Table) && placed.table == key.key) {
+            for (const Member& member : key.value.members)
+                assign(key_text(member.key), member.value);
+        } else {
+            assign(key_text(placed.name), key.value);
+        }
+        out_.keys.push_back({key.key, first, line_});
+    }
+
+    void assign(const std::string& name, const Node& value) {
+        const std::string whole = name + " = " + toml_of(value);
+        if (!value.is(NodeType::List) || value.items.size() < 2 || whole.size() <= kLineLength)
+            return line(whole);
+        line(name + " = [");
+        for (const Node& item : value.items)
+            line("    " + toml_of(item) + ",");
+        line("]");
+    }
+
+    const WrittenUnit& unit_;
+    WrittenText out_;
+    std::uint32_t line_ = 0;
+};
+
+} // namespace
+
+std::string toml_of(const Node& value) {
+    switch (value.type) {
+    case NodeType::String:
+    case NodeType::Time:
+        return quoted(value.text);
+    case NodeType::Integer:
+        return std::to_string(value.integer);
+    case NodeType::Number:
+        return number_text(value.number);
+    case NodeType::Boolean:
+        return value.boolean ? "true" : "false";
+    case NodeType::List: {
+        std::string out;
+        for (const Node& item : value.items)
+            out += (out.empty() ? "" : ", ") + toml_of(item);
+        return "[" + out + "]";
+    }
+    case NodeType::Table: {
+        std::string out;
+        for (const Member& member : value.members)
+            out +=
+                (out.empty() ? " " : ", ") + key_text(member.key) + " = " + toml_of(member.value);
+        return out.empty() ? "{}" : "{" + out + " }";
+    }
+    }
+    return {};
+}
+
+WrittenText write_unit(const WrittenUnit& unit) {
+    return Writer(unit).write();
+}
+
+Node text_node(std::string text) {
+    Node node;
+    node.type = NodeType::String;
+    node.text = std::move(text);
+    return node;
+}
+
+Node integer_node(std::int64_t integer) {
+    Node node;
+    node.type = NodeType::Integer;
+    node.integer = integer;
+    return node;
+}
+
+Node number_node(double number) {
+    Node node;
+    node.type = NodeType::Number;
+    node.number = number;
+    return node;
+}
+
+Node boolean_node(bool boolean) {
+    Node node;
+    node.type = NodeType::Boolean;
+    node.boolean = boolean;
+    return node;
+}
+
+Node list_node(const std::vector<std::string>& texts) {
+    Node node;
+    node.type = NodeType::List;
+    for (const std::string& text : texts)
+        node.items.push_back(text_node(text));
+    return node;
+}
+
+Node table_node() {
+    return {};
+}
+
+} // namespace stead::unitfile
