@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
 
@@ -17,39 +18,66 @@ struct Rest {
     std::uint32_t text = 0;
 };
 
-/// What a Result holds beside the failed operation's name. A small plain value shares its place
-/// with the rest of the error, so that both fit the two registers that functions return.
-template <typename T, bool = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Rest)>
+template <typename T>
+inline constexpr bool kSmall = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Rest);
+
+/// What a Result holds beside the failed operation's name.
+template <typename T, bool Small = kSmall<T>, bool CanBeEmpty = std::is_default_constructible_v<T>>
 struct Held {
     explicit Held(Rest what)
         : rest(what) {}
 
     explicit Held(T made)
-        : value(made) {}
+        : made_value(std::move(made)) {}
 
-    union {
-        Rest rest;
-        T value;
-    };
+    T& value() { return *made_value; }
+
+    const T& value() const { return *made_value; }
+
+    Rest rest;
+    std::optional<T> made_value;
 };
 
-/// Any other value is made empty beside the error: no destructor has to ask which of them is there.
-template <typename T>
-struct Held<T, false> {
+/// A small plain value shares its place with the rest of the error, so that both fit the two
+/// registers that functions return.
+template <typename T, bool CanBeEmpty>
+struct Held<T, true, CanBeEmpty> {
     explicit Held(Rest what)
         : rest(what) {}
 
     explicit Held(T made)
-        : value(std::move(made)) {}
+        : made_value(made) {}
+
+    T& value() { return made_value; }
+
+    const T& value() const { return made_value; }
+
+    union {
+        Rest rest;
+        T made_value;
+    };
+};
+
+/// A larger value is made empty beside the error: no destructor has to ask which of them is there.
+template <typename T>
+struct Held<T, false, true> {
+    explicit Held(Rest what)
+        : rest(what) {}
+
+    explicit Held(T made)
+        : made_value(std::move(made)) {}
+
+    T& value() { return made_value; }
+
+    const T& value() const { return made_value; }
 
     Rest rest;
-    T value{};
+    T made_value{};
 };
 
 } // namespace detail
 
-/// A value or the Error that prevented it; spelled like std::expected so that it can become one. T
-/// can be made from nothing.
+/// A value or the Error that prevented it; spelled like std::expected so that it can become one.
 template <typename T>
 class [[nodiscard]] Result {
 public:
@@ -65,15 +93,15 @@ public:
 
     explicit operator bool() const { return has_value(); }
 
-    T& operator*() & { return held_.value; }
+    T& operator*() & { return held_.value(); }
 
-    const T& operator*() const& { return held_.value; }
+    const T& operator*() const& { return held_.value(); }
 
-    T&& operator*() && { return std::move(held_.value); }
+    T&& operator*() && { return std::move(held_.value()); }
 
-    T* operator->() { return &held_.value; }
+    T* operator->() { return &held_.value(); }
 
-    const T* operator->() const { return &held_.value; }
+    const T* operator->() const { return &held_.value(); }
 
     [[nodiscard]] Error error() const { return {failed_, held_.rest.code, held_.rest.text}; }
 
