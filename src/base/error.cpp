@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -7,28 +8,119 @@ namespace stead {
 
 namespace {
 
-struct ErrnoName {
+struct ErrnoRow {
     int code;
     std::string_view name;
+    std::string_view text;
 };
 
-// clang-format off
-#define NAMED(code) ErrnoName{code, #code}
-constexpr std::array kNames = {
-    NAMED(EPERM), NAMED(ENOENT), NAMED(ESRCH), NAMED(EINTR), NAMED(EIO), NAMED(ENXIO), NAMED(E2BIG),
-    NAMED(ENOEXEC), NAMED(EBADF), NAMED(ECHILD), NAMED(EAGAIN), NAMED(ENOMEM), NAMED(EACCES), NAMED(EFAULT),
-    NAMED(EBUSY), NAMED(EEXIST), NAMED(EXDEV), NAMED(ENODEV), NAMED(ENOTDIR), NAMED(EISDIR), NAMED(EINVAL),
-    NAMED(ENFILE), NAMED(EMFILE), NAMED(ENOTTY), NAMED(ETXTBSY), NAMED(EFBIG), NAMED(ENOSPC), NAMED(ESPIPE),
-    NAMED(EROFS), NAMED(EMLINK), NAMED(EPIPE), NAMED(EDOM), NAMED(ERANGE), NAMED(EDEADLK), NAMED(ENAMETOOLONG),
-    NAMED(ENOLCK), NAMED(ENOSYS), NAMED(ENOTEMPTY), NAMED(ELOOP), NAMED(ENODATA), NAMED(EPROTO), NAMED(EBADMSG),
-    NAMED(EOVERFLOW), NAMED(EUSERS), NAMED(ENOTSOCK), NAMED(EMSGSIZE), NAMED(EPROTONOSUPPORT), NAMED(EOPNOTSUPP),
-    NAMED(EAFNOSUPPORT), NAMED(EADDRINUSE), NAMED(EADDRNOTAVAIL), NAMED(ENETDOWN), NAMED(ENETUNREACH),
-    NAMED(ECONNABORTED), NAMED(ECONNRESET), NAMED(ENOBUFS), NAMED(EISCONN), NAMED(ENOTCONN), NAMED(ETIMEDOUT),
-    NAMED(ECONNREFUSED), NAMED(EHOSTUNREACH), NAMED(EALREADY), NAMED(EINPROGRESS), NAMED(ESTALE), NAMED(EDQUOT),
-    NAMED(ECANCELED), NAMED(ENOKEY), NAMED(EBADE),
+// As the C library that the host's programs use spells them. (PID 1 has none:
+// init/runtime_start.cpp.)
+constexpr ErrnoRow kRows[] = {
+    {EPERM, "EPERM", "Operation not permitted"},
+    {ENOENT, "ENOENT", "No such file or directory"},
+    {ESRCH, "ESRCH", "No such process"},
+    {EINTR, "EINTR", "Interrupted system call"},
+    {EIO, "EIO", "Input/output error"},
+    {ENXIO, "ENXIO", "No such device or address"},
+    {E2BIG, "E2BIG", "Argument list too long"},
+    {ENOEXEC, "ENOEXEC", "Exec format error"},
+    {EBADF, "EBADF", "Bad file descriptor"},
+    {ECHILD, "ECHILD", "No child processes"},
+    {EAGAIN, "EAGAIN", "Resource temporarily unavailable"},
+    {ENOMEM, "ENOMEM", "Cannot allocate memory"},
+    {EACCES, "EACCES", "Permission denied"},
+    {EFAULT, "EFAULT", "Bad address"},
+    {EBUSY, "EBUSY", "Device or resource busy"},
+    {EEXIST, "EEXIST", "File exists"},
+    {EXDEV, "EXDEV", "Invalid cross-device link"},
+    {ENODEV, "ENODEV", "No such device"},
+    {ENOTDIR, "ENOTDIR", "Not a directory"},
+    {EISDIR, "EISDIR", "Is a directory"},
+    {EINVAL, "EINVAL", "Invalid argument"},
+    {ENFILE, "ENFILE", "Too many open files in system"},
+    {EMFILE, "EMFILE", "Too many open files"},
+    {ENOTTY, "ENOTTY", "Inappropriate ioctl for device"},
+    {ETXTBSY, "ETXTBSY", "Text file busy"},
+    {EFBIG, "EFBIG", "File too large"},
+    {ENOSPC, "ENOSPC", "No space left on device"},
+    {ESPIPE, "ESPIPE", "Illegal seek"},
+    {EROFS, "EROFS", "Read-only file system"},
+    {EMLINK, "EMLINK", "Too many links"},
+    {EPIPE, "EPIPE", "Broken pipe"},
+    {EDOM, "EDOM", "Numerical argument out of domain"},
+    {ERANGE, "ERANGE", "Numerical result out of range"},
+    {EDEADLK, "EDEADLK", "Resource deadlock avoided"},
+    {ENAMETOOLONG, "ENAMETOOLONG", "File name too long"},
+    {ENOLCK, "ENOLCK", "No locks available"},
+    {ENOSYS, "ENOSYS", "Function not implemented"},
+    {ENOTEMPTY, "ENOTEMPTY", "Directory not empty"},
+    {ELOOP, "ELOOP", "Too many levels of symbolic links"},
+    {ENODATA, "ENODATA", "No data available"},
+    {EPROTO, "EPROTO", "Protocol error"},
+    {EBADMSG, "EBADMSG", "Bad message"},
+    {EOVERFLOW, "EOVERFLOW", "Value too large for defined data type"},
+    {EUSERS, "EUSERS", "Too many users"},
+    {ENOTSOCK, "ENOTSOCK", "Socket operation on non-socket"},
+    {EMSGSIZE, "EMSGSIZE", "Message too long"},
+    {EPROTONOSUPPORT, "EPROTONOSUPPORT", "Protocol not supported"},
+    {EOPNOTSUPP, "EOPNOTSUPP", "Operation not supported"},
+    {EAFNOSUPPORT, "EAFNOSUPPORT", "Address family not supported by protocol"},
+    {EADDRINUSE, "EADDRINUSE", "Address already in use"},
+    {EADDRNOTAVAIL, "EADDRNOTAVAIL", "Cannot assign requested address"},
+    {ENETDOWN, "ENETDOWN", "Network is down"},
+    {ENETUNREACH, "ENETUNREACH", "Network is unreachable"},
+    {ECONNABORTED, "ECONNABORTED", "Software caused connection abort"},
+    {ECONNRESET, "ECONNRESET", "Connection reset by peer"},
+    {ENOBUFS, "ENOBUFS", "No buffer space available"},
+    {EISCONN, "EISCONN", "Transport endpoint is already connected"},
+    {ENOTCONN, "ENOTCONN", "Transport endpoint is not connected"},
+    {ETIMEDOUT, "ETIMEDOUT", "Connection timed out"},
+    {ECONNREFUSED, "ECONNREFUSED", "Connection refused"},
+    {EHOSTUNREACH, "EHOSTUNREACH", "No route to host"},
+    {EALREADY, "EALREADY", "Operation already in progress"},
+    {EINPROGRESS, "EINPROGRESS", "Operation now in progress"},
+    {ESTALE, "ESTALE", "Stale file handle"},
+    {EDQUOT, "EDQUOT", "Disk quota exceeded"},
+    {ECANCELED, "ECANCELED", "Operation canceled"},
+    {ENOKEY, "ENOKEY", "Required key not available"},
+    {EBADE, "EBADE", "Invalid exchange"},
 };
-#undef NAMED
-// clang-format on
+
+constexpr std::size_t joined_size() {
+    std::size_t size = 1;
+    for (const ErrnoRow& row : kRows)
+        size += 1 + row.name.size() + 1 + row.text.size() + 1;
+    return size;
+}
+
+/// The rows one after the other, each a byte with the code and two texts with NUL at the end, and a
+/// zero byte: a third of what the rows would take.
+constexpr auto kJoined = [] {
+    std::array<char, joined_size()> joined{};
+    auto* at = joined.data();
+    for (const ErrnoRow& row : kRows) {
+        *at++ = static_cast<char>(row.code);
+        at = std::copy(row.name.begin(), row.name.end(), at) + 1;
+        at = std::copy(row.text.begin(), row.text.end(), at) + 1;
+    }
+    return joined;
+}();
+
+// Out of line, or the compiler follows the whole table and doubts that it ends.
+[[gnu::noinline]] const char* after_text(const char* text) {
+    return text + std::strlen(text) + 1;
+}
+
+/// The name of `code`, behind whose NUL its text begins; nothing for an unknown code.
+const char* find_row(int code) {
+    const char* at = kJoined.data();
+    while (*at != '\0') {
+        if (*at++ == code) return at;
+        at = after_text(after_text(at));
+    }
+    return nullptr;
+}
 
 // How many subjects are kept. Between the making of an error and its telling others are made, by
 // what is undone meanwhile: on the host that can be a whole guest's start.
@@ -76,19 +168,25 @@ std::string_view Error::subject() const {
 }
 
 std::string_view errno_name(int code) {
-    for (const ErrnoName& known : kNames) {
-        if (known.code == code) return known.name;
-    }
-    return {};
+    const char* row = find_row(code);
+    return row == nullptr ? std::string_view() : row;
 }
 
 FixedString<256> describe(const Error& error) {
     FixedString<256> text{std::string_view(error.operation)};
     if (const std::string_view subject = error.subject(); !subject.empty())
         text.append(error.operation[0] == '\0' ? "" : " ").append(subject);
-    if (error.code != 0) {
+    if (error.code == 0) return text;
+    text.append(": ");
+    if (const char* row = find_row(error.code); row != nullptr) {
+        text.append(after_text(row));
+    } else {
+#ifdef STEAD_PID1
+        text.append("Unknown error ").append_number(error.code);
+#else
         // Every program of this project has one thread.
-        text.append(": ").append(std::strerror(error.code)); // NOLINT(concurrency-mt-unsafe)
+        text.append(std::strerror(error.code)); // NOLINT(concurrency-mt-unsafe)
+#endif
     }
     return text;
 }

@@ -1,3 +1,4 @@
+#include <cstring>
 #include <string>
 #include <type_traits>
 
@@ -60,8 +61,17 @@ TEST(Error, FitsTwoRegisters) {
 TEST(Error, KnowsErrnoValuesByName) {
     EXPECT_EQ(errno_name(ENOENT), "ENOENT");
     EXPECT_EQ(errno_name(ESTALE), "ESTALE");
+    EXPECT_EQ(errno_name(EPERM), "EPERM");
+    EXPECT_EQ(errno_name(ENOKEY), "ENOKEY");
     EXPECT_EQ(errno_name(0), "");
     EXPECT_EQ(errno_name(123456), "");
+}
+
+TEST(Error, SpellsEachCodeAsTheHostDoes) {
+    for (int code = 1; code < 140; ++code) {
+        EXPECT_EQ(describe(make_error("", {}, code)).view(),
+                  std::string(": ") + std::strerror(code));
+    }
 }
 
 } // namespace
