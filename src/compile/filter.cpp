@@ -91,14 +91,27 @@ Program no_flag(unsigned index, std::uint32_t mask, std::uint32_t refusal) {
             answer(SECCOMP_RET_ALLOW)};
 }
 
+/// With the family loaded: unix and internet sockets. An IPv4 socket of the obsolete type
+/// SOCK_PACKET is one of AF_PACKET in the kernel's eyes, packet(7).
+Program plain_families() {
+    constexpr std::uint32_t kTypeBits = 0xf;
+    return {jump(BPF_JEQ, AF_UNIX, 6, 0),
+            jump(BPF_JEQ, AF_INET6, 5, 0),
+            jump(BPF_JEQ, AF_INET, 0, 3),
+            load_argument(1),
+            statement(BPF_ALU | BPF_AND | BPF_K, kTypeBits),
+            jump(BPF_JEQ, SOCK_PACKET, 0, 1),
+            answer(errno_answer(EAFNOSUPPORT)),
+            answer(SECCOMP_RET_ALLOW)};
+}
+
 Program check_socket() {
     // Behind the first jump: the load, five comparisons and two answers about netlink's protocols.
     Program program{load_argument(0), jump(BPF_JEQ, AF_NETLINK, 0, 8), load_argument(2)};
     append(program, one_of({NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
                             NETLINK_GENERIC, NETLINK_NETFILTER},
                            SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT)));
-    append(program,
-           one_of({AF_UNIX, AF_INET, AF_INET6}, SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT)));
+    append(program, plain_families());
     return program;
 }
 
@@ -122,9 +135,11 @@ Program check_of(Answer kind, std::uint32_t refusal) {
         return {};
     case Answer::Socket:
         return check_socket();
-    case Answer::SocketPlain:
-        return argument_one_of(0, {AF_UNIX, AF_INET, AF_INET6}, SECCOMP_RET_ALLOW,
-                               errno_answer(EAFNOSUPPORT));
+    case Answer::SocketPlain: {
+        Program program{load_argument(0)};
+        append(program, plain_families());
+        return program;
+    }
     case Answer::SocketPair:
         return argument_one_of(0, {AF_UNIX}, SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT));
     case Answer::Clone:

@@ -196,6 +196,20 @@ TEST(ServiceFilter, ComparesTheLowWordOnly) {
     EXPECT_EQ(service().call("unshare", {kHigh | CLONE_NEWNS}), refusal(EPERM));
 }
 
+TEST(EveryFilter, KnowsPacketSocketsUnderTheirOldName) {
+    for (Asked filter : {service(), jail()}) {
+        for (const std::uint64_t flags :
+             std::initializer_list<std::uint64_t>{0, SOCK_CLOEXEC, SOCK_NONBLOCK}) {
+            EXPECT_EQ(filter.call("socket", {AF_INET, SOCK_PACKET | flags, 0x300}),
+                      refusal(EAFNOSUPPORT));
+            EXPECT_EQ(filter.call("socket", {AF_INET, SOCK_DGRAM | flags, 0}), kAllowed);
+            EXPECT_EQ(filter.call("socket", {AF_INET, SOCK_RAW | flags, 1}), kAllowed);
+        }
+        // Only the IPv4 family has the old name.
+        EXPECT_EQ(filter.call("socket", {AF_UNIX, SOCK_PACKET, 0}), kAllowed);
+    }
+}
+
 TEST(ServiceFilter, RefusesTerminalTricks) {
     for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD})
         EXPECT_EQ(service().call("ioctl", {0, request}), refusal(EPERM)) << request;
