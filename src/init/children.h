@@ -26,7 +26,7 @@ void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec)
 
 /// Takes what a child has reported on its way to its program.
 void read_report(Supervisor& self, Child& child);
-/// Books children that have ended, at most kPerTurn of them.
+/// Books children that have ended, at most kPerTurn of them and for some milliseconds at most.
 void reap_children(Supervisor& self);
 
 /// Obeys Signal and KillAll.

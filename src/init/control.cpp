@@ -1,6 +1,7 @@
 #include "init/control.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -31,8 +32,30 @@ int worth(const Client& client) {
     return client.commands ? 3 : 2;
 }
 
+bool has_left(const Client& client) {
+    pollfd state{.fd = client.fd.get(), .events = POLLRDHUP, .revents = 0};
+    return ::poll(&state, 1, 0) == 1;
+}
+
+std::size_t count_clients(const Supervisor& self, bool host) {
+    return static_cast<std::size_t>(
+        std::count_if(self.clients.begin(), self.clients.end(),
+                      [&](const Client& client) { return client.fd && client.host == host; }));
+}
+
+/// Who has left holds no place that somebody else could have. What it asked for is still done.
+void let_go_who_left(Supervisor& self, bool host) {
+    for (Client& client : self.clients) {
+        if (!client.fd || client.host != host || !has_left(client)) continue;
+        serve_client(self, client, EPOLLIN);
+        drop_client(self, client);
+    }
+}
+
 /// A place for a new client of this kind; null if everybody else is worth more.
 Client* find_place(Supervisor& self, bool host) {
+    const std::size_t limit = host ? kMaxClients - kMaxGuestClients : kMaxGuestClients;
+    if (count_clients(self, host) >= limit) let_go_who_left(self, host);
     std::size_t of_kind = 0;
     Client* free = nullptr;
     Client* least = nullptr;
@@ -47,7 +70,6 @@ Client* find_place(Supervisor& self, bool host) {
                           (worth(client) == worth(*least) && client.heard < least->heard);
         if (less) least = &client;
     }
-    const std::size_t limit = host ? kMaxClients - kMaxGuestClients : kMaxGuestClients;
     if (free != nullptr && of_kind < limit) return free;
     if (least == nullptr || worth(*least) >= 3) return nullptr;
     drop_client(self, *least);
@@ -165,7 +187,9 @@ void serve_client(Supervisor& self, Client& client, std::uint32_t events) {
         client.heard = sys::now();
         return obey_request(self, client, *message, *record);
     }
-    if ((events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) drop_client(self, client);
+    // The event may be about somebody who had this place earlier in the same turn.
+    const bool gone = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;
+    if (gone && has_left(client)) drop_client(self, client);
 }
 
 void settle_clients(Supervisor& self) {

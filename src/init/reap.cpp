@@ -14,6 +14,7 @@
 #include "init/output.h"
 #include "init/say.h"
 #include "init/transient.h"
+#include "sys/clock.h"
 #include "sys/events.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -22,6 +23,11 @@
 namespace stead::init {
 
 namespace {
+
+/// One turn's time for ended children. Among thousands of living ones the kernel looks long for
+/// each that has ended, so a count alone would bound nothing.
+constexpr Duration kReapTime = 2_ms;
+constexpr int kReapsPerLook = 4;
 
 void tell_executed(Supervisor& self, Child& child) {
     child.executed = true;
@@ -152,7 +158,9 @@ void read_report(Supervisor& self, Child& child) {
 void reap_children(Supervisor& self) {
     self.more_children = false;
     bool orphans = false;
+    const Instant enough = sys::now() + kReapTime;
     for (int count = 0; count < kPerTurn; ++count) {
+        if (count % kReapsPerLook == kReapsPerLook - 1 && sys::now() >= enough) break;
         const auto ended = sys::next_ended(true);
         if (!ended || !*ended) {
             if (orphans) check_watched(self);

@@ -62,6 +62,29 @@ int facts() {
 }
 
 /// `count` processes that nobody waits for.
+/// Leaves `count` processes to PID 1 and has all of them end at the same moment.
+int orphans_at_once(int count) {
+    int gate[2];
+    if (::pipe2(gate, O_CLOEXEC) != 0) return 1;
+    const pid_t middle = ::fork();
+    if (middle == 0) {
+        for (int i = 0; i < count; ++i) {
+            const pid_t child = ::fork();
+            if (child < 0) ::_exit(1);
+            if (child > 0) continue;
+            ::close(gate[1]);
+            char byte = 0;
+            ::_exit(::read(gate[0], &byte, 1) == 0 ? 0 : 1);
+        }
+        ::_exit(0);
+    }
+    int status = 0;
+    if (middle < 0 || ::waitpid(middle, &status, 0) != middle || status != 0) return 1;
+    ::close(gate[1]);
+    say("done");
+    return 0;
+}
+
 int orphans(int count) {
     for (int i = 0; i < count; ++i) {
         const pid_t child = ::fork();
@@ -123,7 +146,8 @@ int leave_behind() {
 }
 
 int usage() {
-    std::fputs("misbehave: facts | exit N | raise N | orphans N | signals | ignore-term | "
+    std::fputs("misbehave: facts | exit N | raise N | orphans N | orphans-at-once N | signals | "
+               "ignore-term | "
                "sleep | stopped | notify TEXT | notify-exit TEXT | flood | "
                "leave-behind | close-output | ready-fd N\n",
                stderr);
@@ -137,6 +161,7 @@ int with_argument(const std::string& mode, const char* argument) {
         sleep_for_ever();
     }
     if (mode == "orphans") return orphans(number(argument));
+    if (mode == "orphans-at-once") return orphans_at_once(number(argument));
     if (mode == "notify") {
         notify(argument);
         sleep_for_ever();
