@@ -12,12 +12,10 @@ class DigitReader {
 public:
     std::optional<std::int64_t> feed(char c) {
         if (c >= '0' && c <= '9') {
+            bad_ = bad_ || count_ == kMostDigits;
+            if (bad_) return std::nullopt;
             value_ = value_ * 10 + (c - '0');
-            if (++count_ > 18) {
-                value_ = 0;
-                bad_ = true;
-                count_ = 18;
-            }
+            ++count_;
             return std::nullopt;
         }
         const bool whole = count_ > 0 && !bad_;
@@ -30,6 +28,8 @@ public:
     }
 
 private:
+    static constexpr int kMostDigits = 18;
+
     std::int64_t value_ = 0;
     int count_ = 0;
     bool bad_ = false;
