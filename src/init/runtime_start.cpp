@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
@@ -143,7 +143,15 @@ void cfmakeraw(termios* state) {
     state->c_cc[VTIME] = 0;
 }
 
-int sigaction(int signal, const struct sigaction* __restrict action, struct sigaction* __restrict) {
+int sigaction(int signal,
+              const struct sigaction* __restrict action,
+              struct sigaction* __restrict old) {
+    // Nobody asks for the action before; whoever does shall hear that it is not there.
+    if (old != nullptr) {
+        stead_errno = EINVAL;
+        return -1;
+    }
+
     // The kernel's struct sigaction of x86-64, where a handler cannot return without a restorer.
     struct {
         void (*handler)(int);
