@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The gates themselves: each one passes a good little tree and finds the one thing wrong in a bad one."""
 
+import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -86,8 +88,32 @@ def static_cases():
     yield "static_init.py", "is not built", run("static_init.py", {}, "--bin", "/nonexistent", "--libc", "musl")
 
 
+def tidy_cases():
+    """Two files that do not compile together: what is wrong in the second is found all the same, at its own line."""
+    if not shutil.which("clang-tidy"):
+        return
+    first, second = "namespace { struct Same { int a = 1; }; }\nint one() { return Same().a; }\n", "\nint* two() { return %s; }\n"
+    for value, again, said in [("nullptr", "", None), ("0", "", "src/low/d.cpp:2: use nullptr"),
+                               ("0", "namespace { struct Same { long b = 1; }; }\n", "src/low/d.cpp:3: use nullptr"),
+                               ("nowhere", "", "src/low/d.cpp:2: use of undeclared identifier")]:
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            files = {".clang-tidy": (HERE.parents[1] / ".clang-tidy").read_text(),
+                     "src/low/c.cpp": first, "src/low/d.cpp": again + second % value}
+            entries = [{"directory": folder, "file": f"{folder}/{name}", "command": f"c++ -std=c++20 -c {folder}/{name}"}
+                       for name in files if name.endswith(".cpp")]
+            (root / "compile_commands.json").write_text(json.dumps(entries))
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            done = subprocess.run([sys.executable, "-B", str(HERE / "clang_tidy.py"), "--root", folder, "--build", folder],
+                                  capture_output=True, text=True)
+            yield "clang_tidy.py", said, (done.returncode, done.stdout + done.stderr)
+
+
 def main():
-    results = [(script, said, run(script, changes)) for script, changes, said in CASES] + list(static_cases())
+    results = [(script, said, run(script, changes)) for script, changes, said in CASES]
+    results += [*static_cases(), *tidy_cases()]
     wrong = 0
     for script, said, (code, output) in results:
         good = code == 0 if said is None else code == 1 and said in output
