@@ -1,4 +1,4 @@
-#include <chrono>
+#include <ctime>
 #include <random>
 #include <string>
 
@@ -195,13 +195,14 @@ TEST(Graph, LinksAThousandUnitsInAChainAndInAFanQuickly) {
     for (const Files& files : {chain(1000), fan}) {
         unitfile::Diagnostics diagnostics;
         const auto specs = test::read_units(files, diagnostics);
-        const auto begin = std::chrono::steady_clock::now();
+        // The processor's time: what other programs take of it is not this one's.
+        const std::clock_t begin = std::clock();
         const auto plan =
             compile_units(specs, test::accounts(), test::system_options(), diagnostics);
-        const auto spent = std::chrono::steady_clock::now() - begin;
+        const double spent = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
         EXPECT_EQ(plan.units.size(), files.size());
         // A slow machine under sanitizers gets some room; quadratic work would need seconds.
-        EXPECT_LT(spent, std::chrono::milliseconds(500));
+        EXPECT_LT(spent, 1.0);
     }
 }
 
