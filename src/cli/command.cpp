@@ -55,6 +55,12 @@ int run_command(Context& context, Arguments arguments) {
         return kAskedWrongly;
     }
     const std::string& word = arguments.front();
+    if (word == "help" && arguments.size() > 1) {
+        const Verb* verb = find_verb(arguments[1]);
+        if (verb == nullptr) return unknown_verb(console, arguments[1]);
+        const std::vector<std::string> help{"--help"};
+        return verb->run(context, help);
+    }
     if (word == "--help" || word == "-h" || word == "help") {
         print_help(console);
         return kDone;

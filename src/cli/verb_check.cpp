@@ -174,7 +174,7 @@ int report(Console& console,
     }
     if (json) {
         console.json(list);
-    } else {
+    } else if (checked.count != 0) {
         std::string text = counted(checked.count, "file") + ": ";
         text += errors == 0 ? "no mistakes" : counted(errors, "mistake");
         if (warnings != 0) text += ", " + counted(warnings, "warning");

@@ -113,7 +113,8 @@ int list_units(Asking& asking, const Target& target, bool json) {
 Table units_table(const std::vector<UnitRecord>& units) {
     Table table({"UNIT", "STATE", "SINCE", "PID", "RESTARTS", "WHY"});
     for (const UnitRecord& unit : units) {
-        const bool dated = unit.reason.kind != ReasonKind::NotStarted;
+        // A unit that has never been anything else has no moment it came into its state.
+        const bool dated = unit.reason.kind != ReasonKind::NotStarted && unit.since.ns > 0;
         table.row({safe(unit.name),
                    {std::string(state_name(unit.state)), state_colour(unit.state)},
                    dated ? duration_words(unit.age()) : "",

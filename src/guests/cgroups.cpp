@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t kMaxMountTable = 4U << 20U;
 /// Killed processes leave within milliseconds, unless they hang in the kernel.
 constexpr int kRemoveAttempts = 500;
+constexpr int kParentAttempts = 100;
 constexpr int kRemovePauseMilliseconds = 10;
 /// Deeper than any tree that a guest may make by delegation.
 constexpr int kMaxDepth = 64;
@@ -161,12 +162,12 @@ Result<Cgroup> make_cgroup(const Paths& paths,
     const std::string parent = cgroup_parent(paths, cgroup2);
     Cgroup cgroup{parent + "/" + std::string(name), {}};
     Result<void> made = sys::make_folder(AT_FDCWD, cgroup.path.c_str(), 0755);
-    if (!made && made.error().code == ENOENT) {
+    for (int attempt = 0; attempt < kParentAttempts; ++attempt) {
+        if (made || made.error().code != ENOENT) break;
+        // Another start may make it meanwhile, and another guest's end may take it away again.
         made = sys::make_folder(AT_FDCWD, parent.c_str(), 0755);
-        // Another start may have made it meanwhile.
-        if (made || made.error().code == EEXIST) {
-            made = sys::make_folder(AT_FDCWD, cgroup.path.c_str(), 0755);
-        }
+        if (!made && made.error().code != EEXIST) break;
+        made = sys::make_folder(AT_FDCWD, cgroup.path.c_str(), 0755);
     }
     if (!made && made.error().code == EEXIST) {
         TRY(remove_cgroup(cgroup.path));

@@ -34,7 +34,10 @@ void end_process(const sys::Process& child) {
 
 Result<void> clear_remains(const Paths& paths, std::string_view name, const Claim& claim) {
     if (const auto cgroup2 = find_cgroup2()) {
-        TRY(remove_cgroup(cgroup_parent(paths, *cgroup2) + "/" + std::string(name)));
+        const std::string parent = cgroup_parent(paths, *cgroup2);
+        TRY(remove_cgroup(parent + "/" + std::string(name)));
+        // As long as it holds another guest the kernel keeps it (ENOTEMPTY).
+        (void)sys::remove_at(AT_FDCWD, parent.c_str(), true);
     }
     release_dynamic(paths, name);
     TRY(remove_if_there(claim.folder.get(), "control"));

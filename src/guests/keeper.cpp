@@ -59,6 +59,8 @@ keeper_configuration(std::string_view name, unsigned flags, const Remains& remai
     for (const char* file : {"/control", "/state.json", "/lock"})
         list.text(wire::Tag::Path, remains.folder + file);
     list.text(wire::Tag::Directory, remains.folder);
+    if (!remains.cgroup.empty())
+        list.text(wire::Tag::Name, remains.cgroup.substr(0, remains.cgroup.rfind('/')));
     // A list that does not fit is none: `stead cleanup` then does it all.
     if (!list.overflowed()) {
         const auto bytes = list.bytes();

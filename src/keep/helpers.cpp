@@ -120,10 +120,12 @@ bool remove_remains(int configuration) {
     if (!list || list->kind() != wire::Kind::KeeperConfig) return false;
     while (const auto field = list->next()) {
         FixedString<512> path(field->text());
-        const bool is_folder = field->tag == wire::Tag::Directory;
+        // The folder that all guests share goes with the last of them.
+        const bool is_shared = field->tag == wire::Tag::Name;
+        const bool is_folder = field->tag == wire::Tag::Directory || is_shared;
         if (path.truncated() || (!is_folder && field->tag != wire::Tag::Path)) return false;
         const auto removed = sys::remove_at(AT_FDCWD, path.c_str(), is_folder);
-        if (!removed && removed.error().code != ENOENT) return false;
+        if (!removed && !is_shared && removed.error().code != ENOENT) return false;
     }
     return true;
 }

@@ -47,7 +47,8 @@ enum KeeperDescriptor : int {
 };
 
 /// Where in the memfd kKeeperConfig a second message of that kind stands, if any: what to remove
-/// when the guest has ended, in this order. Tag::Path is a file, Tag::Directory an empty folder.
+/// when the guest has ended, in this order. Tag::Path is a file, Tag::Directory an empty folder,
+/// Tag::Name a folder that stays if it is not empty.
 inline constexpr unsigned kKeeperRemains = 512;
 
 /// Tag::Flags of KeeperConfig.

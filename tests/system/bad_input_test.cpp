@@ -129,6 +129,24 @@ TEST_F(BadInput, ACompileOfAWrongUnitWritesNothing) {
     EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/plan"));
 }
 
+TEST_F(BadInput, AVerbThatIsNone) {
+    expect({"stauts"}, 2, {"stauts", "did you mean 'status'"});
+    expect({"frobnicate"}, 2, {"frobnicate", "stead --help"});
+    expect({"help", "stauts"}, 2, {"did you mean 'status'"});
+    expect({"help", "jail"}, 0, {"stead jail", "--capability"});
+    for (const std::string verb :
+         {"run",    "jail",   "exec", "enter",    "start",    "stop",   "restart",
+          "reload", "kill",   "wait", "shutdown", "poweroff", "reboot", "explain",
+          "list",   "status", "show", "logs",     "check",    "compile"})
+        expect({verb, "--help"}, 0, {"stead " + verb});
+}
+
+TEST_F(BadInput, ACheckOfNothingFindsNoMistakeEither) {
+    const Outcome outcome = host_.stead({"check", host_.folder() + "/none"});
+    EXPECT_EQ(outcome.code, 1);
+    EXPECT_EQ(outcome.out, "");
+}
+
 TEST_F(BadInput, AnUnknownOption) {
     expect({"jail", "--no-such-option", "--", "true"}, 2, {"--no-such-option"});
     expect({"jail"}, 2, {"CMD"});

@@ -269,6 +269,8 @@ std::string Host::remains() const {
         found += "cgroup " + cgroup + " with processes " +
                  read_text(cgroup + "/init/cgroup.procs") + "\n";
     }
+    const std::string parent = cgroup_parent_of(folder_);
+    if (!parent.empty() && fs::exists(parent, failed)) found += "cgroup " + parent + "\n";
     if (read_text("/proc/self/mountinfo") != mounts_) found += "mounts\n";
     return found;
 }
