@@ -12,6 +12,7 @@
 #include "init/keeper.h"
 #include "init/loader.h"
 #include "init/loop.h"
+#include "init/memory.h"
 #include "init/modes.h"
 #include "init/notify.h"
 #include "init/say.h"
@@ -48,7 +49,7 @@ private:
 Result<void> take_launcher_plan(Supervisor& self, Given& given) {
     const sys::UniqueFd fd = given.take(wire::kBootPlan);
     if (!fd) return make_error("the launcher gave no plan", {}, 0);
-    const plan::Plan plan = TRY(read_plan(fd.get(), true));
+    const plan::Plan plan = TRY(read_plan(fd, true, self.launcher_plan));
     const auto guest = plan.guest();
     if (!guest) return make_error("the launcher's plan has no guest record", {}, 0);
     self.table.use_launcher_plan(plan, *guest);
@@ -94,12 +95,12 @@ Result<void> prepare_boot(Supervisor& self, Given& given) {
 
 } // namespace
 
-int boot(char** environment) {
+int boot(char** argv, char** environment) {
 
     Given given;
     // Nobody inside may trace PID 1 or read its memory.
     (void)::prctl(PR_SET_DUMPABLE, 0);
-    const auto made = make_supervisor(environment);
+    const auto made = make_supervisor(argv, environment);
     if (!made) {
         say_raw(describe(made.error()).view());
         return kBrokenBoot;

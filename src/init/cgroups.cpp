@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -193,6 +194,18 @@ void signal_cgroup(Supervisor& self, std::string_view name, int signal) {
         if (process) (void)sys::send_signal(*process, signal);
         return true;
     });
+}
+
+pid_t find_eldest(Supervisor& self, std::string_view name) {
+    pid_t eldest = 0;
+    for_each_member(self, name, [&](pid_t member) {
+        siginfo_t info{};
+        const bool ours =
+            ::waitid(P_PID, static_cast<id_t>(member), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+        if (ours && (eldest == 0 || member < eldest)) eldest = member;
+        return true;
+    });
+    return eldest;
 }
 
 bool is_member(Supervisor& self, std::string_view name, pid_t pid) {

@@ -34,6 +34,8 @@ void kill_cgroup(Supervisor& self, std::string_view name);
 void signal_cgroup(Supervisor& self, std::string_view name, int signal);
 /// Whether `pid` is a process of cgroup `name`, by the kernel's own list.
 bool is_member(Supervisor& self, std::string_view name, pid_t pid);
+/// The process of cgroup `name` with the lowest number of those that are our children; 0: none.
+pid_t find_eldest(Supervisor& self, std::string_view name);
 /// The name of the unit's cgroup that `pid` lives in, or of one below it; empty if in none.
 /// The view is valid until the next call.
 std::string_view find_cgroup_of(Supervisor& self, pid_t pid, std::span<char> buffer);

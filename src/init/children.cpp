@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "init/adopt.h"
 #include "init/cgroups.h"
 #include "init/environment.h"
 #include "init/loop.h"
@@ -20,11 +21,11 @@ namespace stead::init {
 namespace {
 
 /// clone3 is answered with ENOSYS by the filter of a guest whose users are the host's.
-Result<sys::Cloned> clone_into(spawn::Child& prepared, int cgroup) {
-    auto cloned = sys::clone_process(cgroup);
+Result<pid_t> clone_into(Child& child, spawn::Child& prepared, int cgroup) {
+    auto cloned = sys::clone_process_into(cgroup, child.pid, child.pidfd.value);
     if (cloned || cloned.error().code != ENOSYS) return cloned;
     prepared.cgroup = cgroup;
-    return sys::clone_process_plain();
+    return sys::clone_process_plain_into(child.pid, child.pidfd.value);
 }
 
 bool wants_notify_socket(const UnitPolicy& policy) {
@@ -186,7 +187,7 @@ std::string_view result_word(const Reason& reason) {
 Child* add_child(Supervisor& self) {
     for (std::size_t i = 0; i < self.children.size(); ++i) {
         if (self.children[i].pid != 0) continue;
-        self.children_end = std::max(self.children_end, i + 1);
+        self.children_end = std::max(self.children_end, static_cast<std::uint32_t>(i + 1));
         return &self.children[i];
     }
     return nullptr;
@@ -194,7 +195,8 @@ Child* add_child(Supervisor& self) {
 
 Child* find_child(Supervisor& self, UnitId unit, CommandRole role) {
     for (Child& child : self.children.first(self.children_end)) {
-        if (child.pid != 0 && child.unit == unit && child.role == role) return &child;
+        if (child.pid != 0 && !child.ended && child.unit == unit && child.role == role)
+            return &child;
     }
     return nullptr;
 }
@@ -233,16 +235,23 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
     auto report = TRY(sys::make_pipe(O_NONBLOCK));
     prepared.report = report.write.get();
 
-    auto cloned = TRY(clone_into(prepared, cgroup));
-    if (cloned.pid == 0) spawn::become(prepared);
-
-    child.pid = cloned.pid;
-    child.pidfd.take(std::move(cloned.pidfd));
-    child.report.take(std::move(report.read));
+    // Everything that is to be known of the child is in its record before it exists.
     child.marked = false;
     child.executed = false;
+    child.ended = false;
     child.failed_stage = SpawnStage::None;
     child.failed_error = 0;
+    child.incoming = {};
+    child.report.take(std::move(report.read));
+    order_stores();
+    const auto cloned = clone_into(child, prepared, cgroup);
+    if (cloned && *cloned == 0) spawn::become(prepared);
+    if (!cloned) {
+        // A failed clone may have written a number that is no descriptor any more.
+        child.pidfd.value = 0;
+        child.report.close();
+        return cloned.error();
+    }
     const auto index = static_cast<std::size_t>(&child - self.children.data());
     // Without a watch the report is read when the child ends.
     (void)sys::watch(self.epoll.get(), child.report.get(), EPOLLIN,
@@ -251,6 +260,7 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
 }
 
 void start_command(Supervisor& self, const engine::Action& action) {
+    if (self.adopting && adopt(self, action)) return;
     const ExecView exec = self.table.exec(action.unit);
     auto cgroup = unit_cgroup(self, action.unit, exec);
     if (!cgroup) return tell_failure(self, action, SpawnStage::Cgroup, cgroup.error().code);

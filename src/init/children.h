@@ -24,8 +24,16 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
 /// What every child of this PID 1 has in common: filters, limits, terminal manners.
 void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec);
 
+/// Its program runs: the engine, or the client of a transient unit, is told.
+void tell_executed(Supervisor& self, Child& child);
 /// Takes what a child has reported on its way to its program.
 void read_report(Supervisor& self, Child& child);
+/// Understands the report in the child's record, if there is one.
+void take_report(Child& child);
+/// Tells the engine of the end that is in the child's record, and forgets the child.
+void end_child(Supervisor& self, Child& child);
+/// Looks whether units that are to become empty are.
+void check_watched(Supervisor& self);
 /// Books children that have ended, at most kPerTurn of them and for some milliseconds at most.
 void reap_children(Supervisor& self);
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "init/mailbox.h"
 #include "init/requests.h"
 #include "init/status.h"
 #include "init/transient.h"
@@ -106,6 +107,27 @@ void make_room(Supervisor& self, int listener) {
     self.reserve.take(sys::UniqueFd(::fcntl(self.epoll.get(), F_DUPFD_CLOEXEC, 3)));
 }
 
+/// Takes a request in.
+void hear_client(Supervisor& self, Client& client) {
+    const auto buffer = self.scratch->received;
+    begin_mail(self, Source::Client, index_of(self, client));
+    auto record = sys::receive(client.fd.get(), buffer, self.mailbox.control);
+    const std::size_t size = record ? record->size : 0;
+    if (record) {
+        // An empty or broken record is no client of ours.
+        const auto message = wire::Reader::open(std::span(buffer).first(size));
+        client.heard = sys::now();
+        if (record->truncated || !message) {
+            drop_client(self, client);
+        } else {
+            obey_request(self, client, *message, *record);
+        }
+    } else if (record.error().code != EAGAIN && record.error().code != EINTR) {
+        drop_client(self, client);
+    }
+    end_mail(self, size);
+}
+
 } // namespace
 
 bool send_to(Supervisor& self,
@@ -151,6 +173,49 @@ void watch_client(Supervisor& self, Client& client) {
                             event_data(Source::Client, index_of(self, client)));
 }
 
+namespace {
+
+/// The request in the mailbox was read, and may have been obeyed or not.
+void resume_request(Supervisor& self) {
+    const Mailbox& mail = self.mailbox;
+    if (mail.source != Source::Client || mail.index >= self.clients.size()) return;
+    Client& client = self.clients[mail.index];
+    const auto buffer = self.scratch->received;
+    const std::size_t size = wire::message_size(buffer);
+    const auto message = wire::Reader::open(buffer.first(std::min(size, buffer.size())));
+    if (client.fd && message) {
+        auto record = sys::open_control(self.mailbox.control);
+        record.size = size;
+        const bool told = self.engine->events() != mail.events;
+        const bool waits = client.pending == Pending::Settle;
+        // What the engine was told it has taken in; only the answer may be missing.
+        if (!told && (waits || client.pending == Pending::None)) {
+            client.pending = Pending::None;
+            obey_request(self, client, *message, record);
+        } else if (told && client.pending == Pending::None) {
+            answer(self, client, kDone);
+        }
+    }
+    end_mail(self, buffer.size());
+}
+
+} // namespace
+
+void resume_clients(Supervisor& self) {
+    for (Client& client : self.clients) {
+        if (!client.fd) continue;
+        (void)sys::watch(self.epoll.get(), client.fd.get(), EPOLLRDHUP,
+                         event_data(Source::Client, index_of(self, client)));
+    }
+    resume_request(self);
+    for (Client& client : self.clients) {
+        if (client.fd && client.pending == Pending::Status && !client.blocked)
+            continue_status(self, client);
+        watch_client(self, client);
+    }
+    self.changed = true;
+}
+
 void accept_clients(Supervisor& self, bool host) {
     const SlotFd& listener = host ? self.host_listener : self.guest_listener;
     for (int count = 0; count < kAcceptedPerTurn; ++count) {
@@ -174,18 +239,7 @@ void serve_client(Supervisor& self, Client& client, std::uint32_t events) {
     if (!client.fd) return;
     const bool listens = client.pending == Pending::None || client.pending == Pending::Exec;
     if ((events & EPOLLIN) != 0 && listens) {
-        auto& buffer = self.scratch->received;
-        auto record = sys::receive(client.fd.get(), buffer);
-        if (!record) {
-            const int code = record.error().code;
-            if (code != EAGAIN && code != EINTR) drop_client(self, client);
-            return;
-        }
-        // An empty or broken record is no client of ours.
-        const auto message = wire::Reader::open(std::span(buffer).first(record->size));
-        if (record->truncated || !message) return drop_client(self, client);
-        client.heard = sys::now();
-        return obey_request(self, client, *message, *record);
+        return hear_client(self, client);
     }
     // The event may be about somebody who had this place earlier in the same turn.
     const bool gone = (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0;

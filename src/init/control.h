@@ -16,6 +16,8 @@ inline constexpr int kCouldNot = 1;
 inline constexpr int kAskedWrongly = 2;
 inline constexpr int kNoSuchUnit = 5;
 
+/// After a crash: watches everybody, and obeys the request that was read but not obeyed.
+void resume_clients(Supervisor& self);
 void accept_clients(Supervisor& self, bool host);
 void serve_client(Supervisor& self, Client& client, std::uint32_t events);
 /// After events: answers those whose unit has settled.

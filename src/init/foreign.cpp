@@ -13,6 +13,7 @@
 #include "init/finish.h"
 #include "init/loader.h"
 #include "init/loop.h"
+#include "init/memory.h"
 #include "init/modes.h"
 #include "init/notify.h"
 #include "init/runtime_folder.h"
@@ -54,7 +55,7 @@ sys::UniqueFd find_loader() {
 Result<void> take_units(Supervisor& self, const Arguments& arguments) {
     if (arguments.plan != nullptr) {
         const auto fd = TRY(sys::open_at(AT_FDCWD, arguments.plan, O_RDONLY | O_NONBLOCK));
-        return self.table.use_plan(TRY(read_plan(fd.get(), false)));
+        return self.table.use_plan(TRY(read_plan(fd, false, self.unit_plan)));
     }
     if (arguments.directories.empty() && !has_unit_folder()) return {};
     const sys::UniqueFd loader = find_loader();
@@ -70,6 +71,7 @@ Result<void> take_units(Supervisor& self, const Arguments& arguments) {
 
 Result<void> take_command(Supervisor& self, const Arguments& arguments) {
     if (arguments.command.empty()) return {};
+    self.command_at = static_cast<std::uint32_t>(arguments.command.data() - self.argv);
     TRY(self.table.add_command(arguments.command,
                                static_cast<std::uint32_t>(self.stop_budget.ms())));
     self.forwards = true;
@@ -131,7 +133,7 @@ int run_foreign(int argc, char** argv, char** environment) {
 
     // What the runtime left open is not for services; standard descriptors were seen to before.
     (void)::syscall(SYS_close_range, 3U, ~0U, 0U);
-    const auto made = make_supervisor(environment);
+    const auto made = make_supervisor(argv, environment);
     if (!made) {
         say_raw(describe(made.error()).view());
         return kFailed;

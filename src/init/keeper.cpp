@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "init/loop.h"
+#include "init/mailbox.h"
 #include "init/output.h"
 #include "init/ring.h"
 #include "sys/events.h"
@@ -86,24 +87,40 @@ void lose_keeper(Supervisor& self) {
 
 void obey_keeper(Supervisor& self) {
     for (int count = 0; count < kPerTurn && self.keeper; ++count) {
-        const auto record = sys::receive(self.keeper.get(), self.scratch->received);
-        if (!record) {
-            if (record.error().code != EAGAIN && record.error().code != EINTR) lose_keeper(self);
-            return;
+        begin_mail(self, Source::Keeper);
+        const auto record =
+            sys::receive(self.keeper.get(), self.scratch->received, self.mailbox.control);
+        const std::size_t size = record ? record->size : 0;
+        const bool none =
+            !record && (record.error().code == EAGAIN || record.error().code == EINTR);
+        if (size != 0) {
+            obey_keeper_message(self, size);
+        } else if (!none) {
+            lose_keeper(self);
         }
-        if (record->size == 0) return lose_keeper(self);
-        const auto message =
-            wire::Reader::open(std::span(self.scratch->received).first(record->size));
-        if (message && message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
+        end_mail(self, size);
+        if (none) return;
     }
 }
 
 } // namespace
 
+void obey_keeper_message(Supervisor& self, std::size_t size) {
+    const auto message = wire::Reader::open(self.scratch->received.first(size));
+    if (message && message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
+}
+
 void attach_keeper(Supervisor& self, sys::UniqueFd channel) {
     if (self.keeper) lose_keeper(self);
     watch_outputs(self, false);
     self.keeper.take(std::move(channel));
+    (void)sys::watch(self.epoll.get(), self.keeper.get(), kWatched, event_data(Source::Keeper));
+    flush(self);
+}
+
+void resume_keeper(Supervisor& self) {
+    if (!self.keeper) return lose_keeper(self);
+    self.keeper_blocked = false;
     (void)sys::watch(self.epoll.get(), self.keeper.get(), kWatched, event_data(Source::Keeper));
     flush(self);
 }

@@ -12,7 +12,11 @@ namespace stead::init {
 
 /// Makes `channel` the keeper's: every pipe and what the ring holds is handed over.
 void attach_keeper(Supervisor& self, sys::UniqueFd channel);
+/// After a crash: watches the channel, or reads the pipes that nobody else does.
+void resume_keeper(Supervisor& self);
 /// The channel became readable, writable or dead.
+/// Obeys the received message.
+void obey_keeper_message(Supervisor& self, std::size_t size);
 void serve_keeper(Supervisor& self, std::uint32_t events);
 
 /// Hands the read end of a unit's pipe over, now or as soon as the channel has room.

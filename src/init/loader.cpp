@@ -18,6 +18,7 @@
 #include "spawn/spawn.h"
 #include "sys/clock.h"
 #include "sys/clone.h"
+#include "sys/memory.h"
 #include "sys/process.h"
 #include "sys/unix_socket.h"
 
@@ -29,22 +30,13 @@ constexpr Duration kLoaderTime = 30_s;
 constexpr std::uint64_t kLoaderMemory = 512U << 20U;
 constexpr std::uint64_t kLoaderSeconds = 20;
 constexpr std::size_t kMaxDirectories = 64;
-/// F_SEAL_SEAL, SHRINK, GROW, WRITE and F_ADD_SEALS of fcntl(2).
-constexpr int kSeals = 1 | 2 | 4 | 8;
-constexpr int kAddSeals = 1024 + 9;
+constexpr int kSeals = sys::kSealSeal | sys::kSealShrink | sys::kSealGrow | sys::kSealWrite;
 
 constexpr std::array<ResourceLimit, 3> kLimits = {{
     {.resource = RLIMIT_AS, .soft = kLoaderMemory, .hard = kLoaderMemory},
     {.resource = RLIMIT_CPU, .soft = kLoaderSeconds, .hard = kLoaderSeconds},
     {.resource = RLIMIT_FSIZE, .soft = plan::kMaxImage, .hard = plan::kMaxImage},
 }};
-
-Result<sys::UniqueFd> make_memfd() {
-    const auto fd = static_cast<int>(
-        ::syscall(SYS_memfd_create, "stead-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (fd < 0) return last_error("memfd_create");
-    return sys::UniqueFd(fd);
-}
 
 Result<void> add_arguments(Supervisor& self, const LoaderCall& call, spawn::Child& prepared) {
     if (call.directories.size() > kMaxDirectories)
@@ -129,7 +121,7 @@ Result<void> start_and_wait(Supervisor& self, spawn::Child& prepared, int messag
 } // namespace
 
 Result<plan::Plan> run_loader(Supervisor& self, const LoaderCall& call) {
-    const auto image = TRY(make_memfd());
+    const auto image = TRY(sys::make_memory_file("stead-plan"));
     const auto messages = TRY(sys::make_pipe());
     (void)::fcntl(messages.read.get(), F_SETFL, O_NONBLOCK);
 
@@ -151,8 +143,8 @@ Result<plan::Plan> run_loader(Supervisor& self, const LoaderCall& call) {
     prepared.streams[2] = {.kind = spawn::Stream::Kind::Output};
     TRY(start_and_wait(self, prepared, messages.read.get()));
 
-    if (::fcntl(image.get(), kAddSeals, kSeals) < 0) return last_error("seal the plan");
-    return read_plan(image.get(), true);
+    TRY(sys::add_seals(image.get(), kSeals));
+    return read_plan(image, true, self.unit_plan);
 }
 
 } // namespace stead::init

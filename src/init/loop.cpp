@@ -8,6 +8,7 @@
 #include "init/cgroups.h"
 #include "init/children.h"
 #include "init/control.h"
+#include "init/crash.h"
 #include "init/keeper.h"
 #include "init/notify.h"
 #include "init/output.h"
@@ -17,6 +18,7 @@
 #include "init/transient.h"
 #include "sys/clock.h"
 #include "sys/events.h"
+#include "sys/memory.h"
 
 namespace stead::init {
 
@@ -49,6 +51,8 @@ void end_guest(Supervisor& self, const engine::Action& action) {
     }
 }
 
+} // namespace
+
 void obey(Supervisor& self, const engine::Action& action) {
     switch (action.kind) {
     case engine::ActionKind::Spawn:
@@ -68,10 +72,13 @@ void obey(Supervisor& self, const engine::Action& action) {
     }
 }
 
+namespace {
+
 void obey_engine(Supervisor& self) {
     engine::Action action;
     while (!self.ended && self.engine->next(action))
         obey(self, action);
+    if (self.adopting && self.engine->boot_settled()) self.adopting = false;
     if (self.ready_told || self.ended || !self.engine->boot_settled()) return;
     self.ready_told = true;
     self.ready_time = sys::now();
@@ -134,6 +141,7 @@ void turn(Supervisor& self) {
     const bool busy = self.more_children || self.more_notices;
     const auto count = sys::wait_events(self.epoll.get(), events, busy ? 0 : -1);
     if (!count) return;
+    plan_crash(self);
     if (self.more_notices) read_notify(self);
     if (self.more_children) reap_children(self);
     for (std::size_t i = 0; i < *count && !self.ended; ++i) {
@@ -149,6 +157,7 @@ void turn(Supervisor& self) {
 
 void tell_engine(Supervisor& self, const engine::Event& event) {
     self.engine->handle(event, sys::now());
+    if (self.engine->uses_idle_memory()) sys::give_back(self.engine->idle_memory());
     self.changed = true;
 }
 
@@ -161,13 +170,19 @@ Result<void> open_loop(Supervisor& self) {
     self.epoll.take(TRY(sys::make_epoll()));
     self.timer.take(TRY(sys::make_timer()));
     TRY(sys::watch(self.epoll.get(), self.timer.get(), EPOLLIN, event_data(Source::Timer)));
-    self.signals.take(TRY(open_signals(self)));
+    TRY(catch_crashes(self));
+    self.signals.take(TRY(open_signals()));
     TRY(sys::watch(self.epoll.get(), self.signals.get(), EPOLLIN, event_data(Source::Signals)));
     return {};
 }
 
 void run_loop(Supervisor& self) {
     tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    remember_roots(self);
+    continue_loop(self);
+}
+
+void continue_loop(Supervisor& self) {
     obey_engine(self);
     while (!self.ended)
         turn(self);

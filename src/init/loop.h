@@ -19,5 +19,9 @@ std::string_view result_word(const Reason& reason);
 Result<void> open_loop(Supervisor& self);
 /// Boots the engine and runs until the guest has ended.
 void run_loop(Supervisor& self);
+/// Runs with an engine that has been booted before.
+void continue_loop(Supervisor& self);
+/// Carries out what the engine wishes.
+void obey(Supervisor& self, const engine::Action& action);
 
 } // namespace stead::init

@@ -4,7 +4,9 @@
 namespace stead::init {
 
 /// `--boot`: launched, with the descriptors of wire/boot.h.
-int boot(char** environment);
+int boot(char** argv, char** environment);
+/// After a crash or an upgrade: the name that we are executed by says where the state is.
+int resume(int argc, char** argv, char** environment);
 /// In somebody else's container or VM: `[DIR ... | PLAN] [-- CMD ...]`.
 int run_foreign(int argc, char** argv, char** environment);
 

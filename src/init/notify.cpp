@@ -9,6 +9,7 @@
 #include "init/children.h"
 #include "init/digits.h"
 #include "init/loop.h"
+#include "init/mailbox.h"
 #include "init/say.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
@@ -129,19 +130,26 @@ void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound) {
     (void)sys::watch(self.epoll.get(), self.notify.get(), EPOLLIN, event_data(Source::Notify));
 }
 
+void obey_message(Supervisor& self, pid_t sender, std::size_t size) {
+    if (size == 0) return;
+    // A sender whose pidfd has no process any more has left only a number behind.
+    const auto unit = find_sender(self, sender);
+    if (!unit) return;
+    const auto* text = reinterpret_cast<const char*>(self.scratch->received.data());
+    obey_notice(self, *unit, {text, size});
+}
+
 void read_notify(Supervisor& self) {
     self.more_notices = false;
     if (!self.notify) return;
     for (int count = 0; count < kPerTurn; ++count) {
-        auto& buffer = self.scratch->received;
-        auto record = sys::receive(self.notify.get(), std::span(buffer).first(kMaxNotice));
-        if (!record) return;
+        begin_mail(self, Source::Notify);
+        auto record = sys::receive(self.notify.get(), self.scratch->received.first(kMaxNotice),
+                                   self.mailbox.control);
         // Descriptors that ride along (a barrier's among them) are closed with the record.
-        if (record->truncated || record->size == 0) continue;
-        // A sender whose pidfd has no process any more has left only a number behind.
-        const auto unit = find_sender(self, record->sender);
-        if (!unit) continue;
-        obey_notice(self, *unit, {reinterpret_cast<const char*>(buffer.data()), record->size});
+        if (record && !record->truncated) obey_message(self, record->sender, record->size);
+        end_mail(self, record ? record->size : 0);
+        if (!record) return;
     }
     self.more_notices = true;
 }

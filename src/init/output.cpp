@@ -3,8 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "init/keeper.h"
 #include "init/loop.h"
+#include "init/mailbox.h"
 #include "init/ring.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
@@ -138,18 +141,23 @@ void close_output(Supervisor& self, UnitId unit) {
     record.error_write.close();
 }
 
+void obey_ready(Supervisor& self, UnitId unit) {
+    const auto& text = self.mailbox.text;
+    if (std::find(text.begin(), text.end(), std::byte{'\n'}) == text.end()) return;
+    tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+    self.units[unit].ready.close();
+}
+
 void read_ready(Supervisor& self, UnitId unit) {
     Unit& record = self.units[unit];
     if (!record.ready) return;
-    std::array<char, 64> text;
-    const ssize_t size = ::read(record.ready.get(), text.data(), text.size());
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    const bool newline =
-        size > 0 && std::string_view(text.data(), static_cast<std::size_t>(size)).find('\n') !=
-                        std::string_view::npos;
-    if (!newline && size > 0) return;
-    record.ready.close();
-    if (newline) tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+    begin_mail(self, Source::Ready, unit);
+    const ssize_t size =
+        ::read(record.ready.get(), self.mailbox.text.data(), self.mailbox.text.size());
+    if (size > 0) obey_ready(self, unit);
+    // Its end: nobody will say anything any more.
+    if (size == 0) record.ready.close();
+    end_mail(self);
 }
 
 } // namespace stead::init

@@ -23,5 +23,7 @@ void close_output(Supervisor& self, UnitId unit);
 
 /// Something arrived on the readiness descriptor: a newline is Ready, the end closes it.
 void read_ready(Supervisor& self, UnitId unit);
+/// The same for what is in the mailbox already.
+void obey_ready(Supervisor& self, UnitId unit);
 
 } // namespace stead::init

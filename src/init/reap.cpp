@@ -29,8 +29,9 @@ namespace {
 constexpr Duration kReapTime = 2_ms;
 constexpr int kReapsPerLook = 4;
 
+} // namespace
+
 void tell_executed(Supervisor& self, Child& child) {
-    child.executed = true;
     if (child.unit == kNoUnit) {
         transient_started(self, child.transient);
         return;
@@ -41,14 +42,7 @@ void tell_executed(Supervisor& self, Child& child) {
                        .ticket = child.ticket});
 }
 
-/// Forgets a child that has been reaped. Returns what it was.
-Child forget(Child& child) {
-    child.report.close();
-    child.pidfd.close();
-    const Child was = child;
-    child = {};
-    return was;
-}
+namespace {
 
 /// The kernel kills with the same signal as anybody else; its own count tells them apart.
 void look_for_oom(Supervisor& self, UnitId unit) {
@@ -60,7 +54,8 @@ void look_for_oom(Supervisor& self, UnitId unit) {
     record.oom_kills = kills;
 }
 
-void tell_ended(Supervisor& self, const Child& was, ExitStatus status) {
+void tell_ended(Supervisor& self, const Child& was) {
+    const ExitStatus status = was.status;
     if (was.unit == kNoUnit) {
         transient_ended(self, was, status);
         return;
@@ -89,9 +84,26 @@ void book(Supervisor& self, const sys::Ended& ended) {
         read_report(self, *child);
         if (child->unit != kNoUnit) read_ready(self, child->unit);
     }
+    if (child != nullptr) {
+        child->status = ended.status;
+        order_stores();
+        child->ended = true;
+        order_stores();
+    }
     siginfo_t info{};
     (void)::waitid(P_PID, static_cast<id_t>(ended.pid), &info, WEXITED | WNOHANG);
-    if (child != nullptr) tell_ended(self, forget(*child), ended.status);
+    if (child != nullptr) end_child(self, *child);
+}
+
+} // namespace
+
+void end_child(Supervisor& self, Child& child) {
+    tell_ended(self, child);
+    child.report.close();
+    child.pidfd.close();
+    child.pid = 0;
+    order_stores();
+    child = {};
 }
 
 /// Orphans of a unit end without belonging to anybody in the table; with them the unit may have
@@ -101,6 +113,8 @@ void check_watched(Supervisor& self) {
         if (self.units[i].watch_empty) check_empty(self, static_cast<UnitId>(i));
     }
 }
+
+namespace {
 
 /// ESRCH: it has ended, and will be booked.
 void send(const Child& child, int signal) {
@@ -134,24 +148,35 @@ void signal_processes(Supervisor& self, const engine::Action& action, int signal
 
 } // namespace
 
+void take_report(Child& child) {
+    if (child.incoming.stage == SpawnStage::None) return;
+    if (child.incoming.error == 0) {
+        child.marked = true;
+    } else {
+        child.failed_error = child.incoming.error;
+        child.failed_stage = child.incoming.stage;
+    }
+    order_stores();
+    child.incoming = {};
+}
+
 void read_report(Supervisor& self, Child& child) {
     while (child.report) {
-        spawn::Report report;
+        spawn::Report& report = child.incoming;
         const ssize_t size = ::read(child.report.get(), &report, sizeof report);
         if (size < 0 && errno == EINTR) continue;
         if (size < 0 && errno == EAGAIN) return;
         if (size != static_cast<ssize_t>(sizeof report)) {
             // End of file: execve closed the write end, or the child is gone.
+            if (child.marked && child.failed_stage == SpawnStage::None) {
+                child.executed = true;
+                child.report.close();
+                tell_executed(self, child);
+            }
             child.report.close();
-            if (child.marked && child.failed_stage == SpawnStage::None) tell_executed(self, child);
             return;
         }
-        if (report.error == 0) {
-            child.marked = true;
-        } else {
-            child.failed_stage = report.stage;
-            child.failed_error = report.error;
-        }
+        take_report(child);
     }
 }
 
@@ -176,7 +201,7 @@ void reap_children(Supervisor& self) {
 
 bool has_processes(Supervisor& self, UnitId unit) {
     for (const Child& child : self.children.first(self.children_end)) {
-        if (child.pid != 0 && child.unit == unit) return true;
+        if (child.pid != 0 && !child.ended && child.unit == unit) return true;
     }
     const Unit& record = self.units[unit];
     if (record.has_cgroup) return is_populated(self, self.table.name(unit));

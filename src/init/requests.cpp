@@ -72,11 +72,13 @@ void change_unit(Supervisor& self, Client& client, const wire::Reader& message) 
     if (kind == Kind::Reload && !reloads)
         return answer(self, client, kCouldNot, "the unit has no [reload] signal or command");
 
-    tell_engine(self, {.kind = event_of(kind), .unit = *unit});
-    if (has_flag(message, wire::kNoWait)) return answer(self, client, kDone);
-    client.pending = Pending::Settle;
+    const bool waits = !has_flag(message, wire::kNoWait);
     client.request = kind;
     client.unit = *unit;
+    if (waits) client.pending = Pending::Settle;
+    // From here on it is settled whom to answer, whatever happens to PID 1 itself.
+    tell_engine(self, {.kind = event_of(kind), .unit = *unit});
+    if (!waits) return answer(self, client, kDone);
     watch_client(self, client);
 }
 

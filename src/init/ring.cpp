@@ -105,8 +105,7 @@ void ring_pop(Ring& ring) {
 
 void ring_release(Ring& ring) {
     if (ring.used != 0) return;
-    sys::unmap(ring.memory);
-    ring.memory = {};
+    sys::give_back(ring.memory);
     ring.head = 0;
 }
 

@@ -53,7 +53,7 @@ void say_spawn_failure(Supervisor& self, const engine::Event& event) {
 
 void note(Supervisor& self, const char* text) {
     say(self, Priority::Notice, text);
-    if (self.notice_count < self.notices.size()) self.notices[self.notice_count++] = text;
+    self.notices.append(text).append("\n");
 }
 
 } // namespace stead::init

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,22 +18,9 @@
 #include "sys/events.h"
 #include "sys/file.h"
 #include "sys/memory.h"
+#include "sys/stream.h"
 
 namespace stead::init {
-
-namespace {
-
-#ifndef F_GET_SEALS
-constexpr int kGetSeals = 1024 + 10;
-#else
-constexpr int kGetSeals = F_GET_SEALS;
-#endif
-/// SHRINK, GROW and WRITE (fcntl(2)).
-constexpr int kSealed = 2 | 4 | 8;
-
-constexpr std::size_t kSpareChildren = 64;
-
-} // namespace
 
 void sanitize_streams() {
     for (int fd = 0; fd <= 2; ++fd) {
@@ -87,61 +75,32 @@ void raise_open_files(Supervisor& self) {
     self.raised_open_files = ::syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, nullptr) == 0;
 }
 
-Result<Supervisor*> make_supervisor(char** environment) {
-    const std::size_t head = (sizeof(Supervisor) + 63) & ~std::size_t{63};
-    const auto memory = TRY(sys::map_memory(head + sizeof(Scratch)));
-    auto* self = ::new (memory.data()) Supervisor;
-    self->scratch = reinterpret_cast<Scratch*>(memory.data() + head);
-    self->environment = environment;
-    self->init_of_namespace = ::getpid() == 1;
-    self->boot_time = sys::now();
-    return self;
-}
-
-Result<void> prepare_tables(Supervisor& self) {
-    const UnitGraph& graph = self.table.graph();
-    const std::size_t count = graph.units.size();
-    const std::size_t places = 2 * count + kSpareChildren;
-    const std::size_t engine = (engine::Engine::required_memory(graph) + 15) & ~std::size_t{15};
-    const std::size_t units = (count * sizeof(Unit) + 15) & ~std::size_t{15};
-    // One mapping: a page that three tables share is one page. The places for children come last,
-    // because only the first of them are ever used. Zero is a valid beginning of all.
-    const auto memory = TRY(sys::map_memory(engine + units + places * sizeof(Child)));
-    self.units = {reinterpret_cast<Unit*>(memory.data() + engine), count};
-    self.children = {reinterpret_cast<Child*>(memory.data() + engine + units), places};
-
-    const auto& guest = self.table.guest();
-    const engine::Settings settings{
-        .seed = static_cast<std::uint64_t>(sys::now().ns),
-        .stop_budget = self.stop_budget,
-        .propagate_stop_exit = guest && guest->propagate_stop_exit,
-    };
-    self.engine.emplace(graph, memory.first(engine), settings);
-    return {};
-}
-
-Result<plan::Plan> read_plan(int fd, bool must_be_sealed) {
-    if (must_be_sealed && (::fcntl(fd, kGetSeals) & kSealed) != kSealed)
+Result<plan::Plan> read_plan(const sys::UniqueFd& fd, bool must_be_sealed, SlotFd& keep) {
+    constexpr int kSealed = sys::kSealShrink | sys::kSealGrow | sys::kSealWrite;
+    if (must_be_sealed && !sys::has_seals(fd.get(), kSealed))
         return make_error("the plan can still be changed by its writer", {}, EPERM);
 
     struct stat about {};
 
-    if (::fstat(fd, &about) < 0) return last_error("fstat", "plan");
+    if (::fstat(fd.get(), &about) < 0) return last_error("fstat", "plan");
     if (about.st_size <= 0 || static_cast<std::size_t>(about.st_size) > plan::kMaxImage)
         return make_error("the plan is empty or too large", {}, 0);
     const auto size = static_cast<std::size_t>(about.st_size);
-    if (must_be_sealed) return plan::Plan::open(TRY(sys::map_file(fd, size)));
-
-    // A file in an image could change under a mapping; a copy cannot.
-    const auto copy = TRY(sys::map_memory(size));
-    std::size_t at = 0;
-    while (at < size) {
-        const ssize_t got = ::pread(fd, copy.data() + at, size - at, static_cast<off_t>(at));
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return make_error("read", "plan", got < 0 ? errno : EIO);
-        at += static_cast<std::size_t>(got);
+    if (must_be_sealed) {
+        keep.take(TRY(sys::duplicate(fd.get())));
+    } else {
+        // A file in an image could change under a mapping; a copy cannot.
+        auto copy = TRY(sys::make_memory_file("stead-plan"));
+        off_t at = 0;
+        while (at < about.st_size) {
+            const ssize_t sent = ::sendfile(copy.get(), fd.get(), &at, size);
+            if (sent < 0 && errno == EINTR) continue;
+            if (sent <= 0) return make_error("read", "plan", sent < 0 ? errno : EIO);
+        }
+        TRY(sys::add_seals(copy.get(), kSealed));
+        keep.take(std::move(copy));
     }
-    return plan::Plan::open(copy);
+    return plan::Plan::open(TRY(sys::map_file(keep.get(), size)));
 }
 
 void listen_for_clients(Supervisor& self, sys::UniqueFd listener, bool host) {

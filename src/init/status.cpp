@@ -1,5 +1,7 @@
 #include "init/status.h"
 
+#include <algorithm>
+
 #include "init/children.h"
 #include "init/control.h"
 #include "sys/clock.h"
@@ -74,8 +76,16 @@ bool send_guest(Supervisor& self, Client& client) {
     const StringList notices = self.table.notices();
     for (std::size_t i = 0; i < notices.size(); ++i)
         message.text(Tag::Notice, notices[i]);
-    for (std::size_t i = 0; i < self.notice_count; ++i)
-        message.text(Tag::Notice, self.notices[i]);
+    if (self.crashes.total != 0) {
+        FixedString<80> line("PID 1 has survived mistakes of its own: ");
+        message.text(Tag::Notice, line.append_number(self.crashes.total).view());
+    }
+    std::string_view own = self.notices.view();
+    while (!own.empty()) {
+        const std::size_t end = std::min(own.find('\n'), own.size());
+        message.text(Tag::Notice, own.substr(0, end));
+        own.remove_prefix(std::min(end + 1, own.size()));
+    }
     const StringList rejected = self.table.rejected();
     for (std::size_t i = 0; i + 1 < rejected.size(); i += 2) {
         FixedString<512> line(rejected[i]);

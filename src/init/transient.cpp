@@ -93,10 +93,10 @@ Reason begin(Supervisor& self, Transient& transient, ExecRequest& request) {
     if (child == nullptr) return {.stage = SpawnStage::Clone, .error = EAGAIN};
     child->unit = kNoUnit;
     child->transient = static_cast<std::uint16_t>(&transient - self.transients.data());
+    transient.master.take(std::move(request.master));
     const auto launched = launch(self, *child, request.prepared, cgroup->get());
     if (!launched) return {.stage = SpawnStage::Clone, .error = launched.error().code};
     transient.group = child->pid;
-    transient.master.take(std::move(request.master));
     return {};
 }
 
@@ -118,15 +118,33 @@ void start_transient(Supervisor& self,
     *transient = {};
     transient->used = true;
     transient->number = ++self.transient_count;
+    transient->has_client = true;
+    transient->client = static_cast<std::uint16_t>(&client - self.clients.data());
+    client.transient = static_cast<std::uint16_t>(transient - self.transients.data());
+    client.pending = Pending::Exec;
     const Reason failed = begin(self, *transient, request);
     if (failed.error != 0) {
         release(self, *transient);
         return answer_failure(self, client, failed.stage, failed.error);
     }
-    transient->has_client = true;
-    transient->client = static_cast<std::uint16_t>(&client - self.clients.data());
-    client.pending = Pending::Exec;
-    client.transient = static_cast<std::uint16_t>(transient - self.transients.data());
+}
+
+void resume_transients(Supervisor& self) {
+    for (std::size_t i = 0; i < self.transients.size(); ++i) {
+        Transient& transient = self.transients[i];
+        if (!transient.used) continue;
+        const auto children = self.children.first(self.children_end);
+        const auto child = std::find_if(children.begin(), children.end(), [&](const Child& each) {
+            return each.pid != 0 && each.unit == kNoUnit && each.transient == i;
+        });
+        if (child != children.end()) {
+            transient.group = child->pid;
+            continue;
+        }
+        // It was never born: its request is still in the mailbox, and begins anew.
+        if (transient.has_client) self.clients[transient.client].pending = Pending::None;
+        release(self, transient);
+    }
 }
 
 void control_transient(Supervisor& self, Client& client, const wire::Reader& message) {
@@ -153,18 +171,20 @@ void control_transient(Supervisor& self, Client& client, const wire::Reader& mes
 
 void transient_started(Supervisor& self, std::size_t index) {
     Transient& transient = self.transients[index];
-    transient.started = true;
+    if (transient.started) return;
     Client* client = client_of(self, transient);
     if (client == nullptr) return;
     wire::Writer started(self.scratch->sent, Kind::Started);
     started.number(Tag::Pid, transient.group);
     const int master = transient.master.get();
     const std::span<const int> descriptors(&master, transient.master ? 1 : 0);
-    if (!send_to(self, *client, started, descriptors)) drop_client(self, *client);
+    if (!send_to(self, *client, started, descriptors)) return drop_client(self, *client);
+    transient.started = true;
 }
 
 void transient_ended(Supervisor& self, const Child& was, ExitStatus status) {
     Transient& transient = self.transients[was.transient];
+    if (!transient.used) return;
     Client* client = client_of(self, transient);
     const bool ran = was.failed_stage == SpawnStage::None;
     transient.has_client = false;

@@ -22,6 +22,9 @@ void transient_ended(Supervisor& self, const Child& was, ExitStatus status);
 /// Its client has gone.
 void transient_abandoned(Supervisor& self, std::size_t index);
 
+/// After a crash: forgets those that have no process.
+void resume_transients(Supervisor& self);
+
 Instant transient_deadline(const Supervisor& self);
 void end_overdue_transients(Supervisor& self);
 

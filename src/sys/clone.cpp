@@ -25,32 +25,47 @@ struct CloneArguments {
 };
 
 constexpr std::uint64_t kClonePidfd = 0x1000;
+constexpr std::uint64_t kCloneParentSetTid = 0x100000;
 constexpr std::uint64_t kCloneIntoCgroup = 0x200000000;
 
 } // namespace
 
-Result<Cloned> clone_process(int cgroup) {
-    int pidfd = -1;
+Result<pid_t> clone_process_into(int cgroup, pid_t& pid, int& pidfd) {
     CloneArguments arguments;
-    arguments.flags = kClonePidfd;
+    arguments.flags = kClonePidfd | kCloneParentSetTid;
     arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+    arguments.parent_tid = reinterpret_cast<std::uintptr_t>(&pid);
     arguments.exit_signal = SIGCHLD;
     if (cgroup >= 0) {
         arguments.flags |= kCloneIntoCgroup;
         arguments.cgroup = static_cast<std::uint64_t>(cgroup);
     }
-    const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    if (pid < 0) return last_error("clone3");
-    return Cloned{pid, UniqueFd(pid == 0 ? -1 : pidfd)};
+    const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (child < 0) return last_error("clone3");
+    return child;
+}
+
+Result<pid_t> clone_process_plain_into(pid_t& pid, int& pidfd) {
+    // The order of clone's arguments differs between architectures only after the third.
+    const auto child = static_cast<pid_t>(
+        ::syscall(SYS_clone, kClonePidfd | SIGCHLD, nullptr, &pidfd, nullptr, 0));
+    if (child < 0) return last_error("clone");
+    if (child > 0) pid = child;
+    return child;
+}
+
+Result<Cloned> clone_process(int cgroup) {
+    pid_t pid = 0;
+    int pidfd = -1;
+    const pid_t child = TRY(clone_process_into(cgroup, pid, pidfd));
+    return Cloned{child, UniqueFd(child == 0 ? -1 : pidfd)};
 }
 
 Result<Cloned> clone_process_plain() {
+    pid_t pid = 0;
     int pidfd = -1;
-    // The order of clone's arguments differs between architectures only after the third.
-    const auto pid = static_cast<pid_t>(
-        ::syscall(SYS_clone, kClonePidfd | SIGCHLD, nullptr, &pidfd, nullptr, 0));
-    if (pid < 0) return last_error("clone");
-    return Cloned{pid, UniqueFd(pid == 0 ? -1 : pidfd)};
+    const pid_t child = TRY(clone_process_plain_into(pid, pidfd));
+    return Cloned{child, UniqueFd(child == 0 ? -1 : pidfd)};
 }
 
 } // namespace stead::sys

@@ -20,6 +20,14 @@ struct Cloned {
 /// SIGCHLD. `cgroup` (CLONE_INTO_CGROUP) or -1: the child is born in the caller's cgroup.
 Result<Cloned> clone_process(int cgroup);
 
+/// The same, but the kernel itself writes what the parent has into `pid` and `pidfd` before the
+/// child runs: whoever is stopped at any instruction finds both or nothing. Returns 0 in the child.
+Result<pid_t> clone_process_into(int cgroup, pid_t& pid, int& pidfd);
+
+/// The same for processes whose filter answers ENOSYS to clone3: the kernel writes only `pidfd`,
+/// `pid` follows after the call.
+Result<pid_t> clone_process_plain_into(pid_t& pid, int& pidfd);
+
 /// clone(2) with a pidfd, for processes whose filter answers ENOSYS to clone3.
 Result<Cloned> clone_process_plain();
 

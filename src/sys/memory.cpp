@@ -1,8 +1,21 @@
 #include "sys/memory.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
 
 namespace stead::sys {
+
+namespace {
+
+/// fcntl(2) of Linux: F_ADD_SEALS, F_GET_SEALS. Some C libraries name them only on demand.
+constexpr int kAddSeals = 1024 + 9;
+constexpr int kGetSeals = 1024 + 10;
+
+} // namespace
 
 Result<std::span<std::byte>> map_memory(std::size_t size) {
     void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -14,6 +27,42 @@ Result<std::span<const std::byte>> map_file(int fd, std::size_t size) {
     void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED) return last_error("mmap");
     return std::span<const std::byte>(static_cast<std::byte*>(at), size);
+}
+
+Result<UniqueFd> make_memory_file(const char* name) {
+    const auto fd =
+        static_cast<int>(::syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (fd < 0) return last_error("memfd_create");
+    return UniqueFd(fd);
+}
+
+Result<void> add_seals(int fd, int seals) {
+    if (::fcntl(fd, kAddSeals, seals) < 0) return last_error("fcntl", "seals");
+    return {};
+}
+
+bool has_seals(int fd, int seals) {
+    return (::fcntl(fd, kGetSeals) & seals) == seals;
+}
+
+Result<std::span<std::byte>> map_shared(int fd, std::size_t size) {
+    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED) return last_error("mmap");
+    return std::span(static_cast<std::byte*>(at), size);
+}
+
+void keep_from_children(std::span<std::byte> memory) {
+    (void)::madvise(memory.data(), memory.size(), MADV_DONTFORK);
+}
+
+void give_back(std::span<std::byte> memory) {
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
+    const std::uintptr_t first = (begin + page - 1) / page * page;
+    const std::uintptr_t last = (begin + memory.size()) / page * page;
+    if (first >= last) return;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): page arithmetic
+    (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_REMOVE);
 }
 
 void unmap(std::span<const std::byte> memory) {

@@ -41,8 +41,8 @@ const sockaddr* generic(const Address& address) {
 
 /// Room for credentials, one pidfd and one descriptor more than is accepted, so that a sender of
 /// too many is seen to be one.
-constexpr std::size_t kControlRoom = CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int)) +
-                                     CMSG_SPACE(sizeof(int) * (kMaxPassed + 1));
+static_assert(kControlRoom >= CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(sizeof(int)) +
+                                  CMSG_SPACE(sizeof(int) * (kMaxPassed + 1)));
 
 void keep_descriptors(const cmsghdr* header, Record& record) {
     const std::size_t bytes = header->cmsg_len - CMSG_LEN(0);
@@ -128,26 +128,53 @@ Result<void> set_socket_option(int fd, int option, int value) {
     return {};
 }
 
-Result<Record> receive(int fd, std::span<std::byte> buffer) {
-    alignas(cmsghdr) std::array<std::byte, kControlRoom> control;
+void each_passed(std::span<const std::byte> control, void (*function)(int fd)) {
+    cmsghdr header{};
+    while (control.size() >= sizeof header) {
+        std::memcpy(&header, control.data(), sizeof header);
+        if (header.cmsg_len < sizeof header || header.cmsg_len > control.size()) return;
+        const bool passed = header.cmsg_type == SCM_RIGHTS || header.cmsg_type == kScmPidfd;
+        for (std::size_t at = sizeof header; passed && at + sizeof(int) <= header.cmsg_len;
+             at += sizeof(int)) {
+            int fd = -1;
+            std::memcpy(&fd, control.data() + at, sizeof fd);
+            function(fd);
+        }
+        control = control.subspan(std::min(CMSG_ALIGN(header.cmsg_len), control.size()));
+    }
+}
+
+Record open_control(std::span<std::byte> control) {
+    Record record;
+    msghdr message{};
+    message.msg_control = control.data();
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_len != 0;
+         header = CMSG_NXTHDR(&message, header)) {
+        keep_control(header, record);
+    }
+    return record;
+}
+
+Result<Record> receive(int fd, std::span<std::byte> buffer, std::span<std::byte> control) {
     iovec bytes{buffer.data(), buffer.size()};
     msghdr message{};
     message.msg_iov = &bytes;
     message.msg_iovlen = 1;
     message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_controllen = static_cast<decltype(message.msg_controllen)>(control.size());
 
     const ssize_t size = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0) return last_error("recvmsg");
-
-    Record record;
+    Record record = open_control(control.first(message.msg_controllen));
     record.size = static_cast<std::size_t>(size);
-    record.truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
-         header = CMSG_NXTHDR(&message, header)) {
-        keep_control(header, record);
-    }
+    record.truncated = record.truncated || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
     return record;
+}
+
+Result<Record> receive(int fd, std::span<std::byte> buffer) {
+    alignas(cmsghdr) std::array<std::byte, kControlRoom> control{};
+    return receive(fd, buffer, control);
 }
 
 Result<void> send(int fd, std::span<const std::byte> bytes, std::span<const int> descriptors) {

@@ -59,6 +59,13 @@ struct Record {
 
 /// recvmsg(2) without waiting. Size 0: the other side has closed. EAGAIN comes back as an Error.
 Result<Record> receive(int fd, std::span<std::byte> buffer);
+/// The same with room for what rides along (at least kControlRoom zeroed bytes, aligned for
+/// cmsghdr) that outlives this call: `open_control` makes the same Record of it once more.
+inline constexpr std::size_t kControlRoom = 128;
+Result<Record> receive(int fd, std::span<std::byte> buffer, std::span<std::byte> control);
+Record open_control(std::span<std::byte> control);
+/// Calls `function` with every descriptor in such control data; nothing else happens to them.
+void each_passed(std::span<const std::byte> control, void (*function)(int fd));
 /// sendmsg(2) without waiting and without SIGPIPE; at most kMaxPassed descriptors ride along.
 Result<void> send(int fd, std::span<const std::byte> bytes, std::span<const int> descriptors = {});
 

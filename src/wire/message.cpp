@@ -75,6 +75,13 @@ std::optional<std::int64_t> Field::number() const {
     return value;
 }
 
+std::size_t message_size(std::span<const std::byte> record) {
+    Header header;
+    if (record.size() < sizeof header) return 0;
+    std::memcpy(&header, record.data(), sizeof header);
+    return header.magic == kMagic ? sizeof header + header.size : 0;
+}
+
 std::optional<Reader> Reader::open(std::span<const std::byte> record) {
     Header header;
     if (record.size() < sizeof header || record.size() > kMaxMessage) return std::nullopt;

@@ -210,6 +210,9 @@ struct Field {
     [[nodiscard]] std::optional<std::int64_t> number() const;
 };
 
+/// How long the message is that `record` begins with, by its own word; 0: none.
+std::size_t message_size(std::span<const std::byte> record);
+
 /// Reads a message of the other side. Copies nothing: the record must outlive it.
 class Reader {
 public:

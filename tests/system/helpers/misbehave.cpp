@@ -100,6 +100,15 @@ int orphans(int count) {
     return 0;
 }
 
+/// One line into the ledger, at once and whole.
+void note(const std::string& folder, const std::string& line) {
+    const int fd =
+        ::open((folder + "/ledger").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    const std::string text = line + "\n";
+    (void)!::write(fd, text.data(), text.size());
+    ::close(fd);
+}
+
 volatile std::sig_atomic_t ended = 0;
 
 void on_signal(int signal) {
@@ -154,6 +163,21 @@ int usage() {
     return 2;
 }
 
+/// Writes down that it runs, and whether another one of its name does; lives for `life` ms, or for
+/// ever, and says every 5 ms that it does.
+int keep_ledger(const std::string& folder, const std::string& name, int life) {
+    const int lock = ::open((folder + "/" + name).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (::lockf(lock, F_TLOCK, 0) != 0) note(folder, "double " + name);
+    note(folder, "start " + name + " " + std::to_string(::getpid()));
+    const bool notifies = std::getenv("NOTIFY_SOCKET") != nullptr; // NOLINT(concurrency-mt-unsafe)
+    if (notifies) notify("READY=1");
+    for (int i = 0; life == 0 || i < life; i += 5) {
+        ::usleep(5000);
+        if (notifies) notify("WATCHDOG=1\nSTATUS=here");
+    }
+    return 1;
+}
+
 int with_argument(const std::string& mode, const char* argument) {
     if (mode == "exit") return number(argument);
     if (mode == "raise") {
@@ -181,6 +205,7 @@ int with_argument(const std::string& mode, const char* argument) {
 
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
+    if (mode == "ledger" && argc == 5) return keep_ledger(argv[2], argv[3], number(argv[4]));
     if (argc > 2) return with_argument(mode, argv[2]);
     if (mode == "facts") return facts();
     if (mode == "signals") return count_signals();

@@ -1,0 +1,71 @@
+#include "init/adopt.h"
+
+#include <sys/wait.h>
+
+#include "init/cgroups.h"
+#include "init/children.h"
+#include "init/loop.h"
+#include "init/memory.h"
+#include "init/say.h"
+#include "sys/process.h"
+
+namespace stead::init {
+
+namespace {
+
+bool runs(Supervisor& self, UnitId unit) {
+    return find_child(self, unit, CommandRole::Main) != nullptr ||
+           (self.cgroups.units && is_populated(self, self.table.name(unit)));
+}
+
+/// The unit's main process, with a record of its own.
+Child* find_main(Supervisor& self, UnitId unit) {
+    if (Child* known = find_child(self, unit, CommandRole::Main)) return known;
+    if (!self.cgroups.units) return nullptr;
+    const pid_t pid = find_eldest(self, self.table.name(unit));
+    auto process = pid != 0 ? sys::open_process(pid) : make_error("none", {}, ESRCH);
+    Child* child = process ? add_child(self) : nullptr;
+    if (child == nullptr) return nullptr;
+    child->unit = unit;
+    child->executed = true;
+    child->pidfd.take(std::move(process->pidfd));
+    child->pid = pid;
+    self.units[unit].group = pid;
+    self.units[unit].has_cgroup = true;
+    return child;
+}
+
+} // namespace
+
+Result<void> adopt_services(Supervisor& self) {
+    say(self, Priority::Error, "the state is lost; services are taken back as they are found");
+    TRY(prepare_tables(self));
+    self.adopting = true;
+    for (std::size_t i = 0; i < self.units.size(); ++i) {
+        const auto unit = static_cast<UnitId>(i);
+        if (runs(self, unit)) tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
+    }
+    tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    return {};
+}
+
+bool adopt(Supervisor& self, const engine::Action& action) {
+    const UnitId unit = action.unit;
+    if (!runs(self, unit)) return false;
+    const auto tell = [&](engine::EventKind kind) {
+        tell_engine(self,
+                    {.kind = kind, .role = action.role, .unit = unit, .ticket = action.ticket});
+    };
+    if (action.role == CommandRole::Main) {
+        Child* main = find_main(self, unit);
+        if (main == nullptr) return false;
+        main->ticket = action.ticket;
+    }
+    tell(engine::EventKind::Spawned);
+    tell(engine::EventKind::Executed);
+    // A hook has run, and what is up says so only once.
+    tell(action.role == CommandRole::Main ? engine::EventKind::Ready : engine::EventKind::Exited);
+    return true;
+}
+
+} // namespace stead::init

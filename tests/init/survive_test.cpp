@@ -1,0 +1,171 @@
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "init/guest.h"
+
+// PID 1 fails, and nobody notices.
+namespace stead::test {
+namespace {
+
+constexpr const char* kCrashing = STEAD_BIN "/stead-init-crash";
+constexpr int kUp = static_cast<int>(UnitState::Up);
+
+/// What the services have written down.
+struct Ledger {
+    std::map<std::string, std::vector<std::int64_t>> starts;
+    std::vector<std::string> doubles;
+};
+
+Ledger read_ledger(const fs::path& folder) {
+    Ledger ledger;
+    std::ifstream file(folder / "ledger");
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line);
+        std::string what;
+        std::string name;
+        std::int64_t pid = 0;
+        words >> what >> name >> pid;
+        if (what == "start") {
+            ledger.starts[name].push_back(pid);
+        } else {
+            ledger.doubles.push_back(line);
+        }
+    }
+    return ledger;
+}
+
+/// A service that writes the ledger; it lives for `life` ms, or for ever.
+plan::UnitInput
+writer(const fs::path& folder, const std::string& name, int life, bool notifies = false) {
+    plan::UnitInput unit =
+        service(name, {kMisbehave, "ledger", folder.string(), name, std::to_string(life)});
+    if (notifies) {
+        unit.policy.type = UnitType::Notify;
+        unit.policy.start_timeout_ms = 60'000;
+        unit.exec.notify_access = NotifyAccess::Main;
+    }
+    return unit;
+}
+
+std::size_t open_descriptors(pid_t pid) {
+    const fs::path folder = "/proc/" + std::to_string(pid) + "/fd";
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
+}
+
+int crashes_of(Control& control) {
+    const std::string words = "PID 1 has survived mistakes of its own: ";
+    for (const std::string& notice : control.ask(wire::Kind::Status).notices) {
+        if (notice.rfind(words, 0) == 0) return std::stoi(notice.substr(words.size()));
+    }
+    return 0;
+}
+
+std::optional<UnitRecord> status_of(Control& control, const std::string& unit) {
+    Answer answer = control.ask(wire::Kind::Status, unit);
+    if (answer.code != 0 || answer.units.empty()) return std::nullopt;
+    return answer.units.front();
+}
+
+/// Asks for everything at once, over and over, as many clients would.
+struct Clients {
+    std::atomic<bool> enough{false};
+    std::atomic<int> answered{0};
+    std::atomic<int> lost{0};
+    std::atomic<int> failed{0};
+
+    void trouble(const Guest& guest, const std::string& unit, unsigned seed) {
+        constexpr std::array kKinds = {wire::Kind::Stop,    wire::Kind::Start, wire::Kind::Restart,
+                                       wire::Kind::Restart, wire::Kind::Ping,  wire::Kind::Status,
+                                       wire::Kind::Start};
+        for (; !enough; ++seed) {
+            auto control = Control::open(guest.runtime() / "control");
+            if (!control) continue;
+            const Answer answer = control->ask(kKinds[seed % kKinds.size()], unit);
+            if (answer.code == 0) ++answered;
+            if (answer.code == -1) ++lost;
+            if (answer.code > 0) ++failed;
+        }
+    }
+};
+
+int number_of(const char* name, int otherwise) {
+    const char* text = std::getenv(name); // NOLINT(concurrency-mt-unsafe): nobody sets it
+    return text == nullptr ? otherwise : std::atoi(text); // NOLINT(cert-err34-c)
+}
+
+// STEAD_CRASHES: how many crashes in a row.
+TEST(Survive, AThousandCrashesUnderLoadWithoutLosingOrDoublingAService) {
+    const int crashes = number_of("STEAD_CRASHES", 1000);
+    const TemporaryFolder folder;
+    std::vector<plan::UnitInput> units;
+    for (const char* name : {"steady-1", "steady-2", "steady-3"})
+        units.push_back(writer(folder.path(), name, 0));
+    units.push_back(writer(folder.path(), "steady-notify", 0, true));
+    for (const char* name : {"flaps-1", "flaps-2"})
+        units.push_back(writer(folder.path(), name, 30));
+    units.push_back(writer(folder.path(), "flaps-notify", 60, true));
+    for (const char* name : {"asked-1", "asked-2"})
+        units.push_back(writer(folder.path(), name, 0));
+    units.push_back(writer(folder.path(), "asked-notify", 0, true));
+
+    StartOptions options{.namespaced = true, .program = kCrashing};
+    options.environment = {"STEAD_CRASH_COUNT=" + std::to_string(crashes), "STEAD_CRASH_RARITY=4"};
+    Guest guest({write_plan(folder.path(), units)}, options);
+    ASSERT_TRUE(eventually([&] { return fs::exists(guest.runtime() / "control"); }))
+        << guest.said();
+    Clients clients;
+    std::vector<std::thread> threads;
+    unsigned seed = 0;
+    for (const char* name : {"asked-1", "asked-2", "asked-notify"})
+        threads.emplace_back([&, name, first = ++seed] { clients.trouble(guest, name, first); });
+
+    int seen = 0;
+    const bool survived = eventually(
+        [&] {
+            auto control = Control::open(guest.runtime() / "control");
+            if (control) seen = std::max(seen, crashes_of(*control));
+            return seen >= crashes || guest.wait(0ms).has_value();
+        },
+        300s);
+    clients.enough = true;
+    for (std::thread& thread : threads)
+        thread.join();
+    ASSERT_TRUE(survived && !guest.wait(0ms).has_value()) << seen << " crashes; " << guest.said();
+
+    EXPECT_EQ(seen, crashes) << guest.said();
+    Control control = guest.control();
+    for (const char* name : {"asked-1", "asked-2", "asked-notify"})
+        EXPECT_EQ(control.ask(wire::Kind::Start, name).code, 0) << name << guest.said();
+    const Ledger ledger = read_ledger(folder.path());
+    EXPECT_TRUE(ledger.doubles.empty()) << ledger.doubles.front() << "\n" << guest.said();
+    for (const char* name : {"steady-1", "steady-2", "steady-3", "steady-notify"}) {
+        const auto record = status_of(control, name);
+        ASSERT_TRUE(record.has_value()) << name;
+        EXPECT_EQ(record->state, kUp) << name;
+        ASSERT_EQ(ledger.starts.at(name).size(), 1U) << name << " was lost or started twice";
+        EXPECT_EQ(record->pid, ledger.starts.at(name).front()) << name;
+    }
+    for (const char* name : {"flaps-1", "flaps-2", "flaps-notify"}) {
+        const std::size_t before = ledger.starts.at(name).size();
+        EXPECT_TRUE(eventually([&] {
+            return read_ledger(folder.path()).starts.at(name).size() > before + 2;
+        })) << name
+            << " was forgotten after " << before << " starts";
+    }
+    std::size_t starts = 0;
+    for (const auto& [name, pids] : ledger.starts)
+        starts += pids.size();
+    std::cout << seen << " crashes, " << starts << " starts of services, " << clients.answered
+              << " requests answered, " << clients.failed << " refused, " << clients.lost
+              << " connections lost\n";
+    EXPECT_LT(open_descriptors(guest.pid()), 60U);
+    guest.signal(SIGTERM);
+    EXPECT_EQ(guest.wait(), 0) << guest.said();
+}
+
+} // namespace
+} // namespace stead::test
