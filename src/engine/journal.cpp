@@ -124,15 +124,16 @@ bool Core::repair() {
     if (sum_all() != journal_->sums[(journal_->phase & kJournalIndex) != 0 ? 1 : 0]) return false;
     std::fill_n(touched_, (size() + 31) / 32, 0U);
     // The heap is not saved: the deadlines say all that it does.
+    begin();
     rebuild_heap();
-    seal();
+    commit();
     return true;
 }
 
 void Core::rebuild_heap() {
     guest_->heap_size = 0;
     for (UnitId id = 0; id < size(); ++id)
-        units_[id].heap_index = kNoIndex;
+        unit(id).heap_index = kNoIndex;
     for (UnitId id = 0; id < size(); ++id)
         update_heap(id);
 }

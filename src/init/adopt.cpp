@@ -39,13 +39,19 @@ Child* find_main(Supervisor& self, UnitId unit) {
 
 Result<void> adopt_services(Supervisor& self) {
     say(self, Priority::Error, "the state is lost; services are taken back as they are found");
+    self.adoption = Adoption::Begun;
+    order_stores();
     TRY(prepare_tables(self));
-    self.adopting = true;
+    // Tickets of the lost engine mean nothing to the new one.
+    for (Child& child : self.children.first(self.children_end))
+        child.ticket = 0;
+    self.mailbox.source = Source::Timer;
     for (std::size_t i = 0; i < self.units.size(); ++i) {
         const auto unit = static_cast<UnitId>(i);
         if (runs(self, unit)) tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
     }
     tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    self.adoption = Adoption::Told;
     return {};
 }
 

@@ -260,7 +260,7 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
 }
 
 void start_command(Supervisor& self, const engine::Action& action) {
-    if (self.adopting && adopt(self, action)) return;
+    if (self.adoption != Adoption::None && adopt(self, action)) return;
     const ExecView exec = self.table.exec(action.unit);
     auto cgroup = unit_cgroup(self, action.unit, exec);
     if (!cgroup) return tell_failure(self, action, SpawnStage::Cgroup, cgroup.error().code);

@@ -186,7 +186,7 @@ void resume_request(Supervisor& self) {
     if (client.fd && message) {
         auto record = sys::open_control(self.mailbox.control);
         record.size = size;
-        const bool told = self.engine->events() != mail.events;
+        const bool told = self.mail_told;
         const bool waits = client.pending == Pending::Settle;
         // What the engine was told it has taken in; only the answer may be missing.
         if (!told && (waits || client.pending == Pending::None)) {
@@ -196,7 +196,7 @@ void resume_request(Supervisor& self) {
             answer(self, client, kDone);
         }
     }
-    end_mail(self, buffer.size());
+    clear_mail(self);
 }
 
 } // namespace

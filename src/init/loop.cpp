@@ -78,7 +78,8 @@ void obey_engine(Supervisor& self) {
     engine::Action action;
     while (!self.ended && self.engine->next(action))
         obey(self, action);
-    if (self.adopting && self.engine->boot_settled()) self.adopting = false;
+    if (self.adoption == Adoption::Told && self.engine->boot_settled())
+        self.adoption = Adoption::None;
     if (self.ready_told || self.ended || !self.engine->boot_settled()) return;
     self.ready_told = true;
     self.ready_time = sys::now();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "init/supervisor.h"
+#include "sys/memory.h"
 
 namespace stead::init {
 
@@ -26,6 +27,14 @@ inline void end_mail(Supervisor& self, std::size_t size = 0) {
     std::fill_n(text.begin(), std::min(size, text.size()), std::byte{0});
     mail.control.fill(std::byte{0});
     mail.text.fill(std::byte{0});
+}
+
+/// The same when it is not known how much was received.
+inline void clear_mail(Supervisor& self) {
+    self.mailbox.source = Source::Timer;
+    order_stores();
+    sys::give_back(self.scratch->received);
+    end_mail(self);
 }
 
 } // namespace stead::init

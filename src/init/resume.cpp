@@ -101,7 +101,7 @@ void watch_all(Supervisor& self) {
 void resume_mail(Supervisor& self) {
     Mailbox& mail = self.mailbox;
     const auto buffer = self.scratch->received;
-    const bool told = self.engine->events() != mail.events;
+    const bool told = self.mail_told;
     switch (mail.source) {
     case Source::Signals:
         if (!told) obey_signal(self, mailed_signal(self));
@@ -120,7 +120,7 @@ void resume_mail(Supervisor& self) {
         break;
     case Source::Client:
         return;
-    case Source::Timer:
+    case Source::Timer: // Nothing, or only half cleared.
     case Source::HostListener:
     case Source::GuestListener:
     case Source::Report:
@@ -130,7 +130,7 @@ void resume_mail(Supervisor& self) {
     case Source::ErrorOutput:
         break;
     }
-    end_mail(self, buffer.size());
+    clear_mail(self);
 }
 
 bool fits(const StateLayout& layout) {
@@ -147,7 +147,8 @@ Result<void> rebuild(Supervisor& self) {
     plan_crash(self);
     TRY(open_units(self));
     self.engine = engine::Engine::resume(self.table.graph(), memory);
-    if (!self.engine) TRY(adopt_services(self));
+    if (!self.engine || self.adoption == Adoption::Begun) TRY(adopt_services(self));
+    self.mail_told = self.engine->events() != self.mailbox.events;
     // Whoever failed once more before this line finds everything as it was.
     watch_all(self);
     reconcile_children(self);

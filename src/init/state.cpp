@@ -80,8 +80,7 @@ Result<Supervisor*> open_memory(std::span<std::byte> memory, char** argv, char**
     ::new (static_cast<Locals*>(self)) Locals;
     const auto scratch = TRY(sys::map_memory(sizeof(Scratch)));
     self->scratch = reinterpret_cast<Scratch*>(scratch.data());
-    ::new (&self->scratch->received)
-        std::span<std::byte, wire::kMaxMessage>(memory.data() + kReceivedAt, wire::kMaxMessage);
+    self->scratch->received = memory.subspan(kReceivedAt, wire::kMaxMessage);
     self->ring.memory = memory.subspan(kRingAt);
     self->argv = argv;
     self->environment = environment;

@@ -264,6 +264,15 @@ struct Roots {
     std::uint32_t command_at = 0;
 };
 
+/// Services being taken back after the engine's state was lost (adopt.h).
+enum class Adoption : std::uint8_t {
+    None,
+    /// The new engine is to be made.
+    Begun,
+    /// It has been told what to start.
+    Told
+};
+
 /// All that PID 1 remembers.
 struct State : Roots {
     std::uint32_t children_end = 0;
@@ -310,6 +319,7 @@ struct State : Roots {
     std::array<Transient, kMaxTransients> transients{};
     std::array<Client, kMaxClients> clients{};
     Mailbox mailbox;
+    Adoption adoption = Adoption::None;
     CrashAccount crashes;
 };
 

@@ -27,7 +27,7 @@ inline constexpr int kPerTurn = 64;
 /// first, so that it shares a page.
 struct Scratch {
     /// Of PID 1's state: what was read and not obeyed must not be lost.
-    std::span<std::byte, wire::kMaxMessage> received;
+    std::span<std::byte> received;
     std::array<char, 512> short_text;
     std::array<char*, kMaxPointers> pointers;
     std::array<std::byte, wire::kMaxMessage> sent;
@@ -53,8 +53,8 @@ struct Locals {
     std::optional<engine::Engine> engine;
     UnitTable table;
     Instant armed = Instant::never();
-    /// Services are being taken back (adopt.h).
-    bool adopting = false;
+    /// What is in the mailbox had been told to the engine before we began.
+    bool mail_told = false;
 };
 
 struct Supervisor : State, Locals {};
