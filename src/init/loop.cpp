@@ -158,7 +158,7 @@ void turn(Supervisor& self) {
 
 void tell_engine(Supervisor& self, const engine::Event& event) {
     self.engine->handle(event, sys::now());
-    if (self.engine->uses_idle_memory()) sys::give_back(self.engine->idle_memory());
+    if (self.engine->uses_idle_memory()) (void)sys::give_back(self.engine->idle_memory());
     self.changed = true;
 }
 

@@ -33,8 +33,7 @@ inline void end_mail(Supervisor& self, std::size_t size = 0) {
 inline void clear_mail(Supervisor& self) {
     self.mailbox.source = Source::Timer;
     order_stores();
-    sys::give_back(self.scratch->received);
-    end_mail(self);
+    end_mail(self, sys::give_back(self.scratch->received) ? 0 : self.scratch->received.size());
 }
 
 } // namespace stead::init

@@ -105,7 +105,8 @@ void ring_pop(Ring& ring) {
 
 void ring_release(Ring& ring) {
     if (ring.used != 0) return;
-    sys::give_back(ring.memory);
+    // Where it cannot be given back, it waits for the next lines.
+    (void)sys::give_back(ring.memory);
     ring.head = 0;
 }
 

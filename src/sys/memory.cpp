@@ -55,14 +55,15 @@ void keep_from_children(std::span<std::byte> memory) {
     (void)::madvise(memory.data(), memory.size(), MADV_DONTFORK);
 }
 
-void give_back(std::span<std::byte> memory) {
-    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+bool give_back(std::span<std::byte> memory) {
+    // Where pages are larger the kernel refuses.
+    constexpr std::uintptr_t page = 4096;
     const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
     const std::uintptr_t first = (begin + page - 1) / page * page;
     const std::uintptr_t last = (begin + memory.size()) / page * page;
-    if (first >= last) return;
+    if (first >= last) return true;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): page arithmetic
-    (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_REMOVE);
+    return ::madvise(reinterpret_cast<void*>(first), last - first, MADV_REMOVE) == 0;
 }
 
 void unmap(std::span<const std::byte> memory) {

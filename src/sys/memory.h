@@ -26,8 +26,9 @@ bool has_seals(int fd, int seals);
 Result<std::span<std::byte>> map_shared(int fd, std::size_t size);
 /// Keeps a mapping from children (MADV_DONTFORK).
 void keep_from_children(std::span<std::byte> memory);
-/// Gives the whole pages of shared memory back (MADV_REMOVE); they are zeros from then on.
-void give_back(std::span<std::byte> memory);
+/// Gives the whole pages of shared memory back (MADV_REMOVE); they are zeros from then on. False if
+/// nothing has changed.
+bool give_back(std::span<std::byte> memory);
 void unmap(std::span<const std::byte> memory);
 
 } // namespace stead::sys
