@@ -46,7 +46,8 @@ constexpr std::array<DefaultLimit, 7> kJailLimits{{
 /// Lowers a default to what this process may give, and says so where somebody could miss it.
 ResourceLimit possible(const DefaultLimit& wanted, Draft& draft) {
     ResourceLimit limit{wanted.resource, 0, wanted.soft, wanted.hard};
-    if (draft.facts.may_raise_limits || !draft.facts.hard_limit) return limit;
+    // A limit of nothing can always be had.
+    if (limit.hard == 0 || draft.facts.may_raise_limits || !draft.facts.hard_limit) return limit;
     const std::uint64_t most = draft.facts.hard_limit(wanted.resource);
     if (limit.hard <= most) return limit;
     if (limit.hard != kInfinite)

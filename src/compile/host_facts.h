@@ -23,8 +23,6 @@ struct PathFact {
 struct HostFacts {
     /// The newest capability the kernel knows (/proc/sys/kernel/cap_last_cap).
     std::uint32_t cap_last = 40;
-    std::uint64_t memory_bytes = 0;
-    std::uint32_t cpu_count = 1;
     /// Anything mounted as cgroup2, and the controllers that a guest's cgroup can be given there.
     bool cgroup2 = true;
     std::vector<std::string> controllers;

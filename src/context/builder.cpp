@@ -32,6 +32,12 @@ bool is_private(const Job& job) {
     return job.recipe.users == recipe::Users::Private;
 }
 
+/// The builder lives in the guest's own cgroup folder, so the root of a cgroup namespace that it
+/// makes is that folder.
+bool has_cgroup_namespace(const Job& job) {
+    return job.lent.cgroup >= 0 && (job.recipe.namespaces & CLONE_NEWCGROUP) != 0;
+}
+
 /// A detached copy of the mount of `fd` that can be executed and read, and nothing else. What the
 /// launcher lends belongs to the launcher's mount namespace, so this comes before our own.
 Result<int> seal(int fd, std::string_view thing) {
@@ -98,6 +104,8 @@ Result<void> create_for_guest(const recipe::IdRange& ids) {
 
 Result<void> enter_own_namespaces(const Job& job) {
     std::uint64_t flags = CLONE_NEWNS;
+    // With private users it belongs to their user namespace, which is entered later.
+    if (has_cgroup_namespace(job) && !is_private(job)) flags |= CLONE_NEWCGROUP;
     if (job.recipe.own_time) flags |= sys::kNewTime;
     TRY(sys::unshare(flags));
     TRY(sys::make_all_private());
@@ -124,45 +132,6 @@ Result<void> enter_root(const Parts& parts) {
     return {};
 }
 
-struct CgroupTask {
-    int user_namespace = -1;
-    Error error;
-    int made = -1;
-};
-
-Result<int> hold_cgroup_namespace(int user_namespace) {
-    if (user_namespace >= 0) TRY(sys::join_namespace(user_namespace, CLONE_NEWUSER));
-    TRY(sys::unshare(CLONE_NEWCGROUP));
-    return keep(TRY(sys::open_at(AT_FDCWD, "/proc/self/ns/cgroup", O_RDONLY)));
-}
-
-/// The body of make_cgroup_namespace: leaves the descriptor in the table that it shares.
-void run_cgroup_task(void* argument) {
-    auto& task = *static_cast<CgroupTask*>(argument);
-    const auto made = hold_cgroup_namespace(task.user_namespace);
-    if (made) {
-        task.made = *made;
-    } else {
-        task.error = made.error();
-    }
-    ::_exit(0);
-}
-
-/// The root of a cgroup namespace is the cgroup of whoever makes it, and must be the guest's own
-/// folder. Moving a process there and out again can take milliseconds, and one that stayed would
-/// keep PID 1 from enabling controllers (cgroups(7), no internal processes): so a process is born
-/// in the folder, makes the namespace, and is gone before the child is born.
-Result<int> make_cgroup_namespace(const Job& job, int user_namespace) {
-    CgroupTask task{user_namespace, {}, -1};
-    const sys::Body body{CLONE_VM | CLONE_FILES, job.lent.cgroup, run_cgroup_task, &task,
-                         job.cgroup_stack};
-    const pid_t pid = TRY(sys::run_body(body));
-    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    if (task.made < 0) return about(task.error, "a cgroup namespace", {});
-    return task.made;
-}
-
 /// A list as execve wants it.
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> list;
@@ -177,13 +146,14 @@ Result<void>
 make_child(const Job& job, const Parts& parts, const std::vector<std::string>& places) {
     constexpr std::uint64_t kOfChild = CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
     std::uint64_t flags = CLONE_PARENT | (job.recipe.namespaces & kOfChild);
-    if (parts.cgroup_namespace < 0) flags |= job.recipe.namespaces & CLONE_NEWCGROUP;
+    if (job.lent.cgroup < 0) flags |= job.recipe.namespaces & CLONE_NEWCGROUP;
     if (is_private(job)) {
         // Without the host's capabilities only the owner may still put a process into the cgroup.
         TRY(sys::create_files_as(0, 0));
         // Everything that is made from now on belongs to the guest's user namespace, and the copy
         // of the mount tree gets its locks by crossing into it.
         TRY(sys::join_namespace(parts.user_namespace, CLONE_NEWUSER));
+        if (has_cgroup_namespace(job)) TRY(sys::unshare(CLONE_NEWCGROUP));
         flags |= CLONE_NEWNS;
     }
     // A process in another time namespace may not share memory; the report does not need it.
@@ -221,7 +191,7 @@ Result<void> build(const Job& job) {
     Parts parts;
     ::umask(0);
     TRY(take_lent(job, parts));
-    TRY(raise_hard_limits(job.recipe));
+    if (is_private(job)) TRY(raise_hard_limits(job.recipe));
     TRY(make_host_folders(job.recipe));
     if (is_private(job)) {
         parts.user_namespace = keep(TRY(make_user_namespace(job.recipe.ids)));
@@ -231,9 +201,6 @@ Result<void> build(const Job& job) {
     TRY(enter_own_namespaces(job));
     if (is_private(job)) TRY(create_for_guest(job.recipe.ids));
     const auto places = TRY(build_tree(job, parts));
-    if (job.lent.cgroup >= 0 && (job.recipe.namespaces & CLONE_NEWCGROUP) != 0) {
-        parts.cgroup_namespace = TRY(make_cgroup_namespace(job, parts.user_namespace));
-    }
     TRY(enter_root(parts));
     return make_child(job, parts, places);
 }

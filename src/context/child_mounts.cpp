@@ -4,8 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "context/mounts.h"
+#include "context/names.h"
 #include "context/paths.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
@@ -52,13 +56,6 @@ public:
 
     Result<void> run() {
         root_ = keep(TRY(sys::open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY)));
-        // In a user namespace of its own the child has a mount namespace of its own, too, where the
-        // builder's descriptors name nothing that could be mounted.
-        if (recipe_.users == recipe::Users::Private) {
-            parts_.empty_file = keep(TRY(sys::resolve_beneath(root_, "/run/stead/empty", O_PATH)));
-            parts_.empty_folder =
-                keep(TRY(sys::resolve_beneath(root_, "/run/stead/empty.d", O_PATH)));
-        }
         for (const recipe::Mount& mount : recipe_.mounts) {
             if (!is_late(recipe_, mount)) continue;
             auto applied = apply(mount);
@@ -66,6 +63,7 @@ public:
                 return explain(applied.error(), mount);
             }
         }
+        TRY(leave());
         return enter(root_);
     }
 
@@ -86,7 +84,7 @@ private:
         TRY(enter_above(mount.target));
         const char* name = mount.target.c_str() + entered_.size() + 1;
         if (mount.kind == MountKind::Mask) return add_mask(name);
-        if (mount.kind == MountKind::ReadOnly) return add_read_only(name, mount.attributes);
+        if (mount.kind == MountKind::ReadOnly) return add_read_only(name);
         if (mount.kind == MountKind::Cgroup) return add_cgroup(name);
         return make_error("mount", "only masks and read-only views go here", EINVAL);
     }
@@ -103,7 +101,10 @@ private:
             return sys::mount_filesystem(type, target, type, mount.attributes, options.c_str());
         };
         if (has_only_our_names(recipe_, mount.target)) {
-            return place(sys::DescriptorPath(root_, mount.target.substr(1)).c_str());
+            TRY(leave());
+            TRY(enter(root_));
+            entered_.clear();
+            return place(mount.target.c_str() + 1);
         }
         const int target =
             keep(TRY(sys::resolve_beneath(root_, mount.target.c_str(), O_PATH | O_DIRECTORY)));
@@ -119,10 +120,32 @@ private:
         }
         if (cover == nullptr) return make_error("mount", target, EINVAL);
         if (cover->target == entered_) return {};
-        const int folder =
-            keep(TRY(sys::resolve_beneath(root_, cover->target.c_str(), O_PATH | O_DIRECTORY)));
-        TRY(enter(folder));
+        TRY(leave());
+        folder_ =
+            keep(TRY(sys::resolve_beneath(root_, cover->target.c_str(), O_RDONLY | O_DIRECTORY)));
+        TRY(enter(folder_));
+        names_ = TRY(Names::of(folder_));
         entered_ = cover->target;
+        is_writable_ = (cover->attributes & sys::kMountReadOnly) == 0;
+        // Up to the guest's root and down to our own folder: no link can be on the way.
+        std::string way;
+        for (const char c : cover->target)
+            if (c == '/') way += "../";
+        way += kGuestFolder.substr(1);
+        empty_file_ = way + "/" + kEmptyFile;
+        empty_folder_ = way + "/" + kEmptyFolder;
+        return {};
+    }
+
+    /// The read-only views so far are copies as writable as their mount: one call closes them all,
+    /// and one opens that mount again. The guest is not running yet.
+    Result<void> leave() {
+        if (!has_views_) return {};
+        constexpr std::uint64_t kAll =
+            sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
+        TRY(sys::change_mount(folder_, {.set = kAll, .recursive = true}));
+        if (is_writable_) TRY(sys::change_mount(folder_, {.clear = sys::kMountReadOnly}));
+        has_views_ = false;
         return {};
     }
 
@@ -131,23 +154,36 @@ private:
         return {};
     }
 
+    /// What is at `name` in the mount that was entered, or if it is deeper in there, at its first
+    /// component. Nothing: the kernel has no such file.
+    [[nodiscard]] std::optional<Names::Kind> find(std::string_view name) const {
+        const std::size_t slash = name.find('/');
+        const auto kind = names_.find(name.substr(0, slash));
+        if (kind && slash != std::string_view::npos) return Names::Kind::Unknown;
+        return kind;
+    }
+
     /// A copy of the empty file; where the target is a folder, of the empty folder.
     Result<void> add_mask(const char* name) {
-        auto covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_file).c_str(), name);
+        const auto kind = find(name);
+        if (!kind) return {};
+        if (*kind == Names::Kind::Folder) {
+            return sys::bind_mount(empty_folder_.c_str(), name);
+        }
+        auto covered = sys::bind_mount(empty_file_.c_str(), name);
         if (!covered && covered.error().code == ENOTDIR) {
-            covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_folder).c_str(), name);
+            covered = sys::bind_mount(empty_folder_.c_str(), name);
         }
         if (!covered && covered.error().code != ENOENT) return covered;
         return {};
     }
 
-    static Result<void> add_read_only(const char* name, std::uint64_t attributes) {
+    Result<void> add_read_only(const char* name) {
+        if (!find(name)) return {};
         auto bound = sys::bind_mount(name, name);
         if (!bound && bound.error().code == ENOENT) return {};
-        if (!bound) return bound;
-        constexpr std::uint64_t kAll =
-            sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
-        return sys::remount_bind(name, attributes | kAll);
+        has_views_ = has_views_ || bound;
+        return bound;
     }
 
     Result<void> add_cgroup(const char* name) {
@@ -158,7 +194,14 @@ private:
     const recipe::Context& recipe_;
     Parts parts_;
     int root_ = -1;
+    /// The mount of the recipe that the walk is in.
     std::string entered_;
+    int folder_ = -1;
+    Names names_;
+    std::string empty_file_;
+    std::string empty_folder_;
+    bool is_writable_ = true;
+    bool has_views_ = false;
 };
 
 } // namespace

@@ -70,7 +70,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kCount = 3;
+    static constexpr std::size_t kCount = 2;
     std::unique_ptr<std::byte[]> memory_ =
         std::make_unique_for_overwrite<std::byte[]>(kCount * kStackSize);
 };
@@ -193,10 +193,14 @@ Result<Running> start(const recipe::Context& recipe, const Descriptors& descript
     if (recipe.own_time) shared.emplace(TRY(SharedReport::make()));
     Report& report = shared ? shared->get() : own;
     const Stacks stacks;
-    Job job{recipe, descriptors, report, launcher, stacks.get(1), stacks.get(2)};
+    Job job{recipe, descriptors, report, launcher, stacks.get(1)};
 
     const SignalsBlocked blocked;
-    const sys::Body builder{builder_flags(), -1, run_builder, &job, stacks.get(0)};
+    // Born in the guest's own cgroup folder, because the root of a cgroup namespace is the cgroup
+    // of whoever makes it, and moving a process there can take milliseconds. It has left before
+    // this returns: a process that stayed would keep PID 1 from enabling controllers (cgroups(7),
+    // no internal processes).
+    const sys::Body builder{builder_flags(), descriptors.cgroup, run_builder, &job, stacks.get(0)};
     const pid_t pid = TRY(sys::run_body(builder));
     reap(pid);
     return collect(report);

@@ -10,7 +10,6 @@
 #include "context/root.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
-#include "sys/path.h"
 #include "sys/unix_socket.h"
 
 namespace stead::context {
@@ -20,6 +19,9 @@ namespace {
 constexpr const char* kName = "stead";
 constexpr int kBacklog = 64;
 
+// The builder has cleared its umask.
+constexpr auto kModeAsAsked = sys::Umask::Clear;
+
 /// bin/stead, executable whatever the host's /run allows.
 Result<void> add_program(int folder, int program) {
     TRY(sys::make_folder(folder, "bin", 0755));
@@ -27,19 +29,17 @@ Result<void> add_program(int folder, int program) {
     return sys::attach_mount(program, target);
 }
 
-Result<void> add_empties(int folder, Parts& parts) {
-    parts.empty_file = keep(TRY(sys::open_at(folder, "empty", O_CREAT | O_EXCL, 0444)));
-    TRY(sys::make_folder(folder, "empty.d", 0555));
-    parts.empty_folder = keep(TRY(sys::open_at(folder, "empty.d", O_PATH | O_DIRECTORY)));
-    return {};
+Result<void> add_empties(int folder) {
+    // Read-only, because a mount with a writer cannot become read-only.
+    keep(TRY(sys::open_at(folder, kEmptyFile, O_CREAT | O_EXCL, 0444)));
+    return sys::make_folder(folder, kEmptyFolder, 0555);
 }
 
-Result<void> add_sockets(int folder, Parts& parts) {
-    const auto control = sys::DescriptorPath(folder, "control");
-    parts.control = keep(TRY(sys::bind_unix(control.c_str(), SOCK_SEQPACKET, 0666)));
+/// In the working directory.
+Result<void> add_sockets(Parts& parts) {
+    parts.control = keep(TRY(sys::bind_unix("control", SOCK_SEQPACKET, 0666, kModeAsAsked)));
     TRY(sys::listen_on(parts.control, kBacklog));
-    const auto notify = sys::DescriptorPath(folder, "notify");
-    parts.notify = keep(TRY(sys::bind_unix(notify.c_str(), SOCK_DGRAM, 0666)));
+    parts.notify = keep(TRY(sys::bind_unix("notify", SOCK_DGRAM, 0666, kModeAsAsked)));
     return {};
 }
 
@@ -52,13 +52,15 @@ Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts&
     TRY(sys::make_folder(run, kName, 0755));
     const std::string options = tmpfs_options(recipe, {"size=16k,nr_inodes=64,mode=755"});
     const auto flags = sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
-    TRY(sys::mount_filesystem("stead", sys::DescriptorPath(run, kName).c_str(), "tmpfs", flags,
-                              options.c_str()));
+    TRY(tree.enter(run));
+    TRY(sys::mount_filesystem("stead", kName, "tmpfs", flags, options.c_str()));
 
     const int folder = keep(TRY(sys::open_at(run, kName, O_PATH | O_DIRECTORY)));
-    TRY(add_sockets(folder, parts));
+    parts.guest_folder = folder;
+    TRY(tree.enter(folder));
+    TRY(add_sockets(parts));
     if (parts.loader >= 0) TRY(add_program(folder, parts.loader));
-    TRY(add_empties(folder, parts));
+    TRY(add_empties(folder));
     tree.forget(kGuestFolder);
     TRY(tree.apply_some(Tree::Pass::GuestFolder));
     return sys::change_mount(folder, {.set = sys::kMountReadOnly});

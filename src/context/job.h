@@ -51,7 +51,6 @@ struct Job {
     NamespaceIds launcher;
     /// Each body has a stack of its own that no other has run on.
     std::span<std::byte> child_stack;
-    std::span<std::byte> cgroup_stack;
 };
 
 /// What the builder makes for the child. Plain numbers, because a body's whole descriptor table
@@ -65,24 +64,25 @@ struct Parts {
     int cgroup_view = -1;
 
     int user_namespace = -1;
-    /// With the guest's own cgroup folder as its root; the child enters it. Not made without a
-    /// folder: the child is then born into a new one.
-    int cgroup_namespace = -1;
     /// The root folder of the guest, as the builder's mount namespace has it.
     int root = -1;
     /// As lent.
     int devpts = -1;
     int control = -1;
     int notify = -1;
-    /// The empty file and folder that masks are copies of, on a read-only mount.
-    int empty_file = -1;
-    int empty_folder = -1;
+    /// The guest's /run/stead, whose mount is read-only in the end. It holds the empty file and the
+    /// empty folder that masks are copies of.
+    int guest_folder = -1;
 };
 
 /// Gives a descriptor to the table of this body.
 inline int keep(sys::UniqueFd fd) {
     return fd.release();
 }
+
+/// The names of those two.
+inline constexpr const char* kEmptyFile = "empty";
+inline constexpr const char* kEmptyFolder = "empty.d";
 
 /// The error with the recipe's own words for the thing and where it was asked for.
 Error about(const Error& error, std::string_view thing, std::string_view origin);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -130,6 +131,13 @@ void Tree::forget(std::string_view path) {
     std::erase_if(folders_, [&](const auto& entry) { return is_below(entry.first, path); });
 }
 
+Result<void> Tree::enter(int folder) {
+    if (entered_ == folder) return {};
+    if (::fchdir(folder) < 0) return last_error("fchdir", "a folder of the guest");
+    entered_ = folder;
+    return {};
+}
+
 Result<int> Tree::own_parent(const recipe::Mount& mount) {
     if (!is_ours(recipe_, mount.target)) return make_error("make", mount.target, EROFS);
     return folder(parent_of(mount.target));
@@ -156,17 +164,20 @@ Result<int> Tree::target_of(const recipe::Mount& mount, bool is_folder) {
 }
 
 Result<void> Tree::add_tmpfs(const recipe::Mount& mount) {
-    sys::DescriptorPath target(-1);
+    const std::string options = tmpfs_options(recipe_, mount.options);
+    const std::uint64_t flags = mount.attributes & ~sys::kMountReadOnly;
+    const auto place = [&](const char* target) {
+        return sys::mount_filesystem("stead", target, "tmpfs", flags, options.c_str());
+    };
     if (has_only_our_names(recipe_, mount.target)) {
         const int parent = TRY(own_parent(mount));
         TRY(make_folder(parent, last_name(mount), 0755));
-        target = sys::DescriptorPath(parent, last_name(mount));
+        TRY(enter(parent));
+        TRY(place(last_name(mount)));
     } else {
-        target = sys::DescriptorPath(TRY(target_of(mount, /*is_folder=*/true)));
+        const int target = TRY(target_of(mount, /*is_folder=*/true));
+        TRY(place(sys::DescriptorPath(target).c_str()));
     }
-    const std::string options = tmpfs_options(recipe_, mount.options);
-    const std::uint64_t flags = mount.attributes & ~sys::kMountReadOnly;
-    TRY(sys::mount_filesystem("stead", target.c_str(), "tmpfs", flags, options.c_str()));
     forget(mount.target);
     if ((mount.attributes & sys::kMountReadOnly) != 0) {
         to_close_.push_back(TRY(folder(mount.target)));
@@ -244,17 +255,41 @@ Result<void> Tree::add_file(const recipe::Mount& mount) {
     return sys::write_full(file.get(), mount.source);
 }
 
+/// Whether `target` is known not to be there from what the uppermost folder on its way holds: most
+/// of the secrets that a host may have, it has not.
+bool Tree::is_missing_at_once(std::string_view target) {
+    const std::size_t end = target.find('/', 1);
+    if (end == std::string_view::npos) return false;
+    const std::string_view top = target.substr(0, end);
+    const std::string_view below = target.substr(end + 1);
+    auto found = std::find_if(known_.begin(), known_.end(),
+                              [&](const auto& entry) { return entry.first == top; });
+    if (found == known_.end()) {
+        const std::string path(top);
+        const auto folder =
+            sys::resolve_in_root(parts_.root, path.c_str(), O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+        if (!folder) return false; // the look-up of the whole path tells what is wrong
+        auto names = Names::of(folder->get());
+        if (!names) return false;
+        known_.emplace_back(path, *std::move(names));
+        found = known_.end() - 1;
+    }
+    return !found->second.find(below.substr(0, below.find('/')));
+}
+
 /// What covers is ours and empty, and its mount is read-only already: the copy is, too.
 Result<void> Tree::add_mask(const recipe::Mount& mount) {
+    if (is_missing_at_once(mount.target)) return {};
     auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
     if (!target) {
         if (is_missing(target.error())) return {};
         return target.error();
     }
     const sys::DescriptorPath path(keep(*std::move(target)));
-    auto covered = sys::bind_mount(sys::DescriptorPath(parts_.empty_file).c_str(), path.c_str());
+    TRY(enter(parts_.guest_folder));
+    auto covered = sys::bind_mount(kEmptyFile, path.c_str());
     if (covered || covered.error().code != ENOTDIR) return covered;
-    return sys::bind_mount(sys::DescriptorPath(parts_.empty_folder).c_str(), path.c_str());
+    return sys::bind_mount(kEmptyFolder, path.c_str());
 }
 
 Result<void> Tree::add_read_only(const recipe::Mount& mount) {

@@ -1,5 +1,6 @@
 #include "context/paths.h"
 
+#include <algorithm>
 #include <climits>
 
 namespace stead::context {
@@ -80,6 +81,12 @@ bool has_only_our_names(const recipe::Context& recipe, std::string_view path) {
 
 bool is_late(const recipe::Context& recipe, const recipe::Mount& mount) {
     if (is_new_instance(mount.kind)) return true;
+    // Most lie below none of them, which is seen sooner than what they do lie in.
+    const bool below_one =
+        std::any_of(recipe.mounts.begin(), recipe.mounts.end(), [&](const recipe::Mount& other) {
+            return is_new_instance(other.kind) && is_below(mount.target, other.target);
+        });
+    if (!below_one) return false;
     const recipe::Mount* cover = find_cover(recipe, parent_of(mount.target));
     return cover != nullptr && cover != &mount && is_late(recipe, *cover);
 }

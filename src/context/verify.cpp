@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -23,18 +25,19 @@ namespace {
 using recipe::MountKind;
 
 struct Namespace {
-    const char* path;
+    /// In /proc/self/ns.
+    const char* name;
     std::uint64_t flag;
 };
 
 // The pid namespace shows in our pid, the mount namespace in what mountinfo lists.
 constexpr std::array<Namespace, NamespaceIds::kCount> kNamespaces = {{
-    {"/proc/self/ns/uts", CLONE_NEWUTS},
-    {"/proc/self/ns/ipc", CLONE_NEWIPC},
-    {"/proc/self/ns/net", CLONE_NEWNET},
-    {"/proc/self/ns/cgroup", CLONE_NEWCGROUP},
-    {"/proc/self/ns/user", CLONE_NEWUSER},
-    {"/proc/self/ns/time", sys::kNewTime},
+    {"uts", CLONE_NEWUTS},
+    {"ipc", CLONE_NEWIPC},
+    {"net", CLONE_NEWNET},
+    {"cgroup", CLONE_NEWCGROUP},
+    {"user", CLONE_NEWUSER},
+    {"time", sys::kNewTime},
 }};
 
 std::uint64_t asked_namespaces(const recipe::Context& recipe) {
@@ -248,14 +251,27 @@ std::string hexadecimal(std::uint64_t set) {
     return text;
 }
 
+/// From the link's text, "uts:[4026531838]": the kernel makes no file for who only reads that.
+Result<std::uint64_t> inode_of(int folder, const char* name) {
+    std::array<char, 64> text{};
+    const std::size_t size = TRY(sys::read_link(folder, name, text));
+    std::string_view digits(text.data(), size);
+    digits.remove_prefix(std::min(digits.find('[') + 1, digits.size()));
+    std::uint64_t inode = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), inode);
+    if (error != std::errc{} || end == digits.data() + digits.size() || *end != ']' || inode == 0)
+        return make_error("read", name, EINVAL);
+    return inode;
+}
+
 } // namespace
 
 Result<NamespaceIds> read_namespaces(const recipe::Context& recipe) {
     NamespaceIds ids;
+    const auto folder = TRY(sys::open_at(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY));
     for (std::size_t at = 0; at < kNamespaces.size(); ++at) {
         if ((asked_namespaces(recipe) & kNamespaces[at].flag) == 0) continue;
-        const auto status = TRY(sys::status_at(AT_FDCWD, kNamespaces[at].path, 0));
-        ids.inode[at] = status.st_ino;
+        ids.inode[at] = TRY(inode_of(folder.get(), kNamespaces[at].name));
     }
     return ids;
 }
@@ -265,7 +281,7 @@ Result<void> verify_namespaces(const recipe::Context& recipe, const NamespaceIds
     for (std::size_t at = 0; at < kNamespaces.size(); ++at) {
         if ((asked_namespaces(recipe) & kNamespaces[at].flag) == 0) continue;
         if (own.inode[at] == launcher.inode[at]) {
-            return mismatch("still the host's:", kNamespaces[at].path);
+            return mismatch("still the host's namespace:", kNamespaces[at].name);
         }
     }
     if ((recipe.namespaces & CLONE_NEWPID) != 0 && ::getpid() != 1) {

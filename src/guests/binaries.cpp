@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <utility>
+
+#include <elf.h>
+#include <link.h>
 
 #include "guests/state.h"
 #include "sys/file.h"
@@ -47,13 +49,18 @@ private:
     std::span<const std::byte> bytes_;
 };
 
-/// True if `file` is a regular file of root's that nobody else may write and that holds exactly
-/// `content`.
-bool holds(const sys::UniqueFd& file, std::span<const std::byte> content) {
+/// True if `file` is a regular file of root's that nobody else may write and that is whole. What it
+/// is called it was written as, and only root could have changed it since.
+bool is_ours(const sys::UniqueFd& file, std::size_t size) {
     const auto status = sys::status_at(file.get(), "", AT_EMPTY_PATH);
     if (!status || !S_ISREG(status->st_mode) || status->st_uid != ::geteuid()) return false;
     if ((status->st_mode & 07777) != 0755) return false;
-    if (static_cast<std::size_t>(status->st_size) != content.size()) return false;
+    return static_cast<std::size_t>(status->st_size) == size;
+}
+
+/// True if it also holds exactly `content`.
+bool holds(const sys::UniqueFd& file, std::span<const std::byte> content) {
+    if (!is_ours(file, content.size())) return false;
     const auto mapped = Content::of(file, content.size());
     return mapped && std::memcmp(mapped->bytes().data(), content.data(), content.size()) == 0;
 }
@@ -64,7 +71,7 @@ provide(const Paths& paths, const std::string& name, std::span<const std::byte> 
     const std::string library = paths.runtime + "/lib";
     const std::string path = library + "/" + name;
     auto present = sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW);
-    if (present && holds(*present, content)) return *std::move(present);
+    if (present && is_ours(*present, content.size())) return *std::move(present);
 
     TRY(make_folders(library));
     // Two first starts at once each write their own draft. The first name given stays: a file that
@@ -95,8 +102,40 @@ provide(const Paths& paths, const std::string& name, std::span<const std::byte> 
     return written;
 }
 
-/// A name for `content`: FNV-1a, eight bytes a step. It tells versions apart; that a file holds
-/// what it should is compared, not hashed.
+std::string hexadecimal(std::span<const std::byte> bytes) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text;
+    for (const std::byte byte : bytes) {
+        text += kDigits[std::to_integer<unsigned>(byte) >> 4U];
+        text += kDigits[std::to_integer<unsigned>(byte) & 15U];
+    }
+    return text;
+}
+
+/// The linker's name for this very program, if it wrote one (elf(5), NT_GNU_BUILD_ID). A callback
+/// of dl_iterate_phdr: of a static program there is one object.
+int find_build_id(dl_phdr_info* program, std::size_t /*size*/, void* found) {
+    for (const ElfW(Phdr) & part : std::span(program->dlpi_phdr, program->dlpi_phnum)) {
+        if (part.p_type != PT_NOTE) continue;
+        const auto* at = reinterpret_cast<const std::byte*>(program->dlpi_addr + part.p_vaddr);
+        std::span<const std::byte> notes(at, part.p_memsz);
+        ElfW(Nhdr) note{};
+        while (notes.size() >= sizeof note) {
+            std::memcpy(&note, notes.data(), sizeof note);
+            const std::size_t name = sizeof note + ((note.n_namesz + 3U) & ~3U);
+            const std::size_t end = name + ((note.n_descsz + 3U) & ~3U);
+            if (end > notes.size()) break;
+            if (note.n_type == NT_GNU_BUILD_ID) {
+                *static_cast<std::string*>(found) = hexadecimal(notes.subspan(name, note.n_descsz));
+                return 1;
+            }
+            notes = notes.subspan(end);
+        }
+    }
+    return 0;
+}
+
+/// A name for `content`: FNV-1a, eight bytes a step.
 std::string hash_of(std::span<const std::byte> content) {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (std::size_t at = 0; at < content.size(); at += sizeof(hash)) {
@@ -104,9 +143,16 @@ std::string hash_of(std::span<const std::byte> content) {
         std::memcpy(&word, content.data() + at, std::min(sizeof(word), content.size() - at));
         hash = (hash ^ word) * 0x100000001b3;
     }
-    std::array<char, 17> digits{};
-    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
-    return digits.data();
+    return hexadecimal(std::as_bytes(std::span(&hash, 1)));
+}
+
+/// What tells this program from every other version of it. Reading all of it for that would take
+/// longer than the rest of a start; its size tells a stripped one from the one it was made from.
+std::string name_of_self(std::span<const std::byte> content) {
+    std::string id;
+    ::dl_iterate_phdr(find_build_id, &id);
+    if (id.empty()) id = hash_of(content);
+    return "stead-" + id + "-" + std::to_string(content.size());
 }
 
 } // namespace
@@ -121,8 +167,7 @@ Result<sys::UniqueFd> stead_program(const Paths& paths) {
     const struct stat status = TRY(sys::status_at(self.get(), "", AT_EMPTY_PATH));
     const auto size = static_cast<std::size_t>(status.st_size);
     const Content content = TRY(Content::of(self, size));
-    const std::string name = "stead-" + hash_of(content.bytes());
-    return provide(paths, name, content.bytes());
+    return provide(paths, name_of_self(content.bytes()), content.bytes());
 }
 
 Result<sys::UniqueFd> own_program() {

@@ -1,11 +1,8 @@
 #include "guests/facts.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/resource.h>
-#include <sys/sysinfo.h>
 
-#include <algorithm>
 #include <array>
 
 #include "guests/cgroups.h"
@@ -27,19 +24,6 @@ std::uint32_t newest_capability() {
     while (newest < 63 && sys::in_bounding_set(static_cast<int>(newest + 1)))
         ++newest;
     return newest;
-}
-
-std::uint64_t memory_of_host() {
-    struct sysinfo info {};
-
-    if (::sysinfo(&info) < 0) return 0;
-    return static_cast<std::uint64_t>(info.totalram) * info.mem_unit;
-}
-
-std::uint32_t cpus_of_host() {
-    cpu_set_t set{};
-    if (::sched_getaffinity(0, sizeof(set), &set) < 0) return 1;
-    return static_cast<std::uint32_t>(std::max(1, CPU_COUNT(&set)));
 }
 
 bool may_raise_limits() {
@@ -70,11 +54,13 @@ compile::PathFact look(const std::string& path) {
 } // namespace
 
 compile::HostFacts host_facts(const Paths& paths, bool claim) {
+    return host_facts(paths, claim, find_cgroup2());
+}
+
+compile::HostFacts
+host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgroup2) {
     compile::HostFacts facts;
     facts.cap_last = newest_capability();
-    facts.memory_bytes = memory_of_host();
-    facts.cpu_count = cpus_of_host();
-    const auto cgroup2 = find_cgroup2();
     facts.cgroup2 = cgroup2.has_value();
     if (cgroup2) facts.controllers = controllers_of(*cgroup2);
     facts.may_raise_limits = may_raise_limits();

@@ -1,10 +1,12 @@
 #include "guests/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <ctime>
 #include <utility>
@@ -130,6 +132,18 @@ Result<Streams> make_pipes(KeeperDescriptors& keeper, bool with_input) {
     return streams;
 }
 
+/// The keeper has nothing to do before PID 1 or the program says something, and its start would
+/// only compete with the guest's for a processor. Pipes and the channel hold what comes meanwhile.
+void await_first_word(const KeeperDescriptors& keeper) {
+    constexpr int kPatienceMilliseconds = 100;
+    constexpr std::array kSpeakers = {wire::kKeeperChannel, wire::kKeeperPidfd, wire::kKeeperOutput,
+                                      wire::kKeeperError, wire::kKeeperTerminal};
+    std::array<pollfd, kSpeakers.size()> awaited{};
+    for (std::size_t at = 0; at < kSpeakers.size(); ++at)
+        awaited[at] = {keeper[kSpeakers[at]].get(), POLLIN, 0}; // -1, which is passed over: none
+    ::poll(awaited.data(), awaited.size(), kPatienceMilliseconds);
+}
+
 } // namespace
 
 struct Start::Endpoints {
@@ -147,7 +161,8 @@ struct Start::Endpoints {
 Start::Start(Paths paths, std::string name, Claim claim)
     : paths_(std::move(paths))
     , name_(std::move(name))
-    , claim_(std::move(claim)) {}
+    , claim_(std::move(claim))
+    , cgroup2_(find_cgroup2()) {}
 
 Start::~Start() {
     // Moved from: somebody else's now.
@@ -166,7 +181,7 @@ Result<Start> Start::begin(const Paths& paths, std::string_view name) {
 }
 
 compile::HostFacts Start::facts() {
-    compile::HostFacts facts = host_facts(paths_, true);
+    compile::HostFacts facts = host_facts(paths_, true, cgroup2_);
     facts.dynamic_uid = [this](const std::string& guest,
                                const std::string& unit) -> std::optional<std::uint32_t> {
         const auto uid = claim_dynamic(paths_, guest, unit);
@@ -201,8 +216,9 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
         made.keeper[wire::kKeeperLogs] =
             TRY(sys::open_at(AT_FDCWD, logs.c_str(), O_RDONLY | O_DIRECTORY));
     }
-    if (const auto cgroup2 = find_cgroup2()) {
-        made.cgroup = TRY(make_cgroup(paths_, *cgroup2, name_, controllers_for(context, *cgroup2)));
+    if (cgroup2_) {
+        made.cgroup =
+            TRY(make_cgroup(paths_, *cgroup2_, name_, controllers_for(context, *cgroup2_)));
         TRY(set_levels(context, made.cgroup));
     }
     Remains remains{made.cgroup.path, claim_.path, {}};
@@ -245,6 +261,7 @@ Result<void> Start::try_launch(const recipe::Context& context,
         return done;
     }
     endpoints.keeper[wire::kKeeperPidfd] = std::move(running.init.pidfd);
+    await_first_word(endpoints.keeper);
     return keep(endpoints, running.init.pid);
 }
 
@@ -264,7 +281,15 @@ Error Start::keep(Endpoints& endpoints, pid_t init) {
 Error Start::launch(const recipe::Context& context,
                     std::span<const std::byte> image,
                     const LaunchOptions& options) {
-    return try_launch(context, image, options).error();
+    // An interrupt waits for the keeper, which stops the guest in order: signals that are pending
+    // stay so over execve(2), and the keeper reads those that it cares for.
+    sigset_t every;
+    sigset_t before;
+    ::sigfillset(&every);
+    ::sigprocmask(SIG_BLOCK, &every, &before);
+    const Error failure = try_launch(context, image, options).error();
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    return failure;
 }
 
 } // namespace stead::guests

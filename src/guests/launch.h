@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -87,6 +88,7 @@ private:
     Claim claim_;
     std::vector<std::uint32_t> dynamic_ids_;
     std::vector<std::string> notices_;
+    std::optional<std::string> cgroup2_;
 };
 
 } // namespace stead::guests

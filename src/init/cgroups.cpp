@@ -1,6 +1,7 @@
 #include "init/cgroups.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,6 +141,22 @@ void remove_cgroup(Supervisor& self, std::string_view name) {
     (void)sys::remove_at(self.cgroups.units.get(), FixedString<kMaxUnitName>(name).c_str(), true);
 }
 
+namespace {
+
+/// EBUSY while the process that made the launcher's part of the guest is still on its way out of
+/// the folder; it has nothing left to do but to end.
+void enable_in_root(Supervisor& self, std::string_view controller) {
+    constexpr int kAttempts = 20;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        const auto written =
+            write_file(self.cgroups.root.get(), "cgroup.subtree_control", controller);
+        if (written || written.error().code != EBUSY) return;
+        (void)::poll(nullptr, 0, 1);
+    }
+}
+
+} // namespace
+
 Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& setting) {
     const FixedString<64> file(setting.file);
     auto written = write_file(cgroup, file.c_str(), setting.value);
@@ -149,7 +166,7 @@ Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& settin
     FixedString<64> controller("+");
     controller.append(
         setting.file.substr(0, std::min(setting.file.find('.'), setting.file.size())));
-    (void)write_file(self.cgroups.root.get(), "cgroup.subtree_control", controller.view());
+    enable_in_root(self, controller.view());
     (void)write_file(self.cgroups.units.get(), "cgroup.subtree_control", controller.view());
     return write_file(cgroup, file.c_str(), setting.value);
 }

@@ -1,6 +1,7 @@
 #include "init/setup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -23,6 +24,11 @@
 namespace stead::init {
 
 void sanitize_streams() {
+    // Usually all three are open, which one call tells.
+    std::array<pollfd, 3> streams = {{{0, 0, 0}, {1, 0, 0}, {2, 0, 0}}};
+    if (::poll(streams.data(), streams.size(), 0) >= 0 &&
+        ((streams[0].revents | streams[1].revents | streams[2].revents) & POLLNVAL) == 0)
+        return;
     for (int fd = 0; fd <= 2; ++fd) {
         if (::fcntl(fd, F_GETFD) >= 0) continue;
         // The lowest free number is this one. Without /dev/null the root will have to do: it can
@@ -110,7 +116,8 @@ void listen_for_clients(Supervisor& self, sys::UniqueFd listener, bool host) {
     (void)sys::watch(self.epoll.get(), slot.get(), EPOLLIN,
                      event_data(host ? Source::HostListener : Source::GuestListener));
     if (!self.reserve)
-        self.reserve.take(sys::UniqueFd(::fcntl(self.epoll.get(), F_DUPFD_CLOEXEC, 3)));
+        self.reserve.take(sys::UniqueFd(
+            static_cast<int>(::syscall(SYS_fcntl, self.epoll.get(), F_DUPFD_CLOEXEC, 3))));
 }
 
 } // namespace stead::init

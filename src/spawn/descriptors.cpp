@@ -36,14 +36,36 @@ int open_stream(const Child& child, const Stream& stream, bool input) {
 }
 
 int move_up(const Child& child, int fd, int lowest) {
-    if (fd < 0) return -1;
-    const int moved = ::fcntl(fd, F_DUPFD_CLOEXEC, lowest);
+    if (fd < 0 || fd >= lowest) return fd;
+    // Raw: musl's wrapper sets the flag that the kernel has set already.
+    const auto moved = static_cast<int>(::syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest));
     if (moved < 0) fail(child, SpawnStage::Descriptors, errno);
     return moved;
 }
 
+/// Whether every stream is PID 1's own already, as in a jail.
+bool are_in_place(const Child& child) {
+    for (std::size_t i = 0; i < child.streams.size(); ++i) {
+        const Stream& stream = child.streams[i];
+        if (stream.kind != Stream::Kind::Descriptor || stream.fd != static_cast<int>(i))
+            return false;
+    }
+    return true;
+}
+
 void put(const Child& child, int fd, int number) {
     if (::dup2(fd, number) < 0) fail(child, SpawnStage::Descriptors, errno);
+}
+
+void place_streams(const Child& child, int lowest) {
+    std::array<int, 3> streams{};
+    for (std::size_t i = 0; i < streams.size(); ++i)
+        streams[i] = move_up(child, open_stream(child, child.streams[i], i == 0), lowest);
+
+    // From here on every source lies above every target, so no dup2 can land on another's source.
+    put(child, streams[0], 0);
+    put(child, streams[1], 1);
+    put(child, child.streams[2].kind == Stream::Kind::Output ? 1 : streams[2], 2);
 }
 
 } // namespace
@@ -53,15 +75,8 @@ void place_descriptors(Child& child) {
     child.report = move_up(child, child.report, lowest);
     child.program = move_up(child, child.program, lowest);
 
-    std::array<int, 3> streams{};
-    for (std::size_t i = 0; i < streams.size(); ++i)
-        streams[i] = move_up(child, open_stream(child, child.streams[i], i == 0), lowest);
     const int extra = move_up(child, child.extra, lowest);
-
-    // From here on every source lies above every target, so no dup2 can land on another's source.
-    put(child, streams[0], 0);
-    put(child, streams[1], 1);
-    put(child, child.streams[2].kind == Stream::Kind::Output ? 1 : streams[2], 2);
+    if (!are_in_place(child)) place_streams(child, lowest);
 
     // Everything in PID 1 is close-on-exec already; this holds where a mistake would leak.
     constexpr unsigned kCloseOnExec = 1U << 2U;

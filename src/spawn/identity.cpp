@@ -83,13 +83,18 @@ void set_user(const Child& child) {
 
 void set_final_capabilities(const Child& child) {
     if (!child.change_capabilities) return;
-    const auto now = sys::capabilities();
-    if (!now) fail(child, SpawnStage::Capabilities, now.error().code);
-
     // SYS_ADMIN of the guest's own user namespace is needed to load the filter and is gone with
     // execve: it is not in the bounding set, and neither inheritable nor ambient.
     const std::uint64_t wanted =
         child.exec.capabilities | (keeps_capabilities(child) ? kSysAdmin : 0);
+    if (wanted == 0) {
+        // Nothing is kept, and the ambient set follows the others (capset(2)).
+        const auto emptied = sys::set_capabilities({});
+        if (!emptied) fail_if_strict(child, SpawnStage::Capabilities, emptied.error().code);
+        return;
+    }
+    const auto now = sys::capabilities();
+    if (!now) fail(child, SpawnStage::Capabilities, now.error().code);
     const std::uint64_t held = now->permitted & wanted;
     const auto set = sys::set_capabilities({held, held, held & child.exec.ambient});
     if (!set) fail_if_strict(child, SpawnStage::Capabilities, set.error().code);

@@ -60,6 +60,12 @@ Result<void> rename_new(int folder, const char* from, const char* to) {
     return {};
 }
 
+Result<std::size_t> read_entries(int folder, std::span<std::byte> buffer) {
+    const long size = ::syscall(SYS_getdents64, folder, buffer.data(), buffer.size());
+    if (size < 0) return last_error("getdents64");
+    return static_cast<std::size_t>(size);
+}
+
 Result<void> make_link(const char* text, int folder, const char* name) {
     if (::symlinkat(text, folder, name) < 0) return last_error("symlink", name);
     return {};

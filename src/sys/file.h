@@ -24,6 +24,8 @@ Result<void> remove_at(int folder, const char* name, bool is_folder);
 Result<void> rename_at(int folder, const char* from, const char* to);
 /// renameat2(2) with RENAME_NOREPLACE: EEXIST if `to` is there already.
 Result<void> rename_new(int folder, const char* from, const char* to);
+/// getdents64(2): the next entries of an open folder, as many as fit; 0 at its end.
+Result<std::size_t> read_entries(int folder, std::span<std::byte> buffer);
 /// symlinkat(2) and readlinkat(2); the text is cut at the buffer's end.
 Result<void> make_link(const char* text, int folder, const char* name);
 Result<std::size_t> read_link(int folder, const char* name, std::span<char> buffer);

@@ -116,13 +116,6 @@ Result<void> bind_mount(const char* source, const char* target) {
     return {};
 }
 
-Result<void> remount_bind(const char* target, std::uint64_t flags) {
-    if (::mount(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | flags, nullptr) < 0) {
-        return last_error("mount");
-    }
-    return {};
-}
-
 Result<void> make_all_private() {
     if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0)
         return last_error("mount");

@@ -48,8 +48,6 @@ Result<void> mount_filesystem(const char* source,
                               const char* options);
 /// mount(2) MS_BIND; the copy has the flags of its source.
 Result<void> bind_mount(const char* source, const char* target);
-/// mount(2) MS_BIND | MS_REMOUNT: sets the flags of one mount.
-Result<void> remount_bind(const char* target, std::uint64_t flags);
 /// mount(2) MS_REC | MS_PRIVATE on `/`: nothing propagates into or out of this mount namespace.
 Result<void> make_all_private();
 

@@ -83,14 +83,15 @@ Result<Pipe> make_pipe(int flags) {
     return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-Result<UniqueFd> bind_unix(std::string_view path, int type, mode_t mode) {
+Result<UniqueFd> bind_unix(std::string_view path, int type, mode_t mode, Umask umask) {
     const Address address = TRY(address_of(path));
     UniqueFd fd(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return last_error("socket");
     // fchmod on the unbound socket sets the mode of the file that bind makes, so there is no moment
-    // with a wider one; the process's umask would still take bits away, hence the chmod after it.
+    // with a wider one; a umask would still take bits away, hence the chmod after it.
     if (::fchmod(fd.get(), mode) < 0) return last_error("fchmod", path);
     if (::bind(fd.get(), generic(address), address.size) < 0) return last_error("bind", path);
+    if (umask == Umask::Clear) return fd;
     if (::chmod(address.name.sun_path, mode) < 0) return last_error("chmod", path);
     return fd;
 }

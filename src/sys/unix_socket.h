@@ -22,8 +22,11 @@ struct Pipe {
 Result<Pipe> make_pipe(int flags = 0);
 
 /// A unix socket of `type` (SOCK_SEQPACKET, SOCK_DGRAM), non-blocking, bound to `path` with `mode`.
-/// A path that is too long for an address is ENAMETOOLONG.
-Result<UniqueFd> bind_unix(std::string_view path, int type, mode_t mode);
+/// A path that is too long for an address is ENAMETOOLONG. A process whose umask is known to take
+/// nothing of `mode` away says so.
+enum class Umask : std::uint8_t { Unknown, Clear };
+Result<UniqueFd>
+bind_unix(std::string_view path, int type, mode_t mode, Umask umask = Umask::Unknown);
 Result<void> listen_on(int fd, int backlog);
 /// connect(2) to a unix socket of `type`. With SOCK_NONBLOCK in `type` EINPROGRESS comes back as an
 /// Error.
