@@ -1,6 +1,7 @@
 #include "import/command.h"
 
 #include <algorithm>
+#include <array>
 
 #include "import/amounts.h"
 #include "import/systemd_text.h"
@@ -106,6 +107,22 @@ std::string protect(std::string_view text) {
     return out;
 }
 
+/// An argument of a command that unit files have as a string.
+std::string quoted(std::string_view text) {
+    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return static_cast<unsigned char>(c) > 0x20 &&
+               std::string_view("'\"\\|&;<>`$").find(c) == std::string_view::npos;
+    });
+    if (plain) return std::string(text);
+    if (text.find('\'') == std::string_view::npos) return "'" + std::string(text) + "'";
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
 std::string read_command(std::string_view text, const UnitNames& names, Command& command) {
     Words split = split_words(text);
     if (!split.problem.empty()) return split.problem;
@@ -157,8 +174,8 @@ Commands read_commands(std::string_view value, const UnitNames& names) {
     return all;
 }
 
-std::optional<std::vector<std::string>>
-as_arguments(const Command& command, const std::map<std::string, std::string>& variables) {
+std::optional<std::vector<std::string>> as_arguments(
+    const Command& command, const std::map<std::string, std::string>& variables, bool open) {
     std::vector<std::string> arguments;
     for (const Word& word : command.words) {
         std::string argument;
@@ -169,8 +186,9 @@ as_arguments(const Command& command, const std::map<std::string, std::string>& v
                 continue;
             }
             const auto found = variables.find(piece.text);
-            if (found == variables.end()) return std::nullopt;
-            if (piece.kind == Piece::Kind::Variable) {
+            const bool one = piece.kind == Piece::Kind::Variable;
+            if (found == variables.end() && !(open && one)) return std::nullopt;
+            if (one) {
                 argument += "${" + piece.text + "}";
                 continue;
             }
@@ -181,13 +199,48 @@ as_arguments(const Command& command, const std::map<std::string, std::string>& v
             if (words.words.size() == 1 && words.words[0] == found->second) {
                 arguments.push_back("${" + piece.text + "}");
             } else {
-                for (const std::string& one : words.words)
-                    arguments.push_back(protect(one));
+                for (const std::string& part : words.words)
+                    arguments.push_back(protect(part));
             }
         }
         if (!split) arguments.push_back(std::move(argument));
     }
     return arguments;
+}
+
+std::string as_text(const Command& command) {
+    std::string text;
+    for (const Word& word : command.words) {
+        if (!text.empty()) text += ' ';
+        for (const Piece& piece : word) {
+            if (piece.kind == Piece::Kind::Words) {
+                text += "$" + piece.text;
+            } else if (piece.kind == Piece::Kind::Variable) {
+                text += "\"${" + piece.text + "}\"";
+            } else if (!piece.text.empty() || word.size() == 1) {
+                text += quoted(protect(piece.text));
+            }
+        }
+    }
+    return text;
+}
+
+bool needs_shell(const Command& command) {
+    constexpr std::array<std::string_view, 14> kLate{"MAINPID",       "SERVICE_RESULT",
+                                                     "EXIT_CODE",     "EXIT_STATUS",
+                                                     "NOTIFY_SOCKET", "WATCHDOG_USEC",
+                                                     "LISTEN_FDS",    "LISTEN_PID",
+                                                     "HOME",          "USER",
+                                                     "LOGNAME",       "SHELL",
+                                                     "PATH",          "CREDENTIALS_DIRECTORY"};
+    for (const Word& word : command.words) {
+        for (const Piece& piece : word) {
+            if (piece.kind != Piece::Kind::Text &&
+                std::find(kLate.begin(), kLate.end(), piece.text) != kLate.end())
+                return true;
+        }
+    }
+    return false;
 }
 
 std::string as_script(const Command& command) {

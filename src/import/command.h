@@ -44,10 +44,16 @@ struct Commands {
 /// The commands of one Exec line; several are parted by " ; ".
 Commands read_commands(std::string_view value, const UnitNames& names);
 
-/// A command as unit files have it, or nothing: some variable is known only when it runs, so a
-/// shell must put it in.
-std::optional<std::vector<std::string>>
-as_arguments(const Command& command, const std::map<std::string, std::string>& variables);
+/// A command as a list for unit files, or nothing: some variable is not known. With `open` every
+/// variable is known to whoever reads the unit file, but not its words.
+std::optional<std::vector<std::string>> as_arguments(
+    const Command& command, const std::map<std::string, std::string>& variables, bool open);
+
+/// A command as a string for unit files, with `$NAME` where a variable's words come in.
+std::string as_text(const Command& command);
+
+/// True if it has a variable that only the running unit knows (MAINPID), whatever files say.
+bool needs_shell(const Command& command);
 
 /// The same as a piece of a shell's script, without `exec`.
 std::string as_script(const Command& command);

@@ -115,6 +115,25 @@ void Draft::erase(std::string_view key) {
         std::erase(item.keys, key);
 }
 
+std::vector<std::size_t> Draft::items_naming(std::string_view key, std::string_view text) const {
+    std::vector<std::size_t> naming;
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return naming;
+    for (const std::size_t number : found->second.items)
+        if (items_[number].value.find(text) != std::string::npos) naming.push_back(number);
+    return naming;
+}
+
+std::vector<std::size_t> Draft::remove(std::string_view key, std::string_view text) {
+    std::vector<std::size_t> naming = items_naming(key, text);
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return naming;
+    auto& items = found->second.value.items;
+    std::erase_if(items, [&](const Node& item) { return item.text == text; });
+    if (items.empty()) erase(key);
+    return naming;
+}
+
 void Draft::approximate(std::size_t item, std::string_view note) {
     Item& target = items_[item];
     if (target.mapping == Mapping::Exact) {
@@ -199,7 +218,9 @@ bool Draft::settle(const unitfile::WrittenText& text,
                    ImportedUnit& result) {
     unitfile::Diagnostics diagnostics;
     const std::string file = name_ + ".toml";
-    (void)unitfile::read_unit(text.text, file, name_, diagnostics);
+    // A template is judged as one of its instances.
+    const std::string name = name_ + (name_.ends_with('@') ? "1" : "");
+    (void)unitfile::read_unit(text.text, file, name, diagnostics);
     bool changed = false;
     result.not_yet.clear();
     for (const unitfile::Diagnostic& diagnostic : diagnostics.all()) {

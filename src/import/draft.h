@@ -30,6 +30,12 @@ public:
     /// A key that no directive asks for, and why: where the defaults differ.
     void supply(std::string_view key, Node value, std::string reason);
     void erase(std::string_view key);
+    /// Takes `text` out of the list `key`, and the key when nothing is left. The directives that
+    /// named it.
+    std::vector<std::size_t> remove(std::string_view key, std::string_view text);
+    /// The directives behind `key` whose value names `text`.
+    [[nodiscard]] std::vector<std::size_t> items_naming(std::string_view key,
+                                                        std::string_view text) const;
 
     /// Nearly: what differs. Several notes are joined.
     void approximate(std::size_t item, std::string_view note);

@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <array>
 
 #include "import/command.h"
 #include "import/rules.h"
+#include "unitfile/command_line.h"
 
 /// What single directives cannot decide: the commands together, the type, and what has to be
 /// written because systemd's defaults are others.
@@ -27,6 +29,7 @@ public:
         , facts_(job.facts) {}
 
     void finish() {
+        directories();
         decide_type();
         main_command();
         hooks();
@@ -60,6 +63,12 @@ private:
         if (!command.note.empty()) draft_.approximate(item, command.note);
     }
 
+    /// Environment files are read together with the unit file: their variables are known there.
+    [[nodiscard]] bool is_open() const {
+        return facts_.has_environment_files &&
+               !unitfile::split_command("true $WORDS").problem.has_value();
+    }
+
     /// The variables whose values are known here: none once a file may change them.
     [[nodiscard]] std::map<std::string, std::string> known_variables() const {
         return facts_.has_environment_files ? std::map<std::string, std::string>{}
@@ -70,13 +79,16 @@ private:
     Node one(const Read& read, bool becomes_program) {
         const Command& command = read.command;
         const bool shielded = command.may_fail && !becomes_program;
-        const auto arguments = as_arguments(command, known_variables());
-        if (arguments && !shielded) return command_node(*arguments);
+        if (!shielded && !needs_shell(command)) {
+            if (const auto arguments = as_arguments(command, known_variables(), is_open()))
+                return command_node(*arguments);
+            if (is_open()) return unitfile::text_node(as_text(command));
+        }
         std::string script = splits_words(command) ? "set -f; " : "";
         if (!shielded) script += "exec ";
         script += as_script(command);
         if (shielded) script += " || :";
-        if (!arguments) explain_shell(read);
+        if (!as_arguments(command, facts_.environment, true)) explain_shell(read);
         return command_node(shell(script));
     }
 
@@ -115,8 +127,13 @@ private:
         } else if (type != "simple" && type != "exec" && facts_.type_item) {
             draft_.leave_out(*facts_.type_item, "there is no such type; exec is taken");
         }
-        if (type != "forking" && draft_.find("ready.pid-file") != nullptr)
-            draft_.erase("ready.pid-file");
+        if (type != "forking") draft_.erase("ready.pid-file");
+        if (!type.starts_with("notify") && draft_.find("watchdog.interval") == nullptr)
+            draft_.erase("ready.access");
+        if (draft_.find("tty.path") != nullptr) {
+            draft_.erase("log.output");
+            draft_.erase("log.error");
+        }
     }
 
     /// Up means that the bus knows the name, as for systemd.
@@ -244,6 +261,31 @@ private:
         draft_.put(item, "no-new-privileges", unitfile::boolean_node(true));
     }
 
+    /// systemd tells a program its folders.
+    void directories() {
+        struct Kind {
+            const char* key;
+            const char* folder;
+            const char* variable;
+        };
+
+        constexpr std::array kKinds{Kind{"directories.state", "/var/lib/", "STATE_DIRECTORY"},
+                                    Kind{"directories.runtime", "/run/", "RUNTIME_DIRECTORY"},
+                                    Kind{"directories.cache", "/var/cache/", "CACHE_DIRECTORY"},
+                                    Kind{"directories.logs", "/var/log/", "LOGS_DIRECTORY"}};
+        for (const Kind& kind : kKinds) {
+            const Node* const list = draft_.find(kind.key);
+            if (list == nullptr) continue;
+            supply("directories.mode", unitfile::text_node("0755"), "systemd's default.");
+            std::string paths;
+            for (const Node& item : list->items)
+                paths += (paths.empty() ? "" : ":") + std::string(kind.folder) + item.text;
+            const std::vector<std::size_t> items = draft_.items_naming(kind.key, "");
+            facts_.environment[kind.variable] = paths;
+            draft_.member(items.front(), "environment", kind.variable, unitfile::text_node(paths));
+        }
+    }
+
     void supply(const char* key, Node value, const char* reason) {
         if (draft_.find(key) == nullptr) draft_.supply(key, std::move(value), reason);
     }
@@ -253,8 +295,8 @@ private:
         supply("restart.policy", text_node("no"), "systemd's default.");
         if (facts_.wants_restart) {
             supply("restart.delay", text_node("100ms"), "systemd's default.");
-            supply("restart.factor", number_node(1.0), "Every delay is the same, as in systemd.");
-            supply("restart.jitter", number_node(0.0), "Every delay is the same, as in systemd.");
+            supply("restart.factor", number_node(1.0), "systemd's default.");
+            supply("restart.jitter", number_node(0.0), "systemd's default.");
             supply("restart.burst", integer_node(5), "systemd's default.");
             const Node* const burst = draft_.find("restart.burst");
             if (burst->is(NodeType::Integer))
@@ -275,10 +317,6 @@ private:
         }
         if (facts_.filters_calls && !facts_.names_call_error)
             supply("system-call-error", text_node("kill"), "systemd's default.");
-        for (const char* kind : {"state", "runtime", "cache", "logs"}) {
-            if (draft_.find(std::string("directories.") + kind) != nullptr)
-                supply("directories.mode", text_node("0755"), "systemd's default.");
-        }
     }
 
     Job& job_;
@@ -289,6 +327,31 @@ private:
 };
 
 } // namespace
+
+void finish_order(Job& job) {
+    Draft& draft = job.draft;
+    const auto has = [&](std::string_view key, const std::string& name) {
+        const Node* const list = draft.find(key);
+        if (list == nullptr) return false;
+        return std::any_of(list->items.begin(), list->items.end(),
+                           [&](const Node& item) { return item.text == name; });
+    };
+    for (const char* key : {"requires", "binds-to", "wants"}) {
+        const Node* const list = draft.find(key);
+        if (list == nullptr) continue;
+        const std::vector<Node> names = list->items;
+        for (const Node& name : names) {
+            if (has("before", name.text)) {
+                for (const std::size_t item : draft.remove(key, name.text))
+                    draft.approximate(item, "'" + name.text +
+                                                "' starts after this one and is not pulled in");
+            } else if (!has("after", name.text)) {
+                for (const std::size_t item : draft.items_naming(key, name.text))
+                    draft.approximate(item, "it also waits for '" + name.text + "'");
+            }
+        }
+    }
+}
 
 void finish_service(Job& job) {
     Finisher(job).finish();

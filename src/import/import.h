@@ -91,6 +91,8 @@ struct SystemdUnit {
     std::vector<Source> sources;
     /// Of a template: the instances that were asked for.
     std::vector<std::string> instances;
+    /// Names of links to its file.
+    std::vector<std::string> aliases;
 };
 
 /// One run over everything that was asked for. Sockets and timers become part of the unit they

@@ -162,15 +162,36 @@ private:
 
     void take_file(const std::string& path) {
         const std::string name = base_name(path);
-        const ReadText read = read_source(path);
+        const std::string real = is_unit_name(name) ? real_file(path) : path;
+        const std::string real_name = base_name(real);
+        const ReadText read = read_source(real);
         if (!read.text) return skip(path, read.problem);
         if (!is_unit_name(name)) {
             if (is_supervisord(*read.text)) return take_supervisord(path, *read.text);
             return skip(path,
                         "neither a unit of systemd's by its name nor a file of supervisord's");
         }
-        const std::string folder = folder_name(path);
-        add_unit(name, {path, *read.text}, {folder});
+        const UnitNames names = names_of(name);
+        const bool is_instance = names_of(real_name).is_template && !names.instance.empty();
+        add_unit(real_name, {real, *read.text}, {folder_name(path)},
+                 is_instance ? names.instance : "");
+        if (real_name != name && !is_instance) add_alias(real_name, name);
+    }
+
+    /// The file that a link to another unit's name stands for; what links to nothing near by is
+    /// looked for in the link's own folder.
+    std::string real_file(const std::string& path) const {
+        std::error_code failed;
+        const std::string real = resolved(path);
+        if (real == path || !is_unit_name(base_name(real))) return path;
+        if (fs::exists(real, failed)) return real;
+        const std::string beside = folder_name(path) + "/" + base_name(real);
+        return fs::exists(beside, failed) ? beside : path;
+    }
+
+    void add_alias(const std::string& name, const std::string& alias) {
+        for (SystemdUnit& unit : units_)
+            if (unit.name == name) unit.aliases.push_back(alias);
     }
 
     std::string below_root(std::string_view path) const {

@@ -140,6 +140,9 @@ struct OtherUnit {
 
 OtherUnit other_unit(std::string_view name);
 
+/// What is needed is waited for here: settles where that and the order do not go together.
+void finish_order(Job& job);
+
 /// Adds the commands, and what must be said because systemd's defaults are others.
 void finish_service(Job& job);
 

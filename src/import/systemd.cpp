@@ -82,6 +82,15 @@ private:
             part.has_service = true;
         }
         apply(part, names, lines);
+        for (const std::string& alias : unit.aliases) {
+            const Node* const known = part.draft->find("alias");
+            Node list = known == nullptr ? unitfile::list_node({}) : *known;
+            const std::string stem = names_of(alias).stem;
+            const bool there = std::any_of(list.items.begin(), list.items.end(),
+                                           [&](const Node& item) { return item.text == stem; });
+            if (!there) list.items.push_back(unitfile::text_node(stem));
+            part.draft->supply("alias", std::move(list), "The name of a link to the file.");
+        }
         for (const std::string& instance : unit.instances) {
             const Node* const known = part.draft->find("instances");
             Node list = known == nullptr ? unitfile::list_node({}) : *known;
@@ -104,6 +113,8 @@ private:
         if (!other.empty()) {
             const Expanded expanded = expand_specifiers(other, names);
             std::string text = expanded.text;
+            // The instance is that of the socket or timer.
+            if (const auto at = text.find("@%i."); at != std::string::npos) text.erase(at + 1, 2);
             if (expanded.problem.empty() && make_plain(text)) return names_of(text).stem;
         }
         return names.stem + (accept && names.stem.find('@') == std::string::npos ? "@" : "");
@@ -244,6 +255,7 @@ private:
 
     void finish_part(const std::string& name, Part& part) {
         Job job{*part.draft, part.names, part.facts, options_};
+        finish_order(job);
         if (part.names.suffix == "target") {
             part.draft->supply("type", unitfile::text_node("target"), "A target.");
         } else if (part.has_service) {
@@ -268,11 +280,26 @@ private:
             part.draft->supply("enabled", unitfile::boolean_node(false),
                                "Nothing that starts with the guest wants it.");
         for (const std::string& other : part.facts.required) {
-            if (!parts_.contains(other))
+            if (!is_here(other))
                 part.draft->remark("It requires the unit '" + other +
                                    "', which was not imported with it.");
         }
         result_.units.push_back(part.draft->finish(options_));
+    }
+
+    /// By its name, an alias, or as an instance of a template.
+    [[nodiscard]] bool is_here(const std::string& name) const {
+        const auto at = name.find('@');
+        if (parts_.contains(name) ||
+            (at != std::string::npos && parts_.contains(name.substr(0, at + 1))))
+            return true;
+        for (const auto& [own, part] : parts_) {
+            const Node* const alias = part.draft->find("alias");
+            if (alias == nullptr) continue;
+            for (const Node& item : alias->items)
+                if (item.text == name) return true;
+        }
+        return false;
     }
 
     static bool listens_unix(const Part& part, const std::string& key) {

@@ -86,6 +86,15 @@ OtherUnit other_target(std::string_view stem) {
     return {std::string(stem) + ".target", {}, false};
 }
 
+/// A name may have the instance's in it.
+std::string name_problem(std::string name) {
+    while (true) {
+        const auto at = name.find('%');
+        if (at == std::string::npos) return unitfile::unit_name_problem(name);
+        name.replace(at, 2, "i");
+    }
+}
+
 /// What a unit asks for by name: every name of the list under `line.key`.
 void relate(Job& job, const Line& line) {
     const auto words = job.words(line);
@@ -105,7 +114,7 @@ void relate(Job& job, const Line& line) {
         }
         // A socket or timer is part of the unit it starts.
         if (other.name == job.names.stem) continue;
-        if (const auto problem = unitfile::unit_name_problem(other.name); !problem.empty()) {
+        if (const auto problem = name_problem(other.name); !problem.empty()) {
             job.draft.approximate(line.item, *text + " " + problem);
             continue;
         }
@@ -369,6 +378,7 @@ OtherUnit other_unit(std::string_view name) {
         return {{}, "every unit has a cgroup of its own", false};
     if (suffix == "device") return {{}, "a guest's devices are there before PID 1", false};
     if (suffix == "path") return {{}, "paths are not watched", true};
+    if (name == "syslog.socket") return {{}, "/dev/log is not passed on by a journal", false};
     if (stem.starts_with("systemd-")) return {{}, "a part of systemd", false};
     if (suffix == "service" || suffix == "socket" || suffix == "timer")
         return {std::string(stem), {}, false};

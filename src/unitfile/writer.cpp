@@ -171,10 +171,11 @@ private:
 
     void take(const Placed& placed) {
         const WrittenKey& key = *placed.key;
-        if (!key.comments.empty() && !out_.text.empty() && !out_.text.ends_with("]\n") &&
-            !out_.text.ends_with("\n\n"))
-            line("");
-        comment(key.comments);
+        const bool said =
+            last_ != nullptr && last_table_ == placed.table && last_->comments == key.comments;
+        last_ = &key;
+        last_table_ = placed.table;
+        if (!said) introduce(key);
         const std::uint32_t first = line_ + 1;
         if (key.value.is(NodeType::Table) && placed.table == key.key) {
             for (const Member& member : key.value.members)
@@ -183,6 +184,14 @@ private:
             assign(key_text(placed.name), key.value);
         }
         out_.keys.push_back({key.key, first, line_});
+    }
+
+    /// What stands above a key; what stands above several is written once.
+    void introduce(const WrittenKey& key) {
+        if (!key.comments.empty() && !out_.text.empty() && !out_.text.ends_with("]\n") &&
+            !out_.text.ends_with("\n\n"))
+            line("");
+        comment(key.comments);
     }
 
     void assign(const std::string& name, const Node& value) {
@@ -196,6 +205,8 @@ private:
     }
 
     const WrittenUnit& unit_;
+    const WrittenKey* last_ = nullptr;
+    std::string last_table_;
     WrittenText out_;
     std::uint32_t line_ = 0;
 };
