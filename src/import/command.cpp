@@ -98,15 +98,6 @@ Word find_variables(std::string_view text) {
     return word;
 }
 
-std::string protect(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text.substr(i).starts_with("${")) out += '$';
-        out += text[i];
-    }
-    return out;
-}
-
 /// An argument of a command that unit files have as a string.
 std::string quoted(std::string_view text) {
     const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
@@ -182,7 +173,7 @@ std::optional<std::vector<std::string>> as_arguments(
         bool split = false;
         for (const Piece& piece : word) {
             if (piece.kind == Piece::Kind::Text) {
-                argument += protect(piece.text);
+                argument += protect_variables(piece.text);
                 continue;
             }
             const auto found = variables.find(piece.text);
@@ -200,7 +191,7 @@ std::optional<std::vector<std::string>> as_arguments(
                 arguments.push_back("${" + piece.text + "}");
             } else {
                 for (const std::string& part : words.words)
-                    arguments.push_back(protect(part));
+                    arguments.push_back(protect_variables(part));
             }
         }
         if (!split) arguments.push_back(std::move(argument));
@@ -218,7 +209,7 @@ std::string as_text(const Command& command) {
             } else if (piece.kind == Piece::Kind::Variable) {
                 text += "\"${" + piece.text + "}\"";
             } else if (!piece.text.empty() || word.size() == 1) {
-                text += quoted(protect(piece.text));
+                text += quoted(protect_variables(piece.text));
             }
         }
     }
@@ -269,7 +260,7 @@ bool splits_words(const Command& command) {
 }
 
 std::vector<std::string> shell(const std::string& script) {
-    return {"/bin/sh", "-c", protect(script)};
+    return {"/bin/sh", "-c", protect_variables(script)};
 }
 
 std::string signal_of_kill(const Command& command) {

@@ -20,16 +20,6 @@ const unitfile::Key* find_key(std::string_view full) {
     return nullptr;
 }
 
-/// `${` as keys that expand variables keep it.
-std::string without_variables(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text.substr(i).starts_with("${")) out += '$';
-        out += text[i];
-    }
-    return out;
-}
-
 } // namespace
 
 std::optional<std::string>
@@ -42,7 +32,7 @@ Job::text(const Line& line, std::string_view text, std::string_view key) {
     const unitfile::Key* const row = find_key(key);
     if (row != nullptr && row->expandable) {
         if (row->type != unitfile::KeyType::Environment)
-            expanded.text = without_variables(expanded.text);
+            expanded.text = protect_variables(expanded.text);
     } else if (!make_plain(expanded.text)) {
         draft.leave_out(line.item, std::string(key) + " cannot depend on the unit's name");
         return std::nullopt;

@@ -95,12 +95,18 @@ enum class Many : std::uint8_t {
 };
 
 struct Rule {
+    /// "Listen*": every directive that begins so.
     std::string_view name;
     Many many = Many::Last;
     void (*apply)(Job& job, const Line& line) = nullptr;
     std::string_view key = {};
     std::string_view note = {};
 };
+
+inline bool is_for(const Rule& rule, std::string_view name) {
+    if (!rule.name.ends_with('*')) return rule.name == name;
+    return name.starts_with(rule.name.substr(0, rule.name.size() - 1));
+}
 
 std::span<const Rule> unit_rules();
 std::span<const Rule> install_rules();

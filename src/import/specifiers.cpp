@@ -68,16 +68,6 @@ std::string unescaped(std::string_view text) {
     return out;
 }
 
-/// `text` with its percent signs doubled.
-std::string literal(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        if (c == '%') out += '%';
-        out += c;
-    }
-    return out;
-}
-
 std::string_view last_part(std::string_view prefix) {
     const auto dash = prefix.rfind('-');
     return dash == std::string_view::npos ? prefix : prefix.substr(dash + 1);
@@ -91,28 +81,28 @@ std::optional<std::string> from_name(char letter, const UnitNames& names, std::s
         // Stead's %n has no suffix.
         return "%n." + names.suffix;
     case 'p':
-        return literal(names.prefix);
+        return double_percents(names.prefix);
     case 'P':
-        return literal(unescaped(names.prefix));
+        return double_percents(unescaped(names.prefix));
     case 'j':
-        return literal(last_part(names.prefix));
+        return double_percents(last_part(names.prefix));
     case 'J':
-        return literal(unescaped(last_part(names.prefix)));
+        return double_percents(unescaped(last_part(names.prefix)));
     case 'i':
         return has_instance ? "%i" : "";
     case 'I':
-        if (!names.is_template) return literal(unescaped(names.instance));
+        if (!names.is_template) return double_percents(unescaped(names.instance));
         note = "%I is the instance's name as it is, '-' does not become '/'";
         return "%i";
     case 'f':
         if (!names.is_template)
-            return "/" + literal(unescaped(has_instance ? names.instance : names.prefix));
+            return "/" + double_percents(unescaped(has_instance ? names.instance : names.prefix));
         note = "%f is '/' and the instance's name as it is, '-' does not become '/'";
         return "/%i";
     case 'y':
-        return literal(names.path);
+        return double_percents(names.path);
     case 'Y':
-        return literal(names.path.substr(0, names.path.rfind('/')));
+        return double_percents(names.path.substr(0, names.path.rfind('/')));
     default:
         return std::nullopt;
     }
@@ -181,6 +171,24 @@ bool make_plain(std::string& text) {
     }
     text = std::move(out);
     return true;
+}
+
+std::string double_percents(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '%') out += '%';
+        out += c;
+    }
+    return out;
+}
+
+std::string protect_variables(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text.substr(i).starts_with("${")) out += '$';
+        out += text[i];
+    }
+    return out;
 }
 
 } // namespace stead::importing

@@ -40,4 +40,9 @@ Expanded expand_specifiers(std::string_view text, const UnitNames& names);
 /// The same text for keys that expand nothing; false if it has `%i` or `%n` in it.
 bool make_plain(std::string& text);
 
+/// Plain text for keys that expand: percent signs doubled.
+std::string double_percents(std::string_view text);
+/// Text that expanding keys leave as it is where it has `${`.
+std::string protect_variables(std::string_view text);
+
 } // namespace stead::importing

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "import/specifiers.h"
 #include "import/systemd_text.h"
 #include "unitfile/names.h"
 #include "unitfile/values.h"
@@ -228,7 +229,7 @@ private:
             for (const auto& [name, value] : environment_) {
                 Node table;
                 if (const Node* const known = program.draft->find("environment")) table = *known;
-                table.members.push_back({name, {}, unitfile::text_node(escaped(value))});
+                table.members.push_back({name, {}, unitfile::text_node(double_percents(value))});
                 program.draft->supply("environment", std::move(table), "From [supervisord].");
             }
             make_program(program, defaults_);
@@ -240,15 +241,6 @@ private:
         }
         for (const auto& group : groups_)
             result_.units.push_back(group->finish(options_));
-    }
-
-    static std::string escaped(std::string_view text) {
-        std::string out;
-        for (const char c : text) {
-            if (c == '%') out += '%';
-            out += c;
-        }
-        return out;
     }
 
     const Options& options_;

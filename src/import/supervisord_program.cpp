@@ -3,6 +3,7 @@
 #include <map>
 
 #include "import/amounts.h"
+#include "import/specifiers.h"
 #include "import/supervisord.h"
 #include "import/systemd_text.h"
 #include "unitfile/command_line.h"
@@ -20,16 +21,6 @@ using unitfile::list_node;
 using unitfile::text_node;
 
 constexpr std::string_view kVariable = "\x01*\x02";
-
-/// `${` kept from the unit file's own replacements.
-std::string protect(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text.substr(i).starts_with("${")) out += '$';
-        out += text[i];
-    }
-    return out;
-}
 
 struct Rule {
     std::string_view name;
@@ -170,22 +161,11 @@ private:
                       ")s is known to the running supervisord alone";
         if (problem.empty() && !number_fits(expanded))
             problem = "process_num has another format elsewhere";
-        if (problem.empty() && !expandable && !make_plain_text(text))
+        if (problem.empty() && !expandable && !make_plain(text))
             problem = "this cannot depend on the process's number";
-        if (problem.empty()) return expandable ? protect(text) : text;
+        if (problem.empty()) return expandable ? protect_variables(text) : text;
         draft_.leave_out(item, problem);
         return std::nullopt;
-    }
-
-    static bool make_plain_text(std::string& text) {
-        std::string out;
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            if (text[i] == '%' && text.substr(i, 2) != "%%") return false;
-            if (text[i] == '%') ++i;
-            out += text[i];
-        }
-        text = std::move(out);
-        return true;
     }
 
     [[nodiscard]] bool number_fits(const ExpandedSetting& expanded) const {
@@ -229,14 +209,14 @@ private:
         std::vector<std::string> arguments;
         std::string script = "exec";
         for (const std::string& word : *words) {
-            arguments.push_back(protect(word));
+            arguments.push_back(protect_variables(word));
             script += " " + with_variables(word);
         }
         if (expanded.variables.empty()) return draft_.put(item, "command", list_node(arguments));
         for (const std::string& name : expanded.variables)
             draft_.append(item, "environment-inherit", text_node(name), "...");
         draft_.approximate(item, "a shell puts in the variables that PID 1 has");
-        draft_.put(item, "command", list_node({"/bin/sh", "-c", protect(script)}));
+        draft_.put(item, "command", list_node({"/bin/sh", "-c", protect_variables(script)}));
     }
 
     /// A word for a shell, its marked variables as "$NAME".

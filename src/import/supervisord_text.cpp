@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "import/specifiers.h"
 #include "import/systemd_text.h"
 #include "unitfile/command_line.h"
 
@@ -78,13 +79,6 @@ private:
     std::size_t count_ = 0;
 };
 
-void append_literal(std::string& out, std::string_view text) {
-    for (const char c : text) {
-        if (c == '%') out += '%';
-        out += c;
-    }
-}
-
 /// Fills in one %(name)format; false: there is a problem.
 bool expand_one(std::string_view name,
                 std::string_view format,
@@ -103,7 +97,7 @@ bool expand_one(std::string_view name,
     if (name.starts_with("ENV_")) {
         const std::string key(name.substr(4));
         if (const auto found = known.environment.find(key); found != known.environment.end()) {
-            append_literal(out.text, found->second);
+            out.text += double_percents(found->second);
             return true;
         }
         if (!unitfile::is_variable_name(key)) {
@@ -121,7 +115,7 @@ bool expand_one(std::string_view name,
         out.problem = "%(" + std::string(name) + ") is not known before it runs";
         return false;
     }
-    append_literal(out.text, found->second);
+    out.text += double_percents(found->second);
     return true;
 }
 

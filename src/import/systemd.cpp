@@ -186,7 +186,7 @@ private:
         bool known = false;
         for (const std::span<const Rule> rules : tables)
             for (const Rule& rule : rules)
-                known = known || rule.name == line.name;
+                known = known || is_for(rule, line.name);
         const bool other_kind = (line.section == "Service" && names.suffix != "service") ||
                                 (line.section == "Socket" && names.suffix != "socket") ||
                                 (line.section == "Timer" && names.suffix != "timer");
@@ -205,10 +205,9 @@ private:
                     const std::vector<std::size_t>& items) {
         std::vector<std::size_t> found;
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            if (lines[i].section != section || lines[i].name != rule.name) continue;
+            if (lines[i].section != section || !is_for(rule, lines[i].name)) continue;
             if (!lines[i].problem.empty() || job.draft.item(items[i]).mapping == Mapping::NotMapped)
                 continue;
-            // Many rules of one name stand in two tables; the first has had it.
             found.push_back(i);
         }
         if (found.empty()) return;

@@ -9,6 +9,8 @@ namespace stead::importing {
 
 namespace {
 
+constexpr std::string_view kKinds = "sockets are tcp, udp, unix or a FIFO";
+
 std::string socket_key(const Job& job, const char* name) {
     return "socket." + job.facts.socket_name + "." + name;
 }
@@ -41,6 +43,14 @@ void listen_special(Job& job, const Line& line) {
     if (!text) return;
     const char* kind = line.name == "ListenFIFO" ? "fifo:" : "unix-seqpacket:";
     job.draft.append(line.item, key, unitfile::text_node(kind + *text));
+}
+
+/// In the order written, whatever the kinds: it is that of the descriptors.
+void listen_any(Job& job, const Line& line) {
+    if (line.name == "ListenStream" || line.name == "ListenDatagram") return listen(job, line);
+    if (line.name == "ListenSequentialPacket" || line.name == "ListenFIFO")
+        return listen_special(job, line);
+    job.draft.leave_out(line.item, kKinds);
 }
 
 void socket_mode(Job& job, const Line& line) {
@@ -84,17 +94,9 @@ void timer_duration(Job& job, const Line& line) {
 
 constexpr std::string_view kTuning = "sockets are opened with the kernel's own settings";
 constexpr std::string_view kCommands = "a socket has no commands: put them into the unit's hooks";
-constexpr std::string_view kKinds = "sockets are tcp, udp, unix or a FIFO";
 
 constexpr std::array kSocketRules{
-    Rule{"ListenStream", Many::List, listen, "listen"},
-    Rule{"ListenDatagram", Many::List, listen, "listen"},
-    Rule{"ListenSequentialPacket", Many::List, listen_special, "listen"},
-    Rule{"ListenFIFO", Many::List, listen_special, "listen"},
-    Rule{"ListenSpecial", Many::List, no_counterpart, "", kKinds},
-    Rule{"ListenNetlink", Many::List, no_counterpart, "", kKinds},
-    Rule{"ListenMessageQueue", Many::List, no_counterpart, "", kKinds},
-    Rule{"ListenUSBFunction", Many::List, no_counterpart, "", kKinds},
+    Rule{"Listen*", Many::List, listen_any, "listen"},
     Rule{"SocketMode", Many::Last, socket_mode, "mode"},
     Rule{"SocketUser", Many::Last, socket_user, "user"},
     Rule{"SocketGroup", Many::Last, no_counterpart, "", "a socket's group is its user's"},

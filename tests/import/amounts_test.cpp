@@ -1,7 +1,6 @@
-#include "import/amounts.h"
-
 #include <gtest/gtest.h>
 
+#include "import/amounts.h"
 #include "unitfile/values.h"
 
 namespace stead::importing {

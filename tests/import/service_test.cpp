@@ -137,7 +137,8 @@ TEST(Specifiers, AreResolvedWhereTheyAreKnown) {
 
 TEST(Specifiers, ThatOnlyTheMachineKnowsAreTheReason) {
     const ImportedUnit unit = service("WorkingDirectory=/srv/%m\n");
-    EXPECT_EQ(note(unit, "WorkingDirectory"), "%m, the machine id, is not known before the unit runs");
+    EXPECT_EQ(note(unit, "WorkingDirectory"),
+              "%m, the machine id, is not known before the unit runs");
 }
 
 TEST(Folders, AreToldToTheProgramAsSystemdDoes) {

@@ -28,8 +28,8 @@ TEST(Dependencies, HaveTheNamesOfUnits) {
 }
 
 TEST(Dependencies, ThatIncludeOrderHereSaySo) {
-    const ImportedUnit unit =
-        unit_of("[Unit]\nWants=a.service b.service\nBefore=b.service\n[Service]\nExecStart=/bin/x\n");
+    const ImportedUnit unit = unit_of(
+        "[Unit]\nWants=a.service b.service\nBefore=b.service\n[Service]\nExecStart=/bin/x\n");
     EXPECT_EQ(value(unit, "wants"), R"(["a"])");
     EXPECT_EQ(value(unit, "before"), R"(["b"])");
     EXPECT_NE(note(unit, "Wants").find("waits for 'a'"), std::string::npos);
@@ -39,9 +39,9 @@ TEST(Dependencies, ThatIncludeOrderHereSaySo) {
 
 TEST(Installation, DecidesWhatStartsWithTheGuest) {
     const char* service = "[Service]\nExecStart=/bin/x\n";
-    EXPECT_EQ(value(unit_of(std::string(service) + "[Install]\nWantedBy=multi-user.target\n"),
-                    "enabled"),
-              "");
+    EXPECT_EQ(
+        value(unit_of(std::string(service) + "[Install]\nWantedBy=multi-user.target\n"), "enabled"),
+        "");
     EXPECT_EQ(value(unit_of(service), "enabled"), "false");
     EXPECT_EQ(value(unit_of(std::string(service) + "[Install]\nAlias=b.service\n"), "alias"),
               R"(["b"])");
@@ -135,8 +135,9 @@ TEST(UnsupportedKeys, AreLeftOutWhereThatIsWanted) {
     Options options;
     options.only_supported = true;
     const Import import = import_systemd(
-        {unit_file("a.service", "[Unit]\nPartOf=b.service\n[Service]\nExecStart=/bin/a\nType=forking\n"
-                                "PrivateTmp=yes\nOOMPolicy=kill\n")},
+        {unit_file("a.service",
+                   "[Unit]\nPartOf=b.service\n[Service]\nExecStart=/bin/a\nType=forking\n"
+                   "PrivateTmp=yes\nOOMPolicy=kill\n")},
         options);
     ASSERT_EQ(import.units.size(), 1U);
     unitfile::Diagnostics diagnostics;

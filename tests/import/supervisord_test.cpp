@@ -17,7 +17,8 @@ ImportedUnit program(const std::string& lines, const std::string& others = {}) {
 
 TEST(SupervisordText, HasSectionsCommentsAndContinuedValues) {
     const auto sections = parse_supervisord(
-        {"a.conf", "; top\n[program:a]\nCommand = /bin/a ; why\nenvironment=A=\"1\",\n  B=2\nodd\n"});
+        {"a.conf",
+         "; top\n[program:a]\nCommand = /bin/a ; why\nenvironment=A=\"1\",\n  B=2\nodd\n"});
     ASSERT_EQ(sections.size(), 1U);
     ASSERT_EQ(sections[0].settings.size(), 3U);
     EXPECT_EQ(sections[0].settings[0].name, "command");
@@ -67,7 +68,8 @@ TEST(Programs, GetTheVariablesOfSupervisordsSection) {
 }
 
 TEST(Programs, LeaveUnknownVariablesToAShell) {
-    const ImportedUnit unit = program("command=/bin/web '-x %(ENV_TOKEN)s' it's' %(ENV_TOKEN)s/b\n");
+    const ImportedUnit unit =
+        program("command=/bin/web '-x %(ENV_TOKEN)s' it's' %(ENV_TOKEN)s/b\n");
     EXPECT_EQ(value(unit, "command"),
               R"(["/bin/sh", "-c", "exec /bin/web '-x '\"$TOKEN\" its \"$TOKEN\"/b"])");
     EXPECT_EQ(value(unit, "environment-inherit"), R"(["...", "TOKEN"])");
@@ -85,8 +87,9 @@ TEST(Programs, OfSeveralProcessesAreATemplate) {
 }
 
 TEST(Programs, InAGroupFollowIt) {
-    Import import = programs("[program:a]\ncommand=/bin/a\npriority=1\n[program:b]\ncommand=/bin/b\n"
-                             "[group:both]\nprograms=a, b\n");
+    Import import =
+        programs("[program:a]\ncommand=/bin/a\npriority=1\n[program:b]\ncommand=/bin/b\n"
+                 "[group:both]\nprograms=a, b\n");
     ASSERT_EQ(import.units.size(), 3U);
     EXPECT_EQ(value(import.units[1], "after"), R"(["a"])");
     EXPECT_EQ(value(import.units[1], "part-of"), R"(["both.target"])");

@@ -7,7 +7,6 @@
 #include <string>
 
 #include <gtest/gtest.h>
-
 #include <stdlib.h> // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX, not C++
 
 #include "import/import.h"
@@ -42,10 +41,11 @@ inline std::string value(const ImportedUnit& unit, const std::string& key) {
     const unitfile::Node* node = &*root;
     for (std::string rest = key; !rest.empty();) {
         const auto dot = std::min(rest.find('.'), rest.size());
-        const unitfile::Node* const whole = node->find(rest);
-        const unitfile::Node* const next = whole != nullptr ? whole : node->find(rest.substr(0, dot));
+        const unitfile::Member* const whole = node->find(rest);
+        const unitfile::Member* const next =
+            whole != nullptr ? whole : node->find(rest.substr(0, dot));
         if (next == nullptr) return {};
-        node = next;
+        node = &next->value;
         rest = whole != nullptr ? "" : rest.substr(std::min(dot + 1, rest.size()));
     }
     return unitfile::toml_of(*node);
@@ -84,7 +84,8 @@ inline std::string mistakes(const ImportedUnit& unit) {
 class Folder {
 public:
     Folder() {
-        std::string path = (std::filesystem::temp_directory_path() / "stead-import-XXXXXX").string();
+        std::string path =
+            (std::filesystem::temp_directory_path() / "stead-import-XXXXXX").string();
         path_ = ::mkdtemp(path.data());
     }
 

@@ -1,6 +1,6 @@
-#include "import/systemd_text.h"
-
 #include <gtest/gtest.h>
+
+#include "import/systemd_text.h"
 
 namespace stead::importing {
 
@@ -49,7 +49,8 @@ TEST(SystemdLines, EndsAtALimitWithAWord) {
 }
 
 TEST(SystemdWords, TakesQuotesOffAndKeepsWhatIsBetween) {
-    EXPECT_EQ(split_words("a \"b c\" 'd \"e\"' f''g").words, (Strings{"a", "b c", "d \"e\"", "fg"}));
+    EXPECT_EQ(split_words("a \"b c\" 'd \"e\"' f''g").words,
+              (Strings{"a", "b c", "d \"e\"", "fg"}));
     EXPECT_EQ(split_words("\"\" ''").words, (Strings{"", ""}));
 }
 
