@@ -76,9 +76,15 @@ Draft::Entry& Draft::entry(std::size_t item, std::string_view key) {
 
 void Draft::put(std::size_t item, std::string_view key, Node value) {
     Entry& target = entry(item, key);
+    for (const std::size_t before : target.items)
+        if (before != item) std::erase(items_[before].keys, key);
     target.value = std::move(value);
     target.items = {item};
     target.reason.clear();
+}
+
+void Draft::share(std::size_t item, std::string_view key) {
+    (void)entry(item, key);
 }
 
 void Draft::append(std::size_t item, std::string_view key, Node value, std::string_view first) {

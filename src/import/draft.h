@@ -22,6 +22,8 @@ public:
 
     /// Directive `item` gives `key` this value; an earlier one is forgotten.
     void put(std::size_t item, std::string_view key, Node value);
+    /// Directive `item` has a part in the value of `key` too.
+    void share(std::size_t item, std::string_view key);
     /// Directive `item` adds an item to the list `key`, once. Where the list is new, `first` items
     /// ("...") stand before it.
     void append(std::size_t item, std::string_view key, Node value, std::string_view first = {});

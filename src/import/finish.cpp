@@ -216,8 +216,9 @@ private:
                                             : as_script(read.command);
             split = split || splits_words(read.command);
         }
+        draft_.put(commands[0].item, key, command_node(shell((split ? "set -f; " : "") + script)));
         for (const Read& read : commands) {
-            draft_.put(read.item, key, command_node(shell((split ? "set -f; " : "") + script)));
+            draft_.share(read.item, key);
             draft_.explain(read.item, "one shell runs all of them");
         }
     }

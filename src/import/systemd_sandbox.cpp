@@ -229,6 +229,14 @@ void take_call(Job& job, const Line& line, std::string word, bool inverted) {
             take_calls(job, line, group);
         return;
     }
+    // Ours has the calls in it that only read, without which few programs start.
+    if (inverted && word == "@resources") {
+        for (const char* call : {"ioprio_set", "mbind", "migrate_pages", "move_pages", "nice",
+                                 "sched_setaffinity", "sched_setattr", "sched_setparam",
+                                 "sched_setscheduler", "set_mempolicy", "setpriority", "setrlimit"})
+            take_calls(job, line, call);
+        return;
+    }
     const bool fresh = job.draft.find(line.key) == nullptr;
     job.draft.append(line.item, line.key, unitfile::text_node((inverted ? "!" : "") + word),
                      fresh && inverted ? "..." : "");

@@ -192,6 +192,9 @@ TEST(Sandboxes, KnowTheTwoFormsOfASet) {
     EXPECT_EQ(value(service("CapabilityBoundingSet=\n"), "capabilities"), "[]");
     EXPECT_EQ(value(service("CapabilityBoundingSet=~CAP_SYS_ADMIN\n"), "capabilities"),
               R"(["...", "!SYS_ADMIN"])");
+    const std::string calls = value(service("SystemCallFilter=~@resources\n"), "system-calls");
+    EXPECT_NE(calls.find("\"!setrlimit\""), std::string::npos);
+    EXPECT_EQ(calls.find("@resources"), std::string::npos);
     const ImportedUnit unit = service("SystemCallFilter=~@mount @reboot\n");
     EXPECT_EQ(value(unit, "system-calls"), R"(["...", "!@mount", "!@reboot"])");
     EXPECT_EQ(value(unit, "system-call-error"), R"("kill")");
