@@ -50,11 +50,14 @@ public:
     /// In the order they were written.
     Result<void> move(const NewFile& file, bool replace) {
         const std::string name = temporary_.front();
-        TRY(replace ? sys::rename_at(folder_, name.c_str(), file.name.c_str())
-                    : sys::rename_new(folder_, name.c_str(), file.name.c_str()));
+        const auto fresh = sys::rename_new(folder_, name.c_str(), file.name.c_str());
+        if (!fresh) {
+            if (!replace || fresh.error().code != EEXIST) return fresh.error();
+            // What replaced another file cannot be taken back.
+            TRY(sys::rename_at(folder_, name.c_str(), file.name.c_str()));
+        }
         temporary_.erase(temporary_.begin());
-        // What replaced another file cannot be taken back.
-        if (!replace) moved_.push_back(file.name);
+        if (fresh) moved_.push_back(file.name);
         return {};
     }
 
@@ -72,7 +75,7 @@ private:
 };
 
 int failed(Console& console, const std::string& folder, const Error& error) {
-    console.error(safe(folder) + ": " + std::string(describe(error).view()));
+    console.error("writing to " + safe(folder) + ": " + safe(describe(error).view()));
     return kCouldNot;
 }
 

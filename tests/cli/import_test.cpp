@@ -54,6 +54,8 @@ TEST(ImportVerb, LeavesNothingBehindWhenAFileCannotBeWritten) {
     const Outcome failed = machine.run({"import", machine.root + "/in", "-o", out});
     EXPECT_NE(failed.code, 0);
     EXPECT_EQ(files_in(out), "b.toml ");
+    EXPECT_EQ(machine.run({"import", machine.root + "/in", "-o", out, "--force"}).code, 1);
+    EXPECT_EQ(files_in(out), "b.toml ");
     EXPECT_NE(machine.run({"import", machine.root + "/in", "-o", "/dev/null/x"}).code, 0);
 }
 
