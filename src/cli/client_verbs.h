@@ -7,12 +7,16 @@
 /// The verbs that speak with a running guest's PID 1.
 namespace stead::cli {
 
+int verb_blame(Context& context, Arguments arguments);
+int verb_critical_chain(Context& context, Arguments arguments);
 int verb_enter(Context& context, Arguments arguments);
 int verb_exec(Context& context, Arguments arguments);
+int verb_graph(Context& context, Arguments arguments);
 int verb_kill(Context& context, Arguments arguments);
 int verb_list(Context& context, Arguments arguments);
 int verb_log_reader(Context& context, Arguments arguments);
 int verb_logs(Context& context, Arguments arguments);
+int verb_plot(Context& context, Arguments arguments);
 int verb_poweroff(Context& context, Arguments arguments);
 int verb_reboot(Context& context, Arguments arguments);
 int verb_reload(Context& context, Arguments arguments);
@@ -22,7 +26,9 @@ int verb_shutdown(Context& context, Arguments arguments);
 int verb_start(Context& context, Arguments arguments);
 int verb_status(Context& context, Arguments arguments);
 int verb_stop(Context& context, Arguments arguments);
+int verb_top(Context& context, Arguments arguments);
 int verb_wait(Context& context, Arguments arguments);
+int verb_why(Context& context, Arguments arguments);
 
 /// One row per unit, for list and status.
 Table units_table(const std::vector<UnitRecord>& units);

@@ -1,5 +1,8 @@
 #include "cli/records.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -26,6 +29,32 @@ std::int64_t at_least_zero(const wire::Reader& message, Tag tag) {
 
 std::string text(const wire::Reader& message, Tag tag) {
     return std::string(message.text(tag));
+}
+
+/// The values of a field that holds nothing but them; none if it does not.
+template <typename T>
+std::vector<T> values(const wire::Reader& message, Tag tag) {
+    const std::string_view bytes = message.text(tag);
+    if (bytes.size() % sizeof(T) != 0) return {};
+    std::vector<T> list(bytes.size() / sizeof(T));
+    if (!list.empty()) std::memcpy(list.data(), bytes.data(), bytes.size());
+    return list;
+}
+
+std::vector<Dependency> needs_of(const wire::Reader& message) {
+    auto needs = values<Dependency>(message, Tag::Dependency);
+    std::erase_if(needs, [](const Dependency& need) { return need.kind > DependencyKind::PartOf; });
+    return needs;
+}
+
+UnitRecord::FirstStart first_start(const wire::Reader& message) {
+    auto moments = values<std::int64_t>(message, Tag::Moments);
+    if (moments.size() < 3) return {};
+    for (std::int64_t& moment : moments)
+        moment = std::max<std::int64_t>(moment, 0);
+    UnitRecord::FirstStart first{{moments[0]}, {moments[1]}, {moments[2]}};
+    if (first.began.ns == 0) first.began = first.up;
+    return first;
 }
 
 double seconds(Duration duration) {
@@ -79,6 +108,8 @@ UnitRecord read_unit(const wire::Reader& message) {
     unit.now = {at_least_zero(message, Tag::Now)};
     if (message.find(Tag::NextAttempt))
         unit.next_attempt = {at_least_zero(message, Tag::NextAttempt)};
+    unit.first = first_start(message);
+    unit.needs = needs_of(message);
     const auto flags = static_cast<std::uint64_t>(message.number(Tag::Flags));
     unit.essential = (flags & wire::kEssential) != 0;
     unit.enabled = (flags & wire::kEnabled) != 0;
@@ -91,6 +122,7 @@ GuestRecord read_guest(const wire::Reader& message) {
     guest.state = enumerator(message, Tag::State, wire::GuestState::Stopping);
     guest.now = {at_least_zero(message, Tag::Now)};
     guest.boot_time = {at_least_zero(message, Tag::BootTime)};
+    guest.ready_time = {at_least_zero(message, Tag::Since)};
     guest.count = at_least_zero(message, Tag::Count);
     guest.log_bytes_lost = at_least_zero(message, Tag::Dropped);
     wire::Reader fields = message;

@@ -17,6 +17,14 @@ namespace stead::cli {
 /// What a Unit message says, with every number checked: what is out of range becomes the first
 /// enumerator, for the other side may be hostile.
 struct UnitRecord {
+    /// The moments of its first start; zero: it has not come `over`: it
+    /// stopped, failed, or had to be tried again.
+    struct FirstStart {
+        Instant began;
+        Instant up;
+        Instant over;
+    };
+
     std::string name;
     std::string description;
     std::string status_text;
@@ -31,6 +39,10 @@ struct UnitRecord {
     Instant since;
     Instant now;
     Instant next_attempt = Instant::never();
+    FirstStart first;
+    /// What it needs, follows or excludes; targets count the units of a whole answer, and may be
+    /// out of its range.
+    std::vector<Dependency> needs;
     bool essential = false;
     bool enabled = false;
 
@@ -45,6 +57,8 @@ struct GuestRecord {
     wire::GuestState state = wire::GuestState::Starting;
     Instant now;
     Instant boot_time;
+    /// When all its units had settled for the first time; zero: not yet.
+    Instant ready_time;
     std::int64_t count = 0;
     std::int64_t log_bytes_lost = 0;
     std::vector<std::string> notices;

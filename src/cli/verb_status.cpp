@@ -3,6 +3,7 @@
 #include "cli/client_verbs.h"
 #include "cli/log_line.h"
 #include "cli/options.h"
+#include "cli/why_text.h"
 #include "cli/words.h"
 
 /// status and show: what PID 1 says of its guest and of a unit, in words or one value a line.
@@ -49,6 +50,9 @@ void print_unit(Console& console,
     field("restarts", unit.restarts > 0 ? std::to_string(unit.restarts) : "");
     field("file", safe(unit.source));
     if (unit.essential) field("essential", "the guest ends with it");
+    const auto advice =
+        is_well(unit) ? std::vector<std::string>{} : advice_for(unit, target.text());
+    if (!advice.empty()) field("next", advice.front());
     if (lines.empty()) return;
     console.line("  last lines");
     for (const std::string& line : lines) {
