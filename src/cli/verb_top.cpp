@@ -1,5 +1,7 @@
 #include <unistd.h>
 
+#include <array>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/client_verbs.h"
@@ -23,22 +25,16 @@ constexpr std::size_t kMostLogLines = 15;
 constexpr std::string_view kKeys =
     " arrows select   s start   t stop   r restart   l log   o order   h help   q quit";
 
-const std::vector<std::string>& help_lines() {
-    static const std::vector<std::string> kHelp = {
-        "",
-        "  up, down, j, k      select a unit            g, G, Home, End   first, last",
-        "  PageUp, PageDown    a page                   space             a page down",
-        "  s                   start the unit           t                 stop it (asks)",
-        "  r                   restart it (asks)        l, Enter          its log, on and off",
-        "  o                   order: name, state, cpu, memory",
-        "  Ctrl-L              draw again               q, Ctrl-C         leave",
-        "",
-        "  CPU% is of one CPU since the last look. MEMORY is what the unit's cgroup is charged;",
-        "  without that controller, the resident memory of its processes. - is not known.",
-        "",
-        "  Any key goes back."};
-    return kHelp;
-}
+constexpr auto kHelp = std::to_array<std::string_view>(
+    {"", "  up, down, j, k      select a unit            g, G, Home, End   first, last",
+     "  PageUp, PageDown    a page                   space             a page down",
+     "  s                   start the unit           t                 stop it (asks)",
+     "  r                   restart it (asks)        l, Enter          its log, on and off",
+     "  o                   order: name, state, cpu, memory",
+     "  Ctrl-L              draw again               q, Ctrl-C         leave", "",
+     "  CPU% is of one CPU since the last look. MEMORY is what the unit's cgroup is charged;",
+     "  without that controller, the resident memory of its processes. - is not known.", "",
+     "  Any key goes back."});
 
 struct Wishes {
     std::string name;
@@ -121,8 +117,8 @@ private:
     void draw() {
         if (help_) {
             std::vector<ScreenLine> lines{{"stead top", Colour::Bold}};
-            for (const std::string& line : help_lines())
-                lines.push_back({line});
+            for (const std::string_view line : kHelp)
+                lines.push_back({std::string(line)});
             return screen_.draw(lines);
         }
         const std::size_t width = screen_.width();
