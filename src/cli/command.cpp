@@ -25,7 +25,7 @@ void print_help(Console& console) {
         for (const Verb& verb : all_verbs()) {
             if (verb.group != heading.group) continue;
             std::string line = "  " + std::string(verb.name);
-            line.resize(14, ' ');
+            line.resize(18, ' ');
             console.line(line + std::string(verb.summary));
         }
     }

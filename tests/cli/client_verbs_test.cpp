@@ -155,6 +155,8 @@ TEST_F(Client, ShowsTheStatusOfAUnitWithItsLastLines) {
                            "  what      the db server\n"
                            "  why       its main process ended with code 3\n"
                            "  file      /etc/stead/units/db.toml\n"
+                           "  next      'stead logs web/db -n 100' shows what it wrote; the code "
+                           "is the program's own\n"
                            "  last lines\n"
                            "    2026-11-21T10:00:00.000000Z starting\n"
                            "    2026-11-21T10:00:01.000000Z cannot \\x1b[1m open\n");
