@@ -94,6 +94,7 @@ Result<Supervisor*> make_supervisor(char** argv, char** environment) {
     auto* state = ::new (TRY(memory).data()) State;
     Supervisor* self = TRY(open_memory(*memory, argv, environment));
     self->init_of_namespace = ::getpid() == 1;
+    self->boot_time = sys::now();
     auto program = sys::open_at(AT_FDCWD, "/proc/self/exe", O_PATH);
     if (program) state->program.take(std::move(*program));
     if (file) state->memory.take(std::move(*file));

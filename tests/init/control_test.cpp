@@ -59,6 +59,9 @@ TEST(Control, TellsWhenUnitsCameUpAndWhatTheyNeed) {
         EXPECT_LE(moments[i][0], moments[i][1]);
         EXPECT_EQ(moments[i][2], 0);
     }
+    EXPECT_GT(answer.boot_time, 0);
+    EXPECT_LE(answer.boot_time, moments[1][0]);
+    EXPECT_GE(answer.ready_time, moments[0][1]);
     EXPECT_GE(moments[0][0], moments[1][1]) << "web starts once data is up";
 
     Dependency need;

@@ -100,6 +100,8 @@ struct Answer {
     std::string text;
     std::vector<UnitRecord> units;
     std::vector<std::string> notices;
+    std::int64_t boot_time = 0;
+    std::int64_t ready_time = 0;
     std::vector<wire::Kind> kinds;
     std::int64_t exit_code = -1;
     sys::UniqueFd descriptor;
@@ -166,6 +168,8 @@ private:
                  std::string(message.text(wire::Tag::Moments)),
                  std::string(message.text(wire::Tag::Dependency))});
         } else if (message.kind() == wire::Kind::Guest) {
+            answer.boot_time = message.number(wire::Tag::BootTime);
+            answer.ready_time = message.number(wire::Tag::Since);
             wire::Reader fields = message;
             while (const auto field = fields.next()) {
                 if (field->tag == wire::Tag::Notice) answer.notices.emplace_back(field->text());
