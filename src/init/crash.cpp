@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "init/memory.h"
 #include "sys/clock.h"
@@ -179,7 +181,10 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
     // A child on its way to its program is no supervisor.
     if (::getpid() != rescue.pid) ::_exit(kCrashCode);
 #ifdef STEAD_CRASH_TEST
-    if (info->si_code == SI_TIMER) return on_timer();
+    if (info->si_code == SI_TIMER) {
+        (void)sys::set_signal_mask(ordinary_signals());
+        return on_timer();
+    }
 #endif
     // A real fault has a positive code, which nobody can send. SI_USER and SI_TKILL tell the
     // sender's true pid; every other code of a sent signal comes with a pid of the sender's choice
@@ -191,6 +196,8 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
 #ifdef STEAD_CRASH_TEST
     if (!planned) report_unplanned(signal, *info);
 #endif
+    // A crash within the rescue is one more crash, not the end.
+    (void)sys::set_signal_mask(ordinary_signals());
     if (!rescue.roots.prepared || !rescue.roots.memory || !rescue.roots.program) end();
     if (++rescue.depth > kMaxDepth) outlive_services();
     restore_roots();
@@ -198,8 +205,8 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
     if (state.crashes.on_trial && state.fallback) {
         // The new version goes back to the old one.
         state.crashes.on_trial = false;
-        const int old = state.fallback.get();
-        execute(old);
+        std::swap(state.program, state.fallback);
+        execute(state.program.get());
     }
     if (!count_crash(state.crashes)) outlive_services();
     execute(state.program.get());
@@ -229,8 +236,10 @@ Result<void> catch_crashes(Supervisor& self) {
     struct sigaction action {};
 
     action.sa_sigaction = on_crash;
-    // NODEFER: a crash within the handler is one more crash, not the end.
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    // Signals that others send are handled one after the other, so that their frames do not pile up
+    // beyond the stack.
+    std::memset(&action.sa_mask, 0xff, sizeof action.sa_mask);
     for (const int signal : kCrashes) {
         if (::sigaction(signal, &action, nullptr) < 0) return last_error("sigaction");
     }

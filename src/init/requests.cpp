@@ -10,6 +10,7 @@
 #include "init/ring.h"
 #include "init/status.h"
 #include "init/transient.h"
+#include "init/upgrade.h"
 #include "sys/events.h"
 #include "sys/process.h"
 #include "sys/signals.h"
@@ -198,6 +199,8 @@ void obey_command(Supervisor& self,
         return shut_down(self, client, message);
     case Kind::AttachKeeper:
         return become_keeper(self, client);
+    case Kind::Upgrade:
+        return start_upgrade(self, client, record);
     case Kind::ReloadUnits:
         return answer(self, client, kCouldNot, "reloading the unit files is not supported yet");
     default:

@@ -147,7 +147,9 @@ enum class Pending : std::uint8_t {
     /// A record at every change of `unit`, or of all.
     Watch,
     /// A transient unit of this connection.
-    Exec
+    Exec,
+    /// End once the new program has taken over, or has not.
+    Upgrade
 };
 
 /// A control connection. Unused: no fd.

@@ -34,8 +34,9 @@ struct Scratch {
     std::array<char, kMaxChildText> text;
     std::array<DirectoryView, 64> directories;
     std::array<std::uint32_t, 256> groups;
-    /// Where a crash is told of.
-    std::array<char, 16384> crash_stack;
+    /// Where a crash is handled: room for the frames of all signals that others can make pending at
+    /// the same time, 3 to 12 kB each.
+    std::array<char, 131072> crash_stack;
 };
 
 /// What belongs to one execution of stead-init alone.

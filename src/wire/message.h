@@ -60,6 +60,10 @@ enum class Kind : std::uint16_t {
     AttachKeeper = 13,
     /// Compile the guest's unit files again and swap.
     ReloadUnits = 14,
+    /// On the host's listener (in somebody else's container: root's): PID 1 executes the program
+    /// whose descriptor rides along, after a self-test of it. End comes from the new program, or
+    /// from the old one when the new one failed.
+    Upgrade = 15,
 
     /// One unit's state: Name, State, ReasonKind (with ReasonStage, ReasonRole, ReasonError,
     /// ReasonUnit, ExitKind, ExitValue where they mean something), Pid, Since, Now, Restarts,

@@ -167,5 +167,104 @@ TEST(Survive, AThousandCrashesUnderLoadWithoutLosingOrDoublingAService) {
     EXPECT_EQ(guest.wait(), 0) << guest.said();
 }
 
+TEST(Survive, ALostStateIsMadeAnewFromWhatRuns) {
+    const TemporaryFolder folder;
+    const std::string plan = write_plan(
+        folder.path(), {writer(folder.path(), "one", 0), writer(folder.path(), "two", 0, true)});
+    StartOptions options{.namespaced = true, .program = kCrashing};
+    options.environment = {"STEAD_CRASH_COUNT=5", "STEAD_CRASH_RARITY=4", "STEAD_CRASH_SPOIL=1"};
+    Guest guest({plan}, options);
+    EXPECT_TRUE(eventually([&] {
+        auto control = Control::open(guest.runtime() / "control");
+        return control && crashes_of(*control) >= 5;
+    })) << guest.said();
+    EXPECT_TRUE(guest.says("the state is lost")) << guest.said();
+    Control control = guest.control();
+    for (const char* name : {"one", "two"}) {
+        EXPECT_TRUE(eventually([&] {
+            const auto record = status_of(control, name);
+            return record && record->state == kUp;
+        })) << name;
+        const Ledger ledger = read_ledger(folder.path());
+        EXPECT_TRUE(ledger.doubles.empty()) << ledger.doubles.front();
+        ASSERT_EQ(ledger.starts.at(name).size(), 1U) << name << ": " << guest.said();
+        EXPECT_EQ(status_of(control, name)->pid, ledger.starts.at(name).front());
+    }
+}
+
+/// A guest whose one service writes the ledger, and its control connection.
+struct Steady {
+    TemporaryFolder folder;
+    Guest guest{{write_plan(folder.path(), {writer(folder.path(), "web", 0)})},
+                {.namespaced = true}};
+    Control control = guest.control();
+
+    bool runs_as_before() {
+        const bool up = eventually([&] {
+            const auto record = status_of(control, "web");
+            return record && record->state == kUp;
+        });
+        const Ledger ledger = read_ledger(folder.path());
+        return up && ledger.doubles.empty() && ledger.starts.at("web").size() == 1;
+    }
+
+    Answer upgrade(const std::string& program) {
+        const int fd = ::open(program.c_str(), O_PATH | O_CLOEXEC);
+        std::vector<std::byte> buffer(512);
+        wire::Writer message(buffer, wire::Kind::Upgrade);
+        (void)control.send(message, std::span(&fd, fd >= 0 ? 1 : 0));
+        ::close(fd);
+        return control.receive();
+    }
+};
+
+TEST(Survive, ForgedSignalsAreNoCrashes) {
+    Steady steady;
+    ASSERT_TRUE(steady.runs_as_before());
+    for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS}) {
+        ASSERT_EQ(::kill(steady.guest.pid(), signal), 0);
+        // As if PID 1 had sent it: the sender writes down a pid of its choice.
+        siginfo_t info{};
+        info.si_code = SI_QUEUE;
+        info.si_pid = 1;
+        ASSERT_EQ(::syscall(SYS_rt_sigqueueinfo, steady.guest.pid(), signal, &info), 0);
+    }
+    EXPECT_TRUE(steady.runs_as_before())
+        << steady.guest.wait(0ms).value_or(-1) << steady.guest.said();
+    EXPECT_EQ(crashes_of(steady.control), 0);
+}
+
+TEST(Survive, AnUpgradeKeepsServicesAndTheClientThatAskedForIt) {
+    Steady steady;
+    ASSERT_TRUE(steady.runs_as_before());
+    const fs::path copy = steady.folder.path() / "newer";
+    fs::copy_file(kInit, copy);
+    for (int i = 0; i < 3; ++i) {
+        const Answer answer = steady.upgrade(copy);
+        EXPECT_EQ(answer.code, 0) << answer.text;
+        EXPECT_TRUE(answer.text.find("runs version") != std::string::npos) << answer.text;
+        EXPECT_TRUE(steady.runs_as_before()) << steady.guest.said();
+    }
+    EXPECT_EQ(fs::read_symlink("/proc/" + std::to_string(steady.guest.pid()) + "/exe"), copy);
+    steady.guest.signal(SIGTERM);
+    EXPECT_EQ(steady.guest.wait(), 0) << steady.guest.said();
+}
+
+TEST(Survive, AnUpgradeToABrokenProgramChangesNothing) {
+    Steady steady;
+    ASSERT_TRUE(steady.runs_as_before());
+    const fs::path junk = steady.folder.path() / "junk";
+    std::ofstream(junk) << "no program";
+    fs::permissions(junk, fs::perms::owner_all);
+    for (const std::string& program : {junk.string(), std::string("/bin/false")}) {
+        const Answer answer = steady.upgrade(program);
+        EXPECT_EQ(answer.code, 1) << program;
+        EXPECT_TRUE(answer.text.find("self-test") != std::string::npos) << answer.text;
+        EXPECT_TRUE(steady.runs_as_before()) << program;
+    }
+    EXPECT_EQ(steady.upgrade("/does/not/exist").code, 2);
+    EXPECT_TRUE(steady.runs_as_before());
+}
+
 } // namespace
 } // namespace stead::test
