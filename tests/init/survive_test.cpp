@@ -183,7 +183,7 @@ TEST(Survive, ALostStateIsMadeAnewFromWhatRuns) {
     for (const char* name : {"one", "two"}) {
         EXPECT_TRUE(eventually([&] {
             const auto record = status_of(control, name);
-            return record && record->state == kUp;
+            return record && record->state == kUp && read_ledger(folder.path()).starts.count(name);
         })) << name;
         const Ledger ledger = read_ledger(folder.path());
         EXPECT_TRUE(ledger.doubles.empty()) << ledger.doubles.front();
@@ -202,7 +202,8 @@ struct Steady {
     bool runs_as_before() {
         const bool up = eventually([&] {
             const auto record = status_of(control, "web");
-            return record && record->state == kUp;
+            // A service is up when its program runs, which may not have come to its ledger yet.
+            return record && record->state == kUp && read_ledger(folder.path()).starts.count("web");
         });
         const Ledger ledger = read_ledger(folder.path());
         return up && ledger.doubles.empty() && ledger.starts.at("web").size() == 1;
