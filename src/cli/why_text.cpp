@@ -96,7 +96,7 @@ std::string spawn_advice(const UnitRecord& unit) {
 
 std::string ended_advice(const UnitRecord& unit, const std::string& name) {
     const ExitStatus& status = unit.reason.status;
-    const std::string lines = "'stead logs " + name + " -n 100' shows what it wrote";
+    std::string lines = "'stead logs " + name + " -n 100' shows what it wrote";
     if (status.kind == ExitStatus::Kind::Exited) {
         if (status.value == 0)
             return "it ended by itself, and its policy does not start it again: restart = "
