@@ -37,6 +37,12 @@ bool collect(Answer& answer, Reply& reply) {
 
 } // namespace
 
+Asking::Asking(Context& context, Place place)
+    : context_(context)
+    , place_(std::move(place)) {
+    if (place_.on_host()) guests::clear_ended(place_.paths());
+}
+
 int Asking::fail(int code, std::string_view text, std::string_view hint) {
     console().error(text);
     if (!hint.empty()) console().hint(hint);

@@ -40,9 +40,8 @@ struct Patience {
 /// `code` is what to leave with.
 class Asking {
 public:
-    Asking(Context& context, Place place)
-        : context_(context)
-        , place_(std::move(place)) {}
+    /// On the host, what guests that have ended without a keeper left is cleared away first.
+    Asking(Context& context, Place place);
 
     [[nodiscard]] const Place& place() const { return place_; }
 

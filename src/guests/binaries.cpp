@@ -65,6 +65,29 @@ bool holds(const sys::UniqueFd& file, std::span<const std::byte> content) {
     return mapped && std::memcmp(mapped->bytes().data(), content.data(), content.size()) == 0;
 }
 
+/// Writes `content` to `path` by way of a draft beside it, which the next start writes anew if we
+/// die. Of two first starts at once the second waits, and finds what the first has written: a file
+/// that somebody has replaced meanwhile could not be bound into a guest any more.
+Result<void> write_program(const std::string& path, std::span<const std::byte> content) {
+    const std::string draft = path + ".new";
+    const int flags = O_WRONLY | O_CREAT | O_NOFOLLOW;
+    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, draft.c_str(), flags, 0755));
+    TRY(sys::wait_for_lock(file.get()));
+    const struct stat ours = TRY(sys::status_at(file.get(), "", AT_EMPTY_PATH));
+    const auto there = sys::status_at(AT_FDCWD, draft.c_str(), AT_SYMLINK_NOFOLLOW);
+    // It has become the program while we waited.
+    if (!there || there->st_ino != ours.st_ino) return {};
+
+    if (::ftruncate(file.get(), 0) < 0) return last_error("write", path);
+    TRY(sys::set_mode(file.get(), 0755)); // Whatever the umask says.
+    const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+    auto written = sys::write_full(file.get(), text);
+    if (written) written = sys::rename_at(AT_FDCWD, draft.c_str(), path.c_str());
+    if (written) return {};
+    (void)sys::remove_at(AT_FDCWD, draft.c_str(), false); // The first error is the one to tell.
+    return make_error("write", path, written.error().code);
+}
+
 /// A program in the library folder with this content: the one that is there, else a new one.
 Result<sys::UniqueFd>
 provide(const Paths& paths, const std::string& name, std::span<const std::byte> content) {
@@ -74,29 +97,7 @@ provide(const Paths& paths, const std::string& name, std::span<const std::byte> 
     if (present && is_ours(*present, content.size())) return *std::move(present);
 
     TRY(make_folders(library));
-    // Two first starts at once each write their own draft. The first name given stays: a file that
-    // somebody has replaced meanwhile cannot be bound into a guest any more.
-    const std::string draft = path + "." + std::to_string(::getpid());
-    {
-        const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW;
-        const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, draft.c_str(), flags, 0755));
-        TRY(sys::set_mode(file.get(), 0755)); // Whatever the umask says.
-        const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
-        const Result<void> written = sys::write_full(file.get(), text);
-        if (!written) {
-            (void)sys::remove_at(AT_FDCWD, draft.c_str(),
-                                 false); // The write's error is the one to tell.
-            return make_error("write", path, written.error().code);
-        }
-    }
-    // One that is there and wrong (cut short by a full disk) goes.
-    const Result<void> named = present ? sys::rename_at(AT_FDCWD, draft.c_str(), path.c_str())
-                                       : sys::rename_new(AT_FDCWD, draft.c_str(), path.c_str());
-    if (!named) {
-        (void)sys::remove_at(AT_FDCWD, draft.c_str(),
-                             false); // The rename's error is the one to tell.
-        if (named.error().code != EEXIST) return named.error();
-    }
+    TRY(write_program(path, content));
     sys::UniqueFd written = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NOFOLLOW));
     if (!holds(written, content)) return make_error("verify", path, EIO);
     return written;

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <string>
@@ -9,6 +11,7 @@
 #include "guests/cgroups.h"
 #include "guests/ids.h"
 #include "sys/file.h"
+#include "sys/unix_socket.h"
 
 namespace stead::guests {
 
@@ -23,6 +26,16 @@ Result<void> remove_if_there(int folder, const char* name) {
 }
 
 } // namespace
+
+bool is_alive(const Paths& paths, std::string_view name, const Claim& claim) {
+    // No record, no guest: PID 1 ends with a launcher that has not come as far.
+    if (!sys::status_at(claim.folder.get(), "state.json", AT_SYMLINK_NOFOLLOW)) return false;
+    const auto record = read_record(claim.folder.get());
+    if (record && verify(*record)) return true;
+    // A record that cannot be read, or a process seen from another pid namespace: who is dead
+    // answers nobody.
+    return sys::connect_unix(paths.control(name), SOCK_SEQPACKET).has_value();
+}
 
 void end_process(const sys::Process& child) {
     if (!child.pidfd) return;
@@ -62,10 +75,25 @@ Result<void> clean_up(const Paths& paths, std::string_view name) {
     auto claimed = claim_existing(paths, name);
     if (!claimed && claimed.error().code == ENOENT) return {};
     if (!claimed) return claimed.error();
-    if (const auto record = read_record(claimed->folder.get())) {
-        if (verify(*record)) return {};
-    }
+    if (is_alive(paths, name, *claimed)) return {};
     return clear(paths, name, *claimed);
+}
+
+void clear_ended(const Paths& paths) {
+    if (::geteuid() != 0) return;
+    const auto names = names_of_guests(paths);
+    if (!names) return;
+    for (const std::string& name : *names) {
+        // One whose lock is held is somebody's: its keeper, or a start, clears it.
+        const std::string lock = paths.guest(name) + "/lock";
+        const auto file = sys::open_at(AT_FDCWD, lock.c_str(), O_RDWR | O_NOFOLLOW);
+        const auto locked = file ? sys::is_locked(file->get()) : Result<bool>(false);
+        if (locked && !*locked) (void)clean_up(paths, name);
+    }
+    if (!names->empty()) return;
+    // The last of them may have ended between its own removal and this one's.
+    if (const auto cgroup2 = find_cgroup2())
+        (void)sys::remove_at(AT_FDCWD, cgroup_parent(paths, *cgroup2).c_str(), true);
 }
 
 } // namespace stead::guests

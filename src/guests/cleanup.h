@@ -10,6 +10,9 @@
 /// Taking away what a guest leaves. For this folder's own use.
 namespace stead::guests {
 
+/// Whether the guest of a folder whose lock we hold runs without its keeper.
+bool is_alive(const Paths& paths, std::string_view name, const Claim& claim);
+
 /// Kills a child of ours and reaps it.
 void end_process(const sys::Process& child);
 

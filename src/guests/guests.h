@@ -77,6 +77,10 @@ Result<std::optional<Guest>> find(const Paths& paths, std::string_view name);
 /// files. Does nothing to a running guest. May be called any number of times.
 Result<void> clean_up(const Paths& paths, std::string_view name);
 
+/// The same for every guest that has ended without its keeper; what cannot be cleared stays for the
+/// next time. Only root's commands do it.
+void clear_ended(const Paths& paths);
+
 /// Starts a new keeper for a running guest whose keeper has died; does nothing if it has one.
 Result<void> revive_keeper(const Paths& paths, const Guest& guest);
 

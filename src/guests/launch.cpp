@@ -26,6 +26,7 @@
 #include "sys/signals.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"
+#include "wire/message.h"
 
 namespace stead::guests {
 
@@ -132,6 +133,14 @@ Result<Streams> make_pipes(KeeperDescriptors& keeper, bool with_input) {
     return streams;
 }
 
+/// From here on the guest can be found, and PID 1 need not end with us.
+void tell_committed(const sys::UniqueFd& channel) {
+    std::array<std::byte, 64> buffer;
+    wire::Writer message(buffer, wire::Kind::Committed);
+    // A PID 1 that has ended already is its keeper's to report.
+    (void)sys::send(channel.get(), message.bytes());
+}
+
 /// The keeper has nothing to do before PID 1 or the program says something, and its start would
 /// only compete with the guest's for a processor. Pipes and the channel hold what comes meanwhile.
 void await_first_word(const KeeperDescriptors& keeper) {
@@ -170,11 +179,11 @@ Start::~Start() {
 }
 
 Result<Start> Start::begin(const Paths& paths, std::string_view name) {
+    clear_ended(paths);
     Claim claimed = TRY(claim(paths, name));
-    const auto record = claimed.is_new ? std::nullopt : read_record(claimed.folder.get());
-    if (record) {
+    if (!claimed.is_new) {
         // It runs, and only its keeper is gone.
-        if (verify(*record)) return make_error("lock", name, EBUSY);
+        if (is_alive(paths, name, claimed)) return make_error("lock", name, EBUSY);
         TRY(clear_remains(paths, name, claimed));
     }
     return Start(paths, std::string(name), std::move(claimed));
@@ -256,6 +265,7 @@ Result<void> Start::try_launch(const recipe::Context& context,
     record.created = static_cast<std::int64_t>(std::time(nullptr));
     Result<void> done = identify(running.init.pid, record);
     if (done) done = write_record(claim_, record);
+    if (done) tell_committed(endpoints.keeper[wire::kKeeperChannel]);
     if (!done) {
         end_process(running.init);
         return done;

@@ -47,7 +47,7 @@ struct LaunchOptions {
 /// nothing is left of it: no process, cgroup, file or claimed id.
 class Start {
 public:
-    /// Takes the guest's lock and clears what an ended guest of that name left. EBUSY: it runs, or
+    /// Clears what ended guests left, and takes the guest's lock. EBUSY: it runs, or
     /// somebody else is starting it.
     static Result<Start> begin(const Paths& paths, std::string_view name);
 

@@ -260,20 +260,26 @@ std::optional<sys::Process> verify(const Record& record) {
     return *std::move(process);
 }
 
-Result<std::vector<Guest>> list(const Paths& paths) {
-    std::vector<Guest> guests;
+Result<std::vector<std::string>> names_of_guests(const Paths& paths) {
+    std::vector<std::string> names;
     const std::string path = paths.runtime + "/guests";
     const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
     if (!folder) {
-        if (errno == ENOENT) return guests;
+        if (errno == ENOENT) return names;
         return last_error("open", path);
     }
     // One stream, one thread: readdir(3) is safe here.
     while (const dirent* entry = ::readdir(folder.get())) { // NOLINT(concurrency-mt-unsafe)
-        if (valid_name(entry->d_name)) guests.push_back(look_at(paths, entry->d_name));
+        if (valid_name(entry->d_name)) names.emplace_back(entry->d_name);
     }
-    std::sort(guests.begin(), guests.end(),
-              [](const Guest& a, const Guest& b) { return a.record.name < b.record.name; });
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Result<std::vector<Guest>> list(const Paths& paths) {
+    std::vector<Guest> guests;
+    for (const std::string& name : TRY(names_of_guests(paths)))
+        guests.push_back(look_at(paths, name));
     return guests;
 }
 

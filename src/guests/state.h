@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "guests/guests.h"
@@ -26,6 +27,9 @@ Result<Claim> claim(const Paths& paths, std::string_view name);
 /// The folder of a guest if there is one, with the lock; ENOENT, EBUSY. A process that inherited
 /// the lock's descriptor from the keeper has it already.
 Result<Claim> claim_existing(const Paths& paths, std::string_view name);
+
+/// The folders below /run/stead/guests, in order.
+Result<std::vector<std::string>> names_of_guests(const Paths& paths);
 
 /// Makes `path` and its parents, 0755 where they are new.
 Result<void> make_folders(const std::string& path);

@@ -76,7 +76,10 @@ Result<void> choose_target(Supervisor& self) {
 Result<void> prepare_boot(Supervisor& self, Given& given) {
     TRY(open_loop(self));
     // The keeper comes first: it is told what else goes wrong.
-    if (auto channel = given.take(wire::kBootKeeper)) attach_keeper(self, std::move(channel));
+    if (auto channel = given.take(wire::kBootKeeper)) {
+        attach_keeper(self, std::move(channel));
+        self.provisional = true;
+    }
     TRY(take_launcher_plan(self, given));
     raise_open_files(self);
     note_inherited(self);
@@ -109,6 +112,7 @@ int boot(char** argv, char** environment) {
     self.launched = true;
 
     const auto prepared = prepare_boot(self, given);
+    if (self.ended) return finish(self);
     if (!prepared) {
         say_error(self, "the guest cannot boot", prepared.error());
         self.exit_code = kBrokenBoot;

@@ -140,6 +140,7 @@ int run_foreign(int argc, char** argv, char** environment) {
     }
     Supervisor& self = **made;
     const auto prepared = prepare_foreign(self, arguments);
+    if (self.ended) return finish(self);
     if (!prepared) {
         say_raw(describe(prepared.error()).view());
         leave_cgroups(self);

@@ -78,6 +78,8 @@ void flush(Supervisor& self) {
 void lose_keeper(Supervisor& self) {
     self.keeper.close();
     self.keeper_blocked = false;
+    // The launcher died, and no later command knows of this guest.
+    if (self.provisional) self.ended = true;
     for (Unit& unit : self.units) {
         unit.handed_output = false;
         unit.handed_error = false;
@@ -107,10 +109,14 @@ void obey_keeper(Supervisor& self) {
 
 void obey_keeper_message(Supervisor& self, std::size_t size) {
     const auto message = wire::Reader::open(self.scratch->received.first(size));
-    if (message && message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
+    if (!message) return;
+    if (message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
+    if (message->kind() == wire::Kind::Committed) self.provisional = false;
 }
 
 void attach_keeper(Supervisor& self, sys::UniqueFd channel) {
+    // Whoever brings a channel later has found the guest.
+    self.provisional = false;
     if (self.keeper) lose_keeper(self);
     watch_outputs(self, false);
     self.keeper.take(std::move(channel));

@@ -12,14 +12,17 @@
 
 #include "init/children.h"
 #include "init/environment.h"
+#include "init/keeper.h"
 #include "init/say.h"
 #include "init/setup.h"
+#include "init/signals.h"
 #include "plan/limits.h"
 #include "spawn/spawn.h"
 #include "sys/clock.h"
 #include "sys/clone.h"
 #include "sys/memory.h"
 #include "sys/process.h"
+#include "sys/signals.h"
 #include "sys/unix_socket.h"
 
 namespace stead::init {
@@ -48,6 +51,7 @@ Result<void> add_arguments(Supervisor& self, const LoaderCall& call, spawn::Chil
         strings.add("--dir");
         strings.add(directory);
     }
+    if (!self.launched) strings.add("--foreign");
     strings.add("--out-fd");
     strings.add("3");
     prepared.argv = strings.end_list();
@@ -72,19 +76,36 @@ void relay(Supervisor& self, int fd) {
     }
 }
 
-/// Waits for the end of `loader`, relaying its lines; it is killed when its time is over.
+/// Obeys the signals that have come; an end of a child is looked for later, without a signal.
+void heed_signals(Supervisor& self) {
+    std::array<sys::Received, 8> received;
+    const auto count = sys::read_signals(self.signals.get(), received);
+    for (std::size_t i = 0; count && i < *count; ++i) {
+        if (received[i].signal == SIGCHLD) self.more_children = true;
+        obey_signal(self, received[i].signal);
+    }
+}
+
+/// Waits for the end of `loader`, relaying its lines; it is killed when its time is over, when we
+/// are to stop, and when the launcher dies.
 Result<ExitStatus> wait_for(Supervisor& self, const sys::Process& loader, int messages) {
     const Instant limit = sys::now() + kLoaderTime;
     while (true) {
         const std::int64_t left = (limit - sys::now()).ms();
-        if (left <= 0) {
+        if (left <= 0 || self.ended) {
             (void)sys::send_signal(loader, SIGKILL);
             return make_error("stead load", "took longer than 30 s", ETIMEDOUT);
         }
-        std::array<pollfd, 2> ready = {{{loader.pidfd.get(), POLLIN, 0}, {messages, POLLIN, 0}}};
+        std::array<pollfd, 4> ready = {{{loader.pidfd.get(), POLLIN, 0},
+                                        {messages, POLLIN, 0},
+                                        {self.signals.get(), POLLIN, 0},
+                                        {self.keeper ? self.keeper.get() : -1, POLLIN, 0}}};
         if (::poll(ready.data(), ready.size(), static_cast<int>(left)) < 0 && errno != EINTR)
             return last_error("poll");
         if ((ready[1].revents & POLLIN) != 0) relay(self, messages);
+        if (ready[2].revents != 0) heed_signals(self);
+        // poll's bits are epoll's.
+        if (ready[3].revents != 0) serve_keeper(self, static_cast<std::uint32_t>(ready[3].revents));
         const auto status = TRY(sys::try_reap(loader));
         if (!status) continue;
         relay(self, messages);

@@ -163,6 +163,12 @@ void tell_engine(Supervisor& self, const engine::Event& event) {
 }
 
 void ask_shutdown(Supervisor& self, EndKind end) {
+    if (!self.engine) {
+        // Nothing has been started yet.
+        self.ended = true;
+        self.end = end;
+        return;
+    }
     if (!self.engine->shutting_down()) tell_readiness(self, "STOPPING=1");
     tell_engine(self, {.kind = engine::EventKind::Shutdown, .end = end});
 }

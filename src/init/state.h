@@ -323,6 +323,8 @@ struct State : Roots {
     Mailbox mailbox;
     Adoption adoption = Adoption::None;
     CrashAccount crashes;
+    /// The launcher has not said Committed yet.
+    bool provisional = false;
 };
 
 static_assert(std::is_trivially_copyable_v<Roots> && std::is_trivially_copyable_v<State> &&

@@ -102,6 +102,9 @@ enum class Kind : std::uint16_t {
     StopGuest = 0x206,
     /// PID 1 -> keeper: how many bytes were dropped from the ring: Tag::Count.
     LogLost = 0x207,
+    /// Launcher -> PID 1: the host's record of the guest is written. Until then PID 1 ends with its
+    /// launcher, because nobody could find it.
+    Committed = 0x208,
 
     KeeperConfig = 0x300
 };

@@ -60,7 +60,7 @@ std::string read_line(int fd) {
 /// A launcher without a context: hands stead-init the descriptors of wire/boot.h.
 class Launched {
 public:
-    explicit Launched(const plan::PlanInput& input) {
+    explicit Launched(const plan::PlanInput& input, bool committed = true, int loader = -1) {
         const int plan = sealed_plan(input);
         auto host = sys::bind_unix(host_path(), SOCK_SEQPACKET, 0600);
         EXPECT_TRUE(host && sys::listen_on(host->get(), 16));
@@ -68,9 +68,10 @@ public:
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
         keeper = sys::UniqueFd(ends[0]);
         pid = ::fork();
-        if (pid == 0) become(plan, host->get(), ends[1]);
+        if (pid == 0) become(plan, host->get(), ends[1], loader);
         ::close(plan);
         ::close(ends[1]);
+        if (committed) commit();
     }
 
     Launched(const Launched&) = delete;
@@ -82,6 +83,13 @@ public:
         if (pid <= 0) return;
         ::kill(pid, SIGKILL);
         ::waitpid(pid, nullptr, 0);
+    }
+
+    /// As the launcher when the guest's record is written.
+    void commit() const {
+        std::vector<std::byte> buffer(64);
+        wire::Writer message(buffer, Kind::Committed);
+        EXPECT_TRUE(sys::send(keeper.get(), message.bytes()).has_value());
     }
 
     [[nodiscard]] std::string host_path() const { return folder.path() / "host"; }
@@ -110,12 +118,14 @@ private:
         return fd;
     }
 
-    [[noreturn]] static void become(int plan, int host, int channel) {
+    [[noreturn]] static void become(int plan, int host, int channel, int loader) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         const int high_plan = ::fcntl(plan, F_DUPFD_CLOEXEC, 50);
         const int high_host = ::fcntl(host, F_DUPFD_CLOEXEC, 50);
         const int high_channel = ::fcntl(channel, F_DUPFD_CLOEXEC, 50);
+        const int high_loader = loader < 0 ? -1 : ::fcntl(loader, F_DUPFD_CLOEXEC, 50);
         ::syscall(SYS_close_range, 3, 49, 0);
+        if (high_loader >= 0) ::dup2(high_loader, wire::kBootLoader);
         ::dup2(high_plan, wire::kBootPlan);
         ::dup2(high_host, wire::kBootHostControl);
         ::dup2(high_channel, wire::kBootKeeper);
@@ -233,6 +243,65 @@ TEST_F(Boot, CountsWhatDidNotFitWhileNobodyKeptIt) {
     wire::Writer attach(buffer, Kind::AttachKeeper);
     ASSERT_TRUE(host->send(attach));
     EXPECT_TRUE(hear_about(host->fd(), Kind::LogLost).has_value());
+}
+
+TEST_F(Boot, EndsWithALauncherThatDiesBeforeItsRecordIsWritten) {
+    Launched guest(jail({logger("exec sleep 1000")}), false);
+    ASSERT_TRUE(hear_about(guest.keeper.get(), Kind::Notify).has_value());
+    guest.keeper.reset();
+    EXPECT_TRUE(guest.wait().has_value());
+}
+
+TEST_F(Boot, OutlivesItsKeeperOnceTheRecordIsWritten) {
+    Launched guest(jail({logger("exec sleep 1000")}), false);
+    ASSERT_TRUE(hear_about(guest.keeper.get(), Kind::Notify).has_value());
+    guest.commit();
+    guest.keeper.reset();
+    std::this_thread::sleep_for(200ms);
+    auto host = guest.host();
+    ASSERT_TRUE(host.has_value());
+    EXPECT_EQ(host->ask(Kind::Ping).code, 0);
+}
+
+/// A guest whose units are to come from a loader that never says anything.
+class HangingLoader : public Boot {
+protected:
+    static plan::PlanInput unloaded() {
+        plan::PlanInput input = jail({});
+        input.guest->has_units = false;
+        return input;
+    }
+
+    [[nodiscard]] int loader() const { return loader_.get(); }
+
+private:
+    sys::UniqueFd loader_{::open(kMisbehave, O_PATH | O_CLOEXEC)};
+};
+
+TEST_F(HangingLoader, DoesNotKeepASignalWaiting) {
+    Launched guest(unloaded(), true, loader());
+    std::this_thread::sleep_for(200ms);
+    const auto start = std::chrono::steady_clock::now();
+    ::kill(guest.pid, SIGTERM);
+    EXPECT_EQ(guest.wait(), 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
+    EXPECT_TRUE(eventually([] { return !is_running("stead load"); }, 2s));
+}
+
+TEST_F(HangingLoader, DoesNotKeepTheKeeperWaiting) {
+    Launched guest(unloaded(), true, loader());
+    std::this_thread::sleep_for(200ms);
+    std::vector<std::byte> buffer(64);
+    wire::Writer stop(buffer, Kind::StopGuest);
+    ASSERT_TRUE(sys::send(guest.keeper.get(), stop.bytes()).has_value());
+    EXPECT_EQ(guest.wait(), 0);
+}
+
+TEST_F(HangingLoader, EndsWithALauncherThatDies) {
+    Launched guest(unloaded(), false, loader());
+    std::this_thread::sleep_for(200ms);
+    guest.keeper.reset();
+    EXPECT_TRUE(guest.wait().has_value());
 }
 
 TEST_F(Boot, RefusesAPlanWithoutAGuestRecord) {

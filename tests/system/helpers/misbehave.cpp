@@ -157,7 +157,7 @@ int leave_behind() {
 int usage() {
     std::fputs("misbehave: facts | exit N | raise N | orphans N | orphans-at-once N | signals | "
                "ignore-term | "
-               "sleep | stopped | notify TEXT | notify-exit TEXT | flood | "
+               "sleep | load | stopped | notify TEXT | notify-exit TEXT | flood | "
                "leave-behind | close-output | ready-fd N\n",
                stderr);
     return 2;
@@ -206,6 +206,8 @@ int with_argument(const std::string& mode, const char* argument) {
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     if (mode == "ledger" && argc == 5) return keep_ledger(argv[2], argv[3], number(argv[4]));
+    // What stead-init calls the loader with.
+    if (mode == "load") sleep_for_ever();
     if (argc > 2) return with_argument(mode, argv[2]);
     if (mode == "facts") return facts();
     if (mode == "signals") return count_signals();
