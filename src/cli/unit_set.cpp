@@ -1,6 +1,7 @@
 #include "cli/unit_set.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -52,7 +53,14 @@ int compile_unit_set(Context& context, UnitSet& set) {
     }
 
     unitfile::Diagnostics diagnostics;
-    auto loaded = unitfile::load_unit_folders(set.folders, diagnostics);
+    auto loaded =
+        unitfile::load_unit_folders(set.folders, diagnostics, [&set](const std::string& path) {
+            auto text = guests::read_environment_file(set.root, path);
+            if (text) return unitfile::FileText{std::move(*text), {}};
+            if (text.error().code == ENOENT) return unitfile::FileText{};
+            return unitfile::FileText{std::nullopt, "cannot be read: " +
+                                                        std::string(describe(text.error()).view())};
+        });
     if (loaded.units.empty() && loaded.rejected.empty()) {
         console.error("there is no unit in " + joined(set.folders));
         console.hint("a unit is a file NAME.toml with a 'command' in one of these folders");
@@ -64,6 +72,8 @@ int compile_unit_set(Context& context, UnitSet& set) {
     options.users = set.users;
     options.foreign = set.foreign;
     options.folders = set.folders;
+    for (const auto& unit : loaded.rejected)
+        options.left_out.push_back(unit.name);
     plan::PlanInput plan = compile::compile_units(loaded.units, *accounts, options, diagnostics);
     for (auto& left_out : loaded.rejected) {
         plan.rejected.push_back({std::move(left_out.name), std::move(left_out.message)});

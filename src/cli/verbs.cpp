@@ -21,6 +21,7 @@ constexpr std::array kVerbs = {
     Verb{"explain", "a guest's whole boundary in words", "NAME|FILE", VerbGroup::Looking,
          verb_explain},
     Verb{"load", "unit files into PID 1's plan", "--out-fd NUMBER", VerbGroup::Hidden, verb_load},
+    Verb{"probe", "ask a server by HTTP", "URL", VerbGroup::Hidden, verb_probe},
     Verb{"cleanup", "what an ended guest left", "NAME", VerbGroup::Hidden, verb_cleanup},
     Verb{"start", "units, and wait until they are up", "NAME/UNIT ...", VerbGroup::Units,
          verb_start},

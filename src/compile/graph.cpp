@@ -1,6 +1,7 @@
 #include "compile/graph.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <optional>
 #include <set>
@@ -126,6 +127,8 @@ private:
         add(id, spec.wants, DependencyKind::Wants, "wants");
         add(id, spec.after, DependencyKind::After, "after");
         add(id, spec.conflicts, DependencyKind::Conflicts, "conflicts");
+        add(id, spec.part_of, DependencyKind::PartOf, "part-of");
+        resolve_outcomes(id, spec);
         for (const Text& other : spec.before) {
             const auto found = ids_.find(other.value);
             if (found == ids_.end()) {
@@ -134,6 +137,19 @@ private:
                 edges_[found->second].push_back(
                     {id, DependencyKind::After, "before", true, other.place});
             }
+        }
+    }
+
+    void resolve_outcomes(std::size_t id, const unitfile::UnitSpec& spec) {
+        const std::array outcomes{&spec.on_success, &spec.on_failure, &spec.on_limit};
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            const unitfile::OutcomeSpec& outcome = *outcomes[i];
+            if (outcome.action != OutcomeAction::StartUnit) continue;
+            const auto found = ids_.find(outcome.unit);
+            if (found == ids_.end())
+                reject(id, outcome.place, missing(outcome.unit));
+            else
+                units_[id].outcome_units[i] = found->second;
         }
     }
 
@@ -171,12 +187,29 @@ private:
             for (const Edge& edge : edges_[id])
                 if (needs(edge.kind)) dependents[edge.target].emplace_back(id, &edge);
         }
-        for (; !fallen.empty(); fallen.pop_front()) {
-            for (const auto& [id, edge] : dependents[fallen.front()]) {
+        drop_without_outcome(fallen);
+        while (!fallen.empty()) {
+            const std::size_t gone = fallen.front();
+            fallen.pop_front();
+            for (const auto& [id, edge] : dependents[gone]) {
                 if (!in(id)) continue;
                 reject(id, edge->place,
                        "unit '" + name(id) + "' requires '" + name(edge->target) +
                            "', which is left out because of a mistake");
+                fallen.push_back(id);
+            }
+            if (fallen.empty()) drop_without_outcome(fallen);
+        }
+    }
+
+    /// A unit whose failure is to start one that is left out would fail unnoticed.
+    void drop_without_outcome(std::deque<std::size_t>& fallen) {
+        for (std::size_t id = 0; id < units_.size(); ++id) {
+            for (const std::size_t other : units_[id].outcome_units) {
+                if (other == kNoOutcome || !in(id) || in(other)) continue;
+                reject(id, {},
+                       "unit '" + name(id) + "' starts '" + name(other) +
+                           "' by [on], which is left out because of a mistake");
                 fallen.push_back(id);
             }
         }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -10,6 +11,8 @@
 
 namespace stead::compile {
 
+inline constexpr std::size_t kNoOutcome = ~std::size_t{0};
+
 /// A unit on its way into the graph.
 struct GraphUnit {
     const unitfile::UnitSpec* spec = nullptr;
@@ -18,6 +21,8 @@ struct GraphUnit {
     /// Its edges; a target is an index into the list given to `link_units`. Nothing points to a
     /// unit that is left out.
     std::vector<Dependency> dependencies;
+    /// What [on] success, failure and limit start, by index; kNoOutcome: nothing.
+    std::array<std::size_t, 3> outcome_units{kNoOutcome, kNoOutcome, kNoOutcome};
 };
 
 /// What is known about units that are not in the list, for messages.

@@ -9,6 +9,8 @@
 #include "compile/identity.h"
 #include "compile/levels.h"
 #include "compile/probe.h"
+#include "model/condition.h"
+#include "model/names.h"
 
 namespace stead::compile {
 
@@ -23,9 +25,69 @@ std::uint32_t permille(double value) {
     return static_cast<std::uint32_t>(std::lround(std::clamp(value, 0.0, 1000.0) * 1000.0));
 }
 
+/// Absolute and in its simplest form, as a plan wants paths.
+bool is_plain(const std::string& path) {
+    return path.size() > 1 && path.back() != '/' && path.find("//") == std::string::npos &&
+           (path + "/").find("/./") == std::string::npos &&
+           (path + "/").find("/../") == std::string::npos;
+}
+
 /// The key's place, or the unit's where the key was left to its default.
 unitfile::Place place_of(const UnitSpec& spec, std::string_view key) {
     return or_place(spec.keys.find(key), spec.place);
+}
+
+/// "127.0.0.1:80" as probes take it, a path, or a command: what a probe needs beside its kind.
+struct ProbeParts {
+    std::vector<std::byte> address;
+    std::string path;
+    unitfile::Argv command;
+};
+
+/// HTTP is spoken by a helper; PID 1 reads no text.
+unitfile::Argv http_helper(const std::string& url, const UnitOptions& options) {
+    // A launched guest has our own program at a fixed place, somebody else's container in PATH.
+    return {options.foreign ? "stead" : "/run/stead/bin/stead", "probe", url};
+}
+
+ProbeParts probe_parts(const unitfile::ProbeSpec& probe,
+                       const std::string& table,
+                       const UnitOptions& options,
+                       const unitfile::Place& place,
+                       Report& report) {
+    ProbeParts parts;
+    std::optional<std::vector<std::byte>> address;
+    switch (probe.kind) {
+    case ReadyKind::Tcp:
+        address = tcp_address(probe.endpoint);
+        if (!address)
+            report.error(place, table + ".tcp is '" + probe.endpoint +
+                                    "'; use ADDRESS:PORT with a numeric address or localhost, "
+                                    "such as \"127.0.0.1:80\" or \"[::1]:80\"");
+        break;
+    case ReadyKind::Unix:
+        address = unix_address(probe.endpoint);
+        if (!address)
+            report.error(place, table + ".unix is '" + probe.endpoint +
+                                    "'; use an absolute path of at most 107 bytes");
+        break;
+    case ReadyKind::Path:
+    case ReadyKind::PidFile:
+        parts.path = probe.endpoint;
+        break;
+    case ReadyKind::Http:
+        parts.command = http_helper(probe.endpoint, options);
+        break;
+    case ReadyKind::Exec:
+        parts.command = probe.exec;
+        break;
+    case ReadyKind::None:
+    case ReadyKind::Notify:
+    case ReadyKind::Fd:
+        break;
+    }
+    parts.address = address.value_or(std::vector<std::byte>{});
+    return parts;
 }
 
 ReadyKind ready_kind(const UnitSpec& spec) {
@@ -34,7 +96,7 @@ ReadyKind ready_kind(const UnitSpec& spec) {
     return spec.ready.kind;
 }
 
-UnitPolicy policy_of(const UnitSpec& spec, const UnitOptions& options) {
+UnitPolicy policy_of(const UnitSpec& spec) {
     UnitPolicy policy;
     policy.type = spec.type;
     policy.ready = ready_kind(spec);
@@ -63,7 +125,26 @@ UnitPolicy policy_of(const UnitSpec& spec, const UnitOptions& options) {
     policy.restart_interval_ms = plan_ms(spec.restart_interval);
     policy.success = spec.success_exit;
     policy.prevent = spec.restart_prevent;
-    (void)options;
+    policy.exit_type = spec.exit_type;
+    policy.essential_stop = spec.essential_stop;
+    policy.oom_policy = spec.oom_policy;
+    policy.on_success = spec.on_success.action;
+    policy.on_failure = spec.on_failure.action;
+    policy.on_limit = spec.on_limit.action;
+    policy.watchdog_ms = plan_ms(spec.watchdog);
+    policy.watchdog_signal = spec.watchdog_signal;
+    policy.code_changes =
+        static_cast<std::uint16_t>(std::min(spec.exit_map.size(), kMaxCodeChanges));
+    for (std::size_t i = 0; i < policy.code_changes; ++i)
+        policy.exit_map[i] = {spec.exit_map[i].first, spec.exit_map[i].second};
+    policy.health = spec.health.kind;
+    policy.health_interval_ms = std::max(plan_ms(spec.health_interval), 1U);
+    policy.health_timeout_ms = std::max(plan_ms(spec.health_timeout), 1U);
+    policy.health_threshold = spec.health_threshold;
+    policy.health_action = spec.health_action;
+    // A oneshot takes as long as its work does, unless the file says otherwise.
+    if (spec.type == UnitType::Oneshot && !spec.keys.has("ready.timeout"))
+        policy.start_timeout_ms = kForever;
     return policy;
 }
 
@@ -74,7 +155,6 @@ void set_commands(const UnitSpec& spec, plan::UnitInput& unit, Report& report) {
     set(CommandRole::Main, spec.command);
     set(CommandRole::Reload, spec.reload_command);
     set(CommandRole::Stop, spec.stop_command);
-    if (unit.policy.ready == ReadyKind::Exec) set(CommandRole::ReadyProbe, spec.ready.exec);
     unit.commands_of(CommandRole::PreStart) = spec.pre_start;
     unit.commands_of(CommandRole::PostStart) = spec.post_start;
     unit.commands_of(CommandRole::PreStop) = spec.pre_stop;
@@ -83,37 +163,23 @@ void set_commands(const UnitSpec& spec, plan::UnitInput& unit, Report& report) {
         report.error(spec.place, "unit '" + spec.name + "' has no `command`");
 }
 
-void set_readiness(const UnitSpec& spec, plan::UnitInput& unit, Report& report) {
-    const unitfile::Place& place = or_place(spec.ready.place, spec.place);
-    std::optional<std::vector<std::byte>> address;
-    switch (unit.policy.ready) {
-    case ReadyKind::Tcp:
-        address = tcp_address(spec.ready.endpoint);
-        if (!address)
-            report.error(place, "ready.tcp is '" + spec.ready.endpoint +
-                                    "'; use ADDRESS:PORT with a numeric address or localhost, "
-                                    "such as \"127.0.0.1:80\" or \"[::1]:80\"");
-        break;
-    case ReadyKind::Unix:
-        address = unix_address(spec.ready.endpoint);
-        if (!address)
-            report.error(place, "ready.unix is '" + spec.ready.endpoint +
-                                    "'; use an absolute path of at most 107 bytes");
-        break;
-    case ReadyKind::Path:
-    case ReadyKind::PidFile:
-        unit.ready_path = spec.ready.endpoint;
-        break;
-    case ReadyKind::Http:
-        report.error(place, "ready.http is not supported yet; use ready.tcp or ready.exec");
-        break;
-    case ReadyKind::None:
-    case ReadyKind::Notify:
-    case ReadyKind::Fd:
-    case ReadyKind::Exec:
-        break;
-    }
-    unit.ready_address = address.value_or(std::vector<std::byte>{});
+void set_probes(const UnitSpec& spec,
+                const UnitOptions& options,
+                plan::UnitInput& unit,
+                Report& report) {
+    const auto set_command = [&](CommandRole role, unitfile::Argv command) {
+        if (!command.empty()) unit.commands_of(role) = {std::move(command)};
+    };
+    ProbeParts ready =
+        probe_parts(spec.ready, "ready", options, or_place(spec.ready.place, spec.place), report);
+    unit.ready_address = std::move(ready.address);
+    unit.ready_path = std::move(ready.path);
+    set_command(CommandRole::ReadyProbe, std::move(ready.command));
+    ProbeParts health = probe_parts(spec.health, "health", options,
+                                    or_place(spec.health.place, spec.place), report);
+    unit.health_address = std::move(health.address);
+    unit.health_path = std::move(health.path);
+    set_command(CommandRole::HealthProbe, std::move(health.command));
 }
 
 /// What the account brings; the unit's own environment comes on top.
@@ -128,6 +194,8 @@ void set_environment(const UnitSpec& spec,
         if (!identity.home.empty()) environment["HOME"] = identity.home;
         if (!identity.shell.empty()) environment["SHELL"] = identity.shell;
     }
+    // What getty and shells expect of a terminal nobody describes.
+    if (!spec.terminal.empty()) environment["TERM"] = "linux";
     for (const auto& [name, value] : spec.environment)
         environment[name] = value;
     for (const auto& [name, value] : environment)
@@ -220,6 +288,71 @@ void set_filter(const UnitSpec& spec,
     exec.filter = std::move(*filter);
 }
 
+void set_scheduling(const UnitSpec& spec,
+                    const UnitOptions& options,
+                    plan::ExecInput& exec,
+                    Report& report) {
+    exec.io_priority = spec.io_priority;
+    exec.cpu_policy = spec.cpu_policy;
+    exec.cpu_priority = spec.cpu_priority;
+    exec.cpu_affinity = spec.cpu_affinity;
+    if (options.users == recipe::Users::Private || options.foreign) return;
+    constexpr unsigned kRealTime = 1;
+    if (spec.cpu_priority != 0)
+        report.error(place_of(spec, "scheduling.cpu-policy"),
+                     "scheduling.cpu-policy with a real-time priority needs a guest with users = "
+                     "\"private\"");
+    if (spec.io_priority >> 13U == kRealTime)
+        report.error(place_of(spec, "scheduling.io"),
+                     "scheduling.io of class real-time needs a guest with users = \"private\"");
+}
+
+void set_conditions(const UnitSpec& spec, plan::ExecInput& exec, Report& report) {
+    const auto add = [&](ConditionKind kind, const unitfile::TextList& list) {
+        for (const unitfile::Text& item : list) {
+            const bool negated = item.value.starts_with('!');
+            std::string text = item.value.substr(negated ? 1 : 0);
+            if (kind == ConditionKind::Capability) {
+                const auto number = find_capability(text);
+                if (!number) {
+                    report.error(item.place, "there is no capability '" + text + "'");
+                    continue;
+                }
+                text = std::to_string(*number);
+            }
+            if (kind == ConditionKind::Path && !is_plain(text)) {
+                report.error(item.place, "conditions.path-exists has '" + text +
+                                             "'; write the path without '//' and '.'");
+                continue;
+            }
+            exec.conditions.push_back(std::string(1, static_cast<char>(kind)) +
+                                      (negated ? "!" : "=") + text);
+        }
+    };
+    add(ConditionKind::Path, spec.condition_paths);
+    add(ConditionKind::Environment, spec.condition_environment);
+    add(ConditionKind::Capability, spec.condition_capabilities);
+    add(ConditionKind::Virtualization, spec.condition_virtualization);
+    if (exec.conditions.size() > plan::kMaxConditions)
+        report.error(spec.place, "more than 64 conditions");
+}
+
+void set_credential(const unitfile::CredentialSpec& credential,
+                    plan::ExecInput& exec,
+                    Report& report) {
+    const bool fits = is_unit_name(credential.name) &&
+                      credential.name.size() <= plan::kMaxCredentialName &&
+                      exec.credentials.size() < plan::kMaxCredentials;
+    if (!fits || !is_plain(credential.path)) {
+        report.error(credential.place,
+                     "credential '" + credential.name +
+                         "': names have up to 64 letters, digits, '.', '_' and '-', paths neither "
+                         "'//' nor '.', and a unit has at most 32 of them");
+        return;
+    }
+    exec.credentials.push_back(credential.name + "=" + credential.path);
+}
+
 void set_privileges(const UnitSpec& spec,
                     const UnitOptions& options,
                     plan::ExecInput& exec,
@@ -231,6 +364,7 @@ void set_privileges(const UnitSpec& spec,
         report.error(place_of(spec, "no-new-privileges"),
                      "the guest runs with no-new-privileges (profile jail); a unit cannot do "
                      "without");
+    set_scheduling(spec, options, exec, report);
     exec.nice = spec.nice;
     exec.oom_score_adjust = spec.oom_score_adjust;
     if (options.users == recipe::Users::Private) return;
@@ -250,6 +384,7 @@ void set_output(const UnitSpec& spec, const UnitOptions& options, plan::UnitInpu
     exec.output_path = spec.output_target;
     exec.inherit_input = spec.inherit_input;
     exec.controlling_terminal = spec.controlling_terminal;
+    exec.terminal = spec.terminal;
     exec.error_follows_output = spec.error_follows_output;
     exec.error = spec.error_follows_output ? spec.output : spec.error;
     exec.error_path = spec.error_follows_output ? spec.output_target : spec.error_target;
@@ -317,9 +452,13 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     unit.name = spec.name;
     unit.description = spec.description;
     unit.source = spec.file;
-    unit.policy = policy_of(spec, options);
+    unit.policy = policy_of(spec);
     set_commands(spec, unit, report);
-    set_readiness(spec, unit, report);
+    set_probes(spec, options, unit, report);
+    for (const auto& [from, to] : spec.signal_map) {
+        unit.signal_map.push_back(static_cast<std::byte>(from));
+        unit.signal_map.push_back(static_cast<std::byte>(to));
+    }
     set_output(spec, options, unit);
 
     plan::ExecInput& exec = unit.exec;
@@ -338,6 +477,13 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     set_filter(spec, options, exec, report);
     set_levels(spec, options, exec, report);
     set_directories(spec, options, exec);
+    set_conditions(spec, exec, report);
+    if (options.jail && !spec.credentials.empty())
+        report.error(spec.credentials.front().place,
+                     "[credentials] is not supported in a jail, which sees the host's files; use "
+                     "`bind`");
+    for (const unitfile::CredentialSpec& credential : spec.credentials)
+        set_credential(credential, exec, report);
     if (report.failed()) return std::nullopt;
     return unit;
 }

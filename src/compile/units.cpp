@@ -23,6 +23,10 @@ void collect(std::vector<GraphUnit>& graph,
             plan.rejected.push_back({graph[i].spec->name, graph[i].rejection});
             continue;
         }
+        for (std::size_t which = 0; which < graph[i].outcome_units.size(); ++which) {
+            const std::size_t other = graph[i].outcome_units[which];
+            if (other != kNoOutcome) units[i]->policy.outcome_units[which] = ids[other];
+        }
         for (Dependency dependency : graph[i].dependencies) {
             dependency.target = ids[dependency.target];
             units[i]->dependencies.push_back(dependency);

@@ -15,7 +15,7 @@ Instant Core::after(std::uint32_t milliseconds) const {
 }
 
 Instant Core::due(UnitId id) const {
-    return std::min(unit(id).deadline, unit(id).alarm);
+    return std::min({unit(id).deadline, unit(id).alarm, unit(id).health_at});
 }
 
 void Core::set_deadline(UnitId id, Instant at) {
@@ -25,6 +25,11 @@ void Core::set_deadline(UnitId id, Instant at) {
 
 void Core::set_alarm(UnitId id, Instant at) {
     unit(id).alarm = at;
+    update_heap(id);
+}
+
+void Core::set_health(UnitId id, Instant at) {
+    unit(id).health_at = at;
     update_heap(id);
 }
 
@@ -156,7 +161,7 @@ void Core::fill_signal(UnitId id, std::uint16_t bit, Action& action) {
         break;
     case pending::kKillProbe:
         action.scope = Scope::Command;
-        action.role = CommandRole::ReadyProbe;
+        action.role = u.probe_role;
         action.ticket = u.probe_ticket;
         return;
     default:
@@ -184,6 +189,7 @@ bool Core::take_action(UnitId id, Action& action) {
         break;
     case pending::kProbe:
         action.kind = ActionKind::Probe;
+        action.role = is_up(u.phase) ? CommandRole::HealthProbe : CommandRole::ReadyProbe;
         break;
     case pending::kChanged:
         action.kind = ActionKind::Changed;
@@ -199,7 +205,7 @@ bool Core::take_action(UnitId id, Action& action) {
     }
     case pending::kSpawnProbe:
         action.kind = ActionKind::Spawn;
-        action.role = CommandRole::ReadyProbe;
+        action.role = u.probe_role;
         action.ticket = u.probe_ticket;
         break;
     default:
@@ -253,7 +259,7 @@ void Core::set_phase(UnitId id, Phase phase) {
     }
     u.phase = phase;
     u.deadline = Instant::never();
-    if (!is_up(phase)) u.alarm = Instant::never();
+    if (!is_up(phase)) u.alarm = u.health_at = Instant::never();
     update_heap(id);
     want(id, pending::kChanged);
     notify_watchers(id);

@@ -179,6 +179,7 @@ public:
     // agenda.cpp: deadlines, the work queue, actions
     void set_deadline(UnitId id, Instant at);
     void set_alarm(UnitId id, Instant at);
+    void set_health(UnitId id, Instant at);
     void enqueue(UnitId id);
     UnitId dequeue();
     void settle();
@@ -215,6 +216,9 @@ public:
     void became_ready(UnitId id);
     void come_up(UnitId id);
     void probe(UnitId id);
+    void become_healthy(UnitId id, bool holds);
+    void health_passed(UnitId id);
+    void became_ill(UnitId id);
     void run_hook(UnitId id, CommandRole role);
     void spawn(UnitId id, CommandRole role, std::uint8_t index);
     void reload(UnitId id);
@@ -243,6 +247,7 @@ public:
     void finish(UnitId id, bool limit);
     void fail_dependency(UnitId id, const Dependency& dead);
     [[nodiscard]] bool wants_restart(UnitId id) const;
+    [[nodiscard]] std::int32_t guest_code(UnitId id, std::int32_t code) const;
     bool count_restart(UnitId id);
     Duration next_delay(UnitId id);
     void forget_failures(UnitId id);

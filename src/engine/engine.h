@@ -54,6 +54,8 @@ enum class EventKind : std::uint8_t {
     Skipped,
     /// The kernel's OOM killer ended a process of the unit. Best sent before its Exited.
     OomKilled,
+    /// A health probe that was made with Probe holds.
+    Healthy,
     /// A deadline may have passed.
     Tick
 };
@@ -81,8 +83,8 @@ enum class ActionKind : std::uint8_t {
     Signal,
     /// Kill every process of the unit; Emptied answers. Repeated until it does.
     KillAll,
-    /// Make the unit's readiness probe once (tcp, unix, path; exec probes come as Spawn); Ready
-    /// answers if it holds.
+    /// Make the probe of `role` once (tcp, unix, path, pid file; exec probes come as Spawn). If it
+    /// holds Ready answers, for a health probe Healthy.
     Probe,
     /// The unit has come to rest: release its pipes, sockets and cgroup.
     Release,

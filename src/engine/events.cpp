@@ -22,6 +22,16 @@ Result failure_result(const Reason& failure) {
     return failure.status.kind == ExitStatus::Kind::Killed ? Result::Signal : Result::ExitCode;
 }
 
+/// The unit ends with its last process, not with its main one.
+bool lives_by_cgroup(const UnitPolicy& policy) {
+    return policy.exit_type == ExitType::Cgroup ||
+           (policy.type == UnitType::Forking && policy.ready != ReadyKind::PidFile);
+}
+
+bool is_probe(CommandRole role) {
+    return role == CommandRole::ReadyProbe || role == CommandRole::HealthProbe;
+}
+
 /// The hook list that a phase works through; Main where there is none.
 CommandRole role_of(Phase phase) {
     switch (phase) {
@@ -118,6 +128,9 @@ void Core::dispatch(const Event& event) {
     case EventKind::OomKilled:
         oom_killed(id);
         return;
+    case EventKind::Healthy:
+        become_healthy(id, true);
+        return;
     case EventKind::Tick:
         tick();
         return;
@@ -131,7 +144,7 @@ Slot* Core::find_slot(const Event& event) {
     if (event.role == CommandRole::Main) {
         slot = &u.main;
         ticket = u.main_ticket;
-    } else if (event.role == CommandRole::ReadyProbe) {
+    } else if (event.role == u.probe_role) {
         slot = &u.probe;
         ticket = u.probe_ticket;
     } else if (event.role != u.command_role) {
@@ -163,7 +176,7 @@ void Core::process_failed(const Event& event, Slot& slot) {
     reason.stage = event.stage;
     reason.role = static_cast<std::uint8_t>(event.role);
     reason.error = event.error;
-    if (event.role == CommandRole::ReadyProbe) {
+    if (is_probe(event.role)) {
         probe_ended(id, false);
     } else if (event.role != CommandRole::Main) {
         command_ended(id, reason);
@@ -181,7 +194,7 @@ void Core::process_exited(const Event& event, Slot& slot) {
     const UnitId id = event.unit;
     if (event.role == CommandRole::Main) {
         main_exited(id, event.status);
-    } else if (event.role == CommandRole::ReadyProbe) {
+    } else if (is_probe(event.role)) {
         probe_ended(id, event.status.success());
     } else {
         Reason reason;
@@ -203,8 +216,7 @@ void Core::main_exited(UnitId id, ExitStatus status) {
     case Phase::PostStart:
     case Phase::Up:
     case Phase::Reloading: {
-        if (policy(id).type == UnitType::Oneshot || policy(id).exit_type == ExitType::Cgroup)
-            return;
+        if (policy(id).type == UnitType::Oneshot || lives_by_cgroup(policy(id))) return;
         record_status(id, status);
         run_ended(id, u.result, u.reason);
         return;
@@ -255,8 +267,16 @@ void Core::main_exited_on_the_way_up(UnitId id, ExitStatus status) {
         }
         return;
     }
-    if (p.type == UnitType::Forking && result == Result::Success) return;
-    if (p.exit_type == ExitType::Cgroup && unit(id).phase == Phase::Starting) return;
+    if (p.type == UnitType::Forking && result == Result::Success) {
+        if (unit(id).phase != Phase::Starting) return;
+        if (p.ready == ReadyKind::PidFile)
+            probe(id);
+        else if (p.ready == ReadyKind::None || unit(id).has(flag::kReadySeen))
+            became_ready(id);
+        return;
+    }
+    if (lives_by_cgroup(p) && p.type != UnitType::Forking && unit(id).phase == Phase::Starting)
+        return;
     const bool oom = unit(id).has(flag::kOomSeen);
     run_ended(id,
               oom                         ? Result::OomKill
@@ -340,6 +360,10 @@ void Core::command_ended(UnitId id, const Reason& failure) {
 }
 
 void Core::probe_ended(UnitId id, bool holds) {
+    if (unit(id).probe_role == CommandRole::HealthProbe) {
+        become_healthy(id, holds);
+        return;
+    }
     if (unit(id).phase != Phase::Starting) return;
     if (holds)
         became_ready(id);
@@ -367,7 +391,7 @@ void Core::emptied(UnitId id) {
         return;
     case Phase::Up:
     case Phase::Reloading:
-        if (policy(id).exit_type != ExitType::Cgroup || u.has(flag::kSkipped)) return;
+        if (!lives_by_cgroup(policy(id)) || u.has(flag::kSkipped)) return;
         if (policy(id).type == UnitType::Oneshot || policy(id).type == UnitType::Target) return;
         record_status(id, u.last_status);
         u.ended_at = now();

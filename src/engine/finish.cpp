@@ -58,7 +58,7 @@ void Core::come_to_rest(UnitId id) {
     if (guest_->stage != Stage::Running) {
         u.flags &= ~(flag::kWanted | flag::kAgain | flag::kRoot);
         if (ran && policy(id).essential && guest_->code_open) {
-            guest_->exit_code = u.last_status.shell_code();
+            guest_->exit_code = guest_code(id, u.last_status.shell_code());
             guest_->code_open = false;
         }
     }
@@ -84,6 +84,13 @@ void Core::come_to_rest(UnitId id) {
         begin_shutdown(EndKind::Exit, 0);
 }
 
+std::int32_t Core::guest_code(UnitId id, std::int32_t code) const {
+    const UnitPolicy& p = policy(id);
+    for (std::size_t i = 0; i < p.code_changes; ++i)
+        if (p.exit_map[i].from == code) return p.exit_map[i].to;
+    return code;
+}
+
 bool Core::wants_restart(UnitId id) const {
     const UnitRuntime& u = unit(id);
     const UnitPolicy& p = policy(id);
@@ -96,6 +103,7 @@ bool Core::wants_restart(UnitId id) const {
         p.prevent.has_signal(u.last_status.value))
         return false;
     if (u.result == Result::Dependency) return false;
+    if (u.result == Result::Health) return true;
     if (u.result == Result::TransientSpawn) return true;
 
     const bool success = u.result == Result::Success || u.result == Result::None;
@@ -259,6 +267,7 @@ void Core::act_on_outcome(UnitId id, bool limit) {
     }
     if (no_status || (!success && code == 0)) code = 1;
     if (success && p.type == UnitType::Target) code = 0;
+    code = guest_code(id, code);
 
     std::size_t which = success ? 0 : 1;
     if (limit && p.on_limit != OutcomeAction::None) which = 2;

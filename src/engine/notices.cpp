@@ -13,8 +13,15 @@ void Core::notified_ready(UnitId id) {
         // READY may overtake the news that the program runs.
         if (u.main == Slot::Alive) u.flags |= flag::kReadySeen;
     } else if (u.phase == Phase::Starting) {
-        // A forking unit's first process is gone; the one it left is the main process from now on.
-        if (p.type == UnitType::Forking) u.main = Slot::Alive;
+        if (p.type == UnitType::Forking) {
+            // Until its first process has ended there is nothing that could be ready.
+            if (u.main != Slot::Empty) {
+                u.flags |= flag::kReadySeen;
+                return;
+            }
+            // The process that the pid file names is the main process from now on.
+            if (p.ready == ReadyKind::PidFile) u.main = Slot::Alive;
+        }
         became_ready(id);
     } else if (u.phase == Phase::Reloading && u.command == Slot::Empty) {
         end_reload(id, {});
@@ -66,11 +73,15 @@ void Core::watchdog(UnitId id) {
 void Core::oom_killed(UnitId id) {
     UnitRuntime& u = unit(id);
     u.flags |= flag::kOomSeen;
+    const OomPolicy answer = policy(id).oom_policy;
     const bool runs = u.phase == Phase::Launching || u.phase == Phase::Starting ||
                       u.phase == Phase::PostStart || is_up(u.phase);
     if (runs && !u.has(flag::kSkipped) && policy(id).type != UnitType::Target) {
+        // If it was the main process, its end is still to be told.
+        if (answer == OomPolicy::Continue) return;
         // Whichever process it was: a unit that lost one is not whole any more.
         run_ended(id, Result::OomKill, because(ReasonKind::OomKill));
+        if (answer == OomPolicy::Kill && u.phase == Phase::StopSignal) kill(id);
         return;
     }
     const bool ended_so = u.result == Result::Signal && u.reason.kind == ReasonKind::Exited;
@@ -110,6 +121,9 @@ void Core::tick() {
         if (unit(id).deadline <= now()) {
             set_deadline(id, Instant::never());
             deadline_passed(id);
+        } else if (unit(id).health_at <= now()) {
+            set_health(id, Instant::never());
+            health_passed(id);
         } else {
             set_alarm(id, Instant::never());
             alarm_passed(id);

@@ -36,10 +36,22 @@
 /// tried again (but by `always`), unless the error is one that passes, such as a lack of processes:
 /// that is tried again without end and does not count.
 ///
+/// A forking unit's first process ends well before the unit is ready: with a pid file the process
+/// named there is the main process from then on, without one the unit has no main process and lives
+/// as long as any process of it.
+///
+/// While it is up, a unit with a health check is probed once per interval. A probe that says no, or
+/// nothing within its timeout, has failed; as many in a row as the threshold make the unit ill:
+/// `restart` ends the run as a failure that every policy answers with a restart, counted like any
+/// other; `stop` stops the unit, `shutdown` ends the guest, `none` only says so. A probe that holds
+/// starts the count anew. When the kernel has killed a process for want of memory, the unit stops
+/// (`stop`), is killed as a whole (`kill`), or goes on unless it was the main process (`continue`).
+///
 /// What a unit's end means to others: `binds-to` dependents stop when it ends, whatever its end
 /// was, and come back when it comes up again; `requires` dependents fail if it does not come up,
 /// stop when it is stopped, go along with a restart by hand or of mode `normal`, and are left alone
-/// by any other. A unit that was pulled in only is stopped with its last holder.
+/// by any other; `part-of` dependents do the same but for the start. A unit that was pulled in only
+/// is stopped with its last holder.
 ///
 /// Every phase but the phases of rest, Up, Waiting and Held has a deadline. Events of a process
 /// carry its ticket; those of any earlier process change nothing, in any phase, nor does anything
@@ -50,9 +62,9 @@
 /// command in every list, restart on-failure, and two steps in its stop schedule. "hook": the
 /// command of the phase ends; "exit": its main process; "failed": its process could not be run (of
 /// those that the phase has); "deadline": that of the phase. A dot: the phase stays. "Killing-" is
-/// Killing after the end of the main process. Ping and extend move deadlines only; Skipped, in
-/// place of Spawned, leads from PreStart and Launching to Up. A test reads this table and tries
-/// each cell.
+/// Killing after the end of the main process. Ping, extend and healthy move deadlines only;
+/// Skipped, in place of Spawned, leads from PreStart and Launching to Up. A test reads this table
+/// and tries each cell.
 ///
 /// | phase       | start stop restart reload executed failed exit-0 exit-1 hook-0 hook-1
 /// | Down        | Wt    .    Wt      .      .        .      .      .      .      .
@@ -134,7 +146,9 @@ enum class Result : std::uint8_t {
     /// processes).
     TransientSpawn,
     Spawn,
-    Dependency
+    Dependency,
+    /// Its health check failed too often.
+    Health
 };
 
 /// What the engine knows of one process: nothing, asked for, or born.
@@ -169,6 +183,8 @@ inline constexpr std::uint32_t kReadySeen = 1U << 18U;
 inline constexpr std::uint32_t kSkipped = 1U << 19U;
 inline constexpr std::uint32_t kOomSeen = 1U << 20U;
 inline constexpr std::uint32_t kStopTimedOut = 1U << 21U;
+/// A health probe has been made and not been answered.
+inline constexpr std::uint32_t kHealthAsked = 1U << 22U;
 inline constexpr std::uint32_t kRunMask = 0xffff0000U;
 } // namespace flag
 
@@ -197,6 +213,8 @@ struct UnitRuntime {
     /// The phase's own deadline; the next probe or the end of the watchdog's patience.
     Instant deadline = Instant::never();
     Instant alarm = Instant::never();
+    /// Up: the next health probe, or the end of the patience with the present one.
+    Instant health_at = Instant::never();
     Instant since;
     /// When it last came up, when its main process last ended, when it was last restarted.
     Instant up_since;
@@ -246,6 +264,9 @@ struct UnitRuntime {
     std::uint8_t signal = 0;
     Scope scope = Scope::Main;
     CommandRole spawn_role = CommandRole::Main;
+    CommandRole probe_role = CommandRole::ReadyProbe;
+    /// Failed health probes in a row.
+    std::uint8_t health_failures = 0;
 
     [[nodiscard]] bool has(std::uint32_t bits) const { return (flags & bits) != 0; }
 };

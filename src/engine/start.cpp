@@ -126,8 +126,9 @@ void Core::launch(UnitId id) {
 void Core::spawn(UnitId id, CommandRole role, std::uint8_t index) {
     UnitRuntime& u = unit(id);
     const std::uint32_t ticket = ++u.tickets;
-    if (role == CommandRole::ReadyProbe) {
+    if (role == CommandRole::ReadyProbe || role == CommandRole::HealthProbe) {
         u.probe = Slot::Asked;
+        u.probe_role = role;
         u.probe_ticket = ticket;
         want(id, pending::kSpawnProbe);
         return;
@@ -218,6 +219,10 @@ void Core::come_up(UnitId id) {
     }
     set_phase(id, Phase::Up);
     if (p.watchdog_ms != 0 && u.main != Slot::Empty) set_alarm(id, after(p.watchdog_ms));
+    u.health_failures = 0;
+    u.flags &= ~flag::kHealthAsked;
+    if (p.health != ReadyKind::None && !u.has(flag::kSkipped) && p.type != UnitType::Target)
+        set_health(id, after(p.health_interval_ms));
     return_dependents(id);
     if (p.type == UnitType::Oneshot && !u.has(flag::kSkipped)) {
         u.result = Result::Success;

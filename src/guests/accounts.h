@@ -12,4 +12,7 @@ namespace stead::guests {
 /// one.
 Result<compile::UserDatabase> read_accounts(const std::string& root);
 
+/// The text of an environment file of that root, resolved inside it. ENOENT comes back as an Error.
+Result<std::string> read_environment_file(const std::string& root, const std::string& path);
+
 } // namespace stead::guests

@@ -69,6 +69,9 @@ bool adopt(Supervisor& self, const engine::Action& action) {
     }
     tell(engine::EventKind::Spawned);
     tell(engine::EventKind::Executed);
+    // What a forking unit left behind is its main process only once the first one has gone.
+    if (action.role == CommandRole::Main && self.table.policy(unit).type == UnitType::Forking)
+        tell(engine::EventKind::Exited);
     // A hook has run, and what is up says so only once.
     tell(action.role == CommandRole::Main ? engine::EventKind::Ready : engine::EventKind::Exited);
     return true;

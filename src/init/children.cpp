@@ -7,6 +7,7 @@
 
 #include "init/adopt.h"
 #include "init/cgroups.h"
+#include "init/conditions.h"
 #include "init/environment.h"
 #include "init/loop.h"
 #include "init/notify.h"
@@ -30,7 +31,7 @@ Result<pid_t> clone_into(Child& child, spawn::Child& prepared, int cgroup) {
 
 bool wants_notify_socket(const UnitPolicy& policy) {
     return policy.type == UnitType::Notify || policy.ready == ReadyKind::Notify ||
-           policy.watchdog_ms != 0;
+           policy.type == UnitType::Oneshot || policy.watchdog_ms != 0;
 }
 
 /// What the unit's commands are told by environment variables.
@@ -55,14 +56,9 @@ void add_supervisor_words(Supervisor& self,
             strings.add_joined("MAINPID=", pid.append_number(main->pid).view());
         }
     }
-    if (role != CommandRole::PostStop) return;
-    const Reason reason = self.engine->view(unit).reason;
-    const bool killed = reason.status.kind == ExitStatus::Kind::Killed;
-    FixedString<8> value;
-    value.append_number(reason.status.value);
-    strings.add_joined("RESULT=", result_word(reason));
-    strings.add_joined("EXIT_CODE=", killed ? "killed" : "exited");
-    strings.add_joined("EXIT_STATUS=", value.view());
+    add_trigger(self, strings, unit);
+    if (role == CommandRole::PostStop || role == CommandRole::PreStop)
+        add_result(self, strings, unit, "RESULT=", "EXIT_CODE=", "EXIT_STATUS=");
 }
 
 /// Folders are made before the first command of a start, and again for each later one: a hook may
@@ -116,6 +112,14 @@ void tell_failure(Supervisor& self, const engine::Action& action, SpawnStage sta
     tell_engine(self, event);
 }
 
+/// The one with which a start begins.
+bool is_first_command(Supervisor& self, const engine::Action& action) {
+    if (action.role == CommandRole::PreStart) return action.index == 0;
+    const auto& counts = self.table.policy(action.unit).command_counts;
+    return action.role == CommandRole::Main &&
+           counts[static_cast<std::size_t>(CommandRole::PreStart)] == 0;
+}
+
 bool is_command_main(Supervisor& self, const engine::Action& action) {
     return action.unit == self.table.command_unit() && action.role == CommandRole::Main;
 }
@@ -132,6 +136,7 @@ Result<void> prepare(Supervisor& self, const engine::Action& action, spawn::Chil
         strings.add(argv.c_str(i));
     prepared.argv = strings.end_list();
     add_supervisor_words(self, strings, action.unit, action.role, prepared);
+    add_credentials(self, strings, action.unit, prepared);
     add_environment(strings, exec, self.environment);
     prepared.environment = strings.end_list();
     if (strings.overflowed()) return make_error("argv and environment", {}, E2BIG);
@@ -143,10 +148,26 @@ Result<void> prepare(Supervisor& self, const engine::Action& action, spawn::Chil
         prepared.controlling_terminal = self.gives_terminal;
         if (self.shares_session) prepared.session = spawn::Session::ForegroundGroup;
     }
+    prepared.own_terminal = action.role == CommandRole::Main && !exec.terminal.empty();
     return fill_streams(self, action.unit, action.role, exec, prepared);
 }
 
 } // namespace
+
+void add_result(Supervisor& self,
+                ChildStrings& strings,
+                UnitId unit,
+                std::string_view result,
+                std::string_view code,
+                std::string_view status) {
+    const Reason reason = self.engine->view(unit).reason;
+    const bool killed = reason.status.kind == ExitStatus::Kind::Killed;
+    FixedString<8> value;
+    value.append_number(reason.status.value);
+    strings.add_joined(result, result_word(reason));
+    strings.add_joined(code, killed ? "killed" : "exited");
+    strings.add_joined(status, value.view());
+}
 
 std::string_view result_word(const Reason& reason) {
     switch (reason.kind) {
@@ -155,6 +176,8 @@ std::string_view result_word(const Reason& reason) {
         return "timeout";
     case ReasonKind::Watchdog:
         return "watchdog";
+    case ReasonKind::Health:
+        return "health";
     case ReasonKind::OomKill:
         return "oom-kill";
     case ReasonKind::StartLimit:
@@ -176,7 +199,6 @@ std::string_view result_word(const Reason& reason) {
     case ReasonKind::Shutdown:
     case ReasonKind::Dependency:
     case ReasonKind::Conflict:
-    case ReasonKind::Health:
     case ReasonKind::ConditionNotMet:
     case ReasonKind::BoundUnitStopped:
         break;
@@ -195,7 +217,8 @@ Child* add_child(Supervisor& self) {
 
 Child* find_child(Supervisor& self, UnitId unit, CommandRole role) {
     for (Child& child : self.children.first(self.children_end)) {
-        if (child.pid != 0 && !child.ended && child.unit == unit && child.role == role)
+        if (child.pid != 0 && !child.ended && !child.replaced && child.unit == unit &&
+            child.role == role)
             return &child;
     }
     return nullptr;
@@ -262,6 +285,12 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
 void start_command(Supervisor& self, const engine::Action& action) {
     if (self.adoption != Adoption::None && adopt(self, action)) return;
     const ExecView exec = self.table.exec(action.unit);
+    if (is_first_command(self, action) && !conditions_hold(self, exec)) {
+        return tell_engine(self, {.kind = engine::EventKind::Skipped,
+                                  .role = action.role,
+                                  .unit = action.unit,
+                                  .ticket = action.ticket});
+    }
     auto cgroup = unit_cgroup(self, action.unit, exec);
     if (!cgroup) return tell_failure(self, action, SpawnStage::Cgroup, cgroup.error().code);
 
@@ -281,6 +310,7 @@ void start_command(Supervisor& self, const engine::Action& action) {
     child->unit = action.unit;
     child->role = action.role;
     child->ticket = action.ticket;
+    if (action.role == CommandRole::Main) self.units[action.unit].main_ticket = action.ticket;
     const auto launched = launch(self, *child, prepared, cgroup->get());
     close_ready_write(prepared);
     if (!launched) return tell_failure(self, action, SpawnStage::Clone, launched.error().code);

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "engine/engine.h"
+#include "init/environment.h"
 #include "init/supervisor.h"
 #include "spawn/spawn.h"
 
@@ -15,6 +16,7 @@ void start_command(Supervisor& self, const engine::Action& action);
 
 /// A place in the child table; null when there is none.
 Child* add_child(Supervisor& self);
+/// A main process whose place another one has taken does not count.
 Child* find_child(Supervisor& self, UnitId unit, CommandRole role);
 Child* find_child(Supervisor& self, pid_t pid);
 
@@ -26,6 +28,15 @@ void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec)
 
 /// Its program runs: the engine, or the client of a transient unit, is told.
 void tell_executed(Supervisor& self, Child& child);
+/// How the last run of `unit` ended, as three variables of these names: the result in a word,
+/// "exited" or "killed", and the code or signal.
+void add_result(Supervisor& self,
+                ChildStrings& strings,
+                UnitId unit,
+                std::string_view result,
+                std::string_view code,
+                std::string_view status);
+
 /// Takes what a child has reported on its way to its program.
 void read_report(Supervisor& self, Child& child);
 /// Understands the report in the child's record, if there is one.

@@ -20,17 +20,6 @@ namespace {
 /// What parents of PID 1 take for "start it again" (LXC, systemd-nspawn).
 constexpr int kRebootCode = 133;
 
-/// Whether this is the first process of a machine, not only of a pid namespace: then the kernel's
-/// own second process, kthreadd, is there as a child of nobody.
-bool owns_machine(const Supervisor& self) {
-    if (self.launched || ::getpid() != 1) return false;
-    std::array<char, 64> target{};
-    const auto size = sys::read_link(AT_FDCWD, "/proc/self/ns/pid", target);
-    // PROC_PID_INIT_INO of the kernel: the first pid namespace has a fixed number.
-    constexpr std::string_view kFirstNamespace = "pid:[4026531836]";
-    return size && std::string_view(target.data(), *size) == kFirstNamespace;
-}
-
 int reboot_command(EndKind end) {
     switch (end) {
     case EndKind::Reboot:
@@ -45,6 +34,15 @@ int reboot_command(EndKind end) {
 }
 
 } // namespace
+
+bool owns_machine(const Supervisor& self) {
+    if (self.launched || ::getpid() != 1) return false;
+    std::array<char, 64> target{};
+    const auto size = sys::read_link(AT_FDCWD, "/proc/self/ns/pid", target);
+    // PROC_PID_INIT_INO of the kernel: the first pid namespace has a fixed number.
+    constexpr std::string_view kFirstNamespace = "pid:[4026531836]";
+    return size && std::string_view(target.data(), *size) == kFirstNamespace;
+}
 
 int finish(Supervisor& self) {
     for (std::size_t i = 0; i < self.units.size(); ++i)

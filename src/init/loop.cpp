@@ -7,9 +7,11 @@
 
 #include "init/cgroups.h"
 #include "init/children.h"
+#include "init/conditions.h"
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/keeper.h"
+#include "init/main_process.h"
 #include "init/notify.h"
 #include "init/output.h"
 #include "init/probes.h"
@@ -31,6 +33,7 @@ void release_unit(Supervisor& self, UnitId unit) {
     record.ready.close();
     record.probe.close();
     record.status_text.clear();
+    remove_credentials(self, unit);
     close_output(self, unit);
     if (record.has_cgroup && !has_processes(self, unit)) {
         record.cgroup_events.close();
@@ -62,7 +65,7 @@ void obey(Supervisor& self, const engine::Action& action) {
     case engine::ActionKind::KillAll:
         return kill_unit(self, action.unit);
     case engine::ActionKind::Probe:
-        return start_probe(self, action.unit);
+        return start_probe(self, action.unit, action.role);
     case engine::ActionKind::Release:
         return release_unit(self, action.unit);
     case engine::ActionKind::Changed:
@@ -123,6 +126,8 @@ void serve(Supervisor& self, const epoll_event& event) {
         return serve_client(self, self.clients[index], event.events);
     case Source::Report:
         return read_report(self, self.children[index]);
+    case Source::MainEnd:
+        return end_taken_main(self, index);
     case Source::Ready:
         return read_ready(self, static_cast<UnitId>(index));
     case Source::Probe:

@@ -10,6 +10,7 @@
 #include "init/digits.h"
 #include "init/loop.h"
 #include "init/mailbox.h"
+#include "init/main_process.h"
 #include "init/say.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
@@ -29,7 +30,13 @@ constexpr int kPassPidfd = 76;
 
 /// Whose message counts: the unit whose main process sent it, or, where the unit allows more than
 /// its main process, in whose cgroup the sender lives.
-std::optional<UnitId> find_sender(Supervisor& self, pid_t sender) {
+std::optional<UnitId> find_sender(Supervisor& self, pid_t sender, int pidfd) {
+    const SenderFacts facts = facts_of(self, pidfd);
+    if (facts.ended && facts.unit) {
+        // Reaped already, so it was none of ours, and its number says nothing any more.
+        const bool all = self.table.exec(*facts.unit).notify_access == NotifyAccess::All;
+        return all ? facts.unit : std::nullopt;
+    }
     if (sender <= 0) return std::nullopt;
     if (const Child* child = find_child(self, sender)) {
         if (child->unit == kNoUnit) return std::nullopt;
@@ -77,6 +84,13 @@ void obey_line(Supervisor& self, UnitId unit, std::string_view line) {
     if (line.starts_with("STATUS=")) {
         keep_status(self.units[unit], line.substr(7));
         self.changed = true;
+        return;
+    }
+    constexpr std::string_view kMain = "MAINPID=";
+    if (line.starts_with(kMain)) {
+        const bool has_main = find_child(self, unit, CommandRole::Main) != nullptr;
+        const auto pid = whole_number(line.substr(kMain.size()));
+        if (has_main && pid) (void)take_main(self, unit, *pid);
         return;
     }
     constexpr std::string_view kExtend = "EXTEND_TIMEOUT_USEC=";
@@ -130,10 +144,9 @@ void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound) {
     (void)sys::watch(self.epoll.get(), self.notify.get(), EPOLLIN, event_data(Source::Notify));
 }
 
-void obey_message(Supervisor& self, pid_t sender, std::size_t size) {
+void obey_message(Supervisor& self, pid_t sender, int pidfd, std::size_t size) {
     if (size == 0) return;
-    // A sender whose pidfd has no process any more has left only a number behind.
-    const auto unit = find_sender(self, sender);
+    const auto unit = find_sender(self, sender, pidfd);
     if (!unit) return;
     const auto* text = reinterpret_cast<const char*>(self.scratch->received.data());
     obey_notice(self, *unit, {text, size});
@@ -147,7 +160,8 @@ void read_notify(Supervisor& self) {
         auto record = sys::receive(self.notify.get(), self.scratch->received.first(kMaxNotice),
                                    self.mailbox.control);
         // Descriptors that ride along (a barrier's among them) are closed with the record.
-        if (record && !record->truncated) obey_message(self, record->sender, record->size);
+        if (record && !record->truncated) 
+            obey_message(self, record->sender, record->pidfd.get(), record->size);
         end_mail(self, record ? record->size : 0);
         if (!record) return;
     }

@@ -12,6 +12,6 @@ void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound);
 /// Takes messages in, at most kPerTurn of them.
 void read_notify(Supervisor& self);
 /// Obeys the received message of `sender`.
-void obey_message(Supervisor& self, pid_t sender, std::size_t size);
+void obey_message(Supervisor& self, pid_t sender, int pidfd, std::size_t size);
 
 } // namespace stead::init

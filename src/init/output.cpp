@@ -85,6 +85,7 @@ Result<void> fill_streams(
     if (main && exec.inherit_input && exec.controlling_terminal && ::isatty(STDIN_FILENO) == 1)
         prepared.controlling_terminal = true;
 
+    if (prepared.own_terminal) return {};
     prepared.streams[1] = TRY(output_stream(self, unit, false, exec.output, exec.output_path));
     if (exec.error_follows_output && prepared.streams[1].fd != STDOUT_FILENO) {
         prepared.streams[2] = {.kind = Kind::Output};

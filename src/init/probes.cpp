@@ -5,18 +5,21 @@
 #include <unistd.h>
 
 #include "init/loop.h"
+#include "init/main_process.h"
 #include "sys/events.h"
 
 namespace stead::init {
 
 namespace {
 
-void tell_ready(Supervisor& self, UnitId unit) {
-    tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+/// What holds means readiness on the way up, and health once the unit is there.
+void tell_holds(Supervisor& self, UnitId unit) {
+    const bool up = self.engine->view(unit).state == UnitState::Up;
+    tell_engine(self,
+                {.kind = up ? engine::EventKind::Healthy : engine::EventKind::Ready, .unit = unit});
 }
 
-void probe_connection(Supervisor& self, UnitId unit) {
-    const std::span<const std::byte> address = self.table.ready_address(unit);
+void probe_connection(Supervisor& self, UnitId unit, std::span<const std::byte> address) {
     if (address.size() < sizeof(sa_family_t)) return;
     const auto* name = reinterpret_cast<const sockaddr*>(address.data());
     sys::UniqueFd fd(::socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -24,7 +27,7 @@ void probe_connection(Supervisor& self, UnitId unit) {
     const int connected = ::connect(fd.get(), name, static_cast<socklen_t>(address.size()));
     // A unix socket's EAGAIN is a full backlog: somebody listens, which is what was asked.
     if (connected == 0 || (errno == EAGAIN && name->sa_family == AF_UNIX))
-        return tell_ready(self, unit);
+        return tell_holds(self, unit);
     if (errno != EINPROGRESS) return;
     SlotFd& probe = self.units[unit].probe;
     probe.take(std::move(fd));
@@ -33,21 +36,26 @@ void probe_connection(Supervisor& self, UnitId unit) {
 
 } // namespace
 
-void start_probe(Supervisor& self, UnitId unit) {
+void start_probe(Supervisor& self, UnitId unit, CommandRole role) {
     self.units[unit].probe.close();
-    const std::string_view path = self.table.ready_path(unit);
-    switch (self.table.policy(unit).ready) {
+    const bool health = role == CommandRole::HealthProbe;
+    const UnitPolicy& policy = self.table.policy(unit);
+    const std::string_view path =
+        health ? self.table.health_path(unit) : self.table.ready_path(unit);
+    switch (health ? policy.health : policy.ready) {
     case ReadyKind::Tcp:
     case ReadyKind::Unix:
-        return probe_connection(self, unit);
+        return probe_connection(
+            self, unit, health ? self.table.health_address(unit) : self.table.ready_address(unit));
     case ReadyKind::Path:
         // Strings of a plan end in NUL.
-        if (::faccessat(AT_FDCWD, path.data(), F_OK, AT_EACCESS) == 0) tell_ready(self, unit);
+        if (::faccessat(AT_FDCWD, path.data(), F_OK, AT_EACCESS) == 0) tell_holds(self, unit);
         return;
+    case ReadyKind::PidFile:
+        return look_into_pid_file(self, unit);
     case ReadyKind::None:
     case ReadyKind::Notify:
     case ReadyKind::Fd:
-    case ReadyKind::PidFile:
     case ReadyKind::Exec:
     case ReadyKind::Http:
         return;
@@ -67,7 +75,7 @@ void finish_probe(Supervisor& self, UnitId unit) {
     const bool connected = ::getpeername(probe.get(), peer_name, &peer_size) == 0;
     if (got == 0 && error == 0 && !connected) return;
     probe.close();
-    if (connected) tell_ready(self, unit);
+    if (connected) tell_holds(self, unit);
 }
 
 } // namespace stead::init

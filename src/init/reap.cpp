@@ -10,6 +10,7 @@
 #include "init/children.h"
 #include "init/digits.h"
 #include "init/loop.h"
+#include "init/main_process.h"
 #include "init/notify.h"
 #include "init/output.h"
 #include "init/say.h"
@@ -73,7 +74,12 @@ void tell_ended(Supervisor& self, const Child& was) {
         say_spawn_failure(self, event);
     }
     tell_engine(self, event);
-    check_empty(self, was.unit);
+    // Without a cgroup nothing can tell the daemon that a forking unit has just left behind.
+    const bool left_daemon = was.role == CommandRole::Main && status.success() &&
+                             self.table.policy(was.unit).type == UnitType::Forking &&
+                             !self.units[was.unit].has_cgroup &&
+                             self.engine->view(was.unit).state == UnitState::Starting;
+    if (!left_daemon) check_empty(self, was.unit);
 }
 
 /// An ended child is booked while it is still a zombie: until it is reaped its pid cannot mean
@@ -178,6 +184,20 @@ void read_report(Supervisor& self, Child& child) {
         }
         take_report(child);
     }
+}
+
+void end_taken_main(Supervisor& self, std::size_t index) {
+    Child& child = self.children[index];
+    if (child.pid == 0) return;
+    siginfo_t info{};
+    const auto id = static_cast<id_t>(child.pid);
+    // A child of ours is reaped like all others.
+    if (::waitid(P_PID, id, &info, WEXITED | WNOHANG | WNOWAIT) == 0) return;
+    child.status = {ExitStatus::Kind::Unknown, 0};
+    order_stores();
+    child.ended = true;
+    order_stores();
+    end_child(self, child);
 }
 
 void reap_children(Supervisor& self) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "init/children.h"
 #include "init/digits.h"
 #include "init/loop.h"
+#include "init/main_process.h"
 #include "sys/events.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -65,7 +67,9 @@ void reconcile(Supervisor& self, Child& child) {
         (void)::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOHANG);
         return end_child(self, child);
     }
-    if (!is_ours(child.pid)) {
+    const bool lives = child.taken && 
+                       ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), 0, nullptr, 0) == 0;
+    if (!lives && !is_ours(child.pid)) {
         child.status = {ExitStatus::Kind::Unknown, 0};
         child.ended = true;
         return end_child(self, child);
@@ -74,7 +78,8 @@ void reconcile(Supervisor& self, Child& child) {
         auto process = sys::open_process(child.pid);
         if (process) child.pidfd.take(std::move(process->pidfd));
     }
-    if (child.role == CommandRole::Main && child.unit < self.units.size())
+    if (child.taken) return watch_taken_main(self, child);
+    if (child.role == CommandRole::Main && child.unit < self.units.size() && !child.replaced)
         self.units[child.unit].group = child.pid;
     take_report(child);
     if (!child.report) {

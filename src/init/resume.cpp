@@ -111,7 +111,8 @@ void resume_mail(Supervisor& self) {
     case Source::Notify: {
         const auto end = std::find(buffer.begin(), buffer.end(), std::byte{0});
         const auto record = sys::open_control(mail.control);
-        obey_message(self, record.sender, static_cast<std::size_t>(end - buffer.begin()));
+        // Its pidfd was closed by the execution.
+        obey_message(self, record.sender, -1, static_cast<std::size_t>(end - buffer.begin()));
         break;
     }
     case Source::Ready:
@@ -130,6 +131,7 @@ void resume_mail(Supervisor& self) {
     case Source::CgroupEvents:
     case Source::Output:
     case Source::ErrorOutput:
+    case Source::MainEnd:
         break;
     }
     clear_mail(self);

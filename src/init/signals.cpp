@@ -25,9 +25,29 @@ void forward(Supervisor& self, int signal) {
     (void)::syscall(SYS_pidfd_send_signal, main->pidfd.get(), signal, nullptr, 0);
 }
 
+/// Whether the signal is some unit's, by its map: that one's main process gets what it becomes.
+bool pass_mapped(Supervisor& self, int signal) {
+    bool mapped = false;
+    for (std::size_t i = 0; i < self.units.size(); ++i) {
+        const auto unit = static_cast<UnitId>(i);
+        const std::span<const std::byte> map = self.table.signal_map(unit);
+        for (std::size_t at = 0; at + 1 < map.size(); at += 2) {
+            if (static_cast<int>(map[at]) != signal) continue;
+            const Child* main = find_child(self, unit, CommandRole::Main);
+            if (main == nullptr) continue;
+            mapped = true;
+            const int becomes = static_cast<int>(map[at + 1]);
+            if (becomes == 0) continue;
+            (void)::syscall(SYS_pidfd_send_signal, main->pidfd.get(), becomes, nullptr, 0);
+        }
+    }
+    return mapped;
+}
+
 } // namespace
 
 void obey_signal(Supervisor& self, int signal) {
+    if (pass_mapped(self, signal)) return;
     switch (signal) {
     case SIGTERM:
         return ask_shutdown(self, EndKind::Exit);

@@ -72,7 +72,9 @@ enum class Source : std::uint32_t {
     Probe,
     CgroupEvents,
     Output,
-    ErrorOutput
+    ErrorOutput,
+    /// A main process that we did not start ourselves has ended.
+    MainEnd
 };
 
 constexpr std::uint64_t event_data(Source source, std::size_t index = 0) {
@@ -107,6 +109,10 @@ struct Child {
     ExitStatus status;
     /// A report is read into here, and cleared when it has been understood.
     spawn::Report incoming;
+    /// A main process that its unit named; it may be no child of ours.
+    bool taken = false;
+    /// Another one has taken its place as main process.
+    bool replaced = false;
 };
 
 /// What stead-init itself remembers of a unit; its life is the engine's.
@@ -125,7 +131,6 @@ struct Unit {
     SlotFd cgroup_events;
     /// Process group of the main process, where there is no cgroup to tell who is left.
     pid_t group = 0;
-    /// A MAINPID that the unit named and that is its own.
     bool handed_output = false;
     bool handed_error = false;
     bool has_cgroup = false;
@@ -136,6 +141,8 @@ struct Unit {
     /// Somebody wants to know when no process is left.
     bool watch_empty = false;
     FixedString<kMaxStatusText> status_text;
+    /// Ticket of the main process, for one that takes its place.
+    std::uint32_t main_ticket = 0;
 };
 
 enum class Pending : std::uint8_t {

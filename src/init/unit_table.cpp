@@ -134,6 +134,19 @@ std::string_view UnitTable::ready_path(UnitId unit) const {
     return plan_.ready_path(unit);
 }
 
+std::span<const std::byte> UnitTable::health_address(UnitId unit) const {
+    return plan_.health_address(unit);
+}
+
+std::string_view UnitTable::health_path(UnitId unit) const {
+    return plan_.health_path(unit);
+}
+
+std::span<const std::byte> UnitTable::signal_map(UnitId unit) const {
+    if (unit == command_unit_) return {};
+    return plan_.signal_map(unit);
+}
+
 std::uint64_t UnitTable::log_size(UnitId unit) const {
     return unit == command_unit_ ? 0 : plan_.log_size(unit);
 }

@@ -40,6 +40,9 @@ public:
     [[nodiscard]] CgroupSetting cgroup_setting(UnitId unit, std::size_t index) const;
     [[nodiscard]] std::span<const std::byte> ready_address(UnitId unit) const;
     [[nodiscard]] std::string_view ready_path(UnitId unit) const;
+    [[nodiscard]] std::span<const std::byte> health_address(UnitId unit) const;
+    [[nodiscard]] std::string_view health_path(UnitId unit) const;
+    [[nodiscard]] std::span<const std::byte> signal_map(UnitId unit) const;
     [[nodiscard]] std::uint64_t log_size(UnitId unit) const;
     [[nodiscard]] std::uint32_t log_keep(UnitId unit) const;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -97,6 +98,20 @@ struct ExecView {
     bool has_nice = false;
     bool has_oom_score = false;
     std::int16_t oom_score_adjust = 0;
+    /// ioprio_set(2): class << 13 | level; 0: as PID 1.
+    std::uint16_t io_priority = 0;
+    /// sched_setscheduler(2): SCHED_ number and real-time priority.
+    std::uint8_t cpu_policy = 0;
+    std::uint8_t cpu_priority = 0;
+    bool has_cpu_policy = false;
+    /// Bit N of byte M: processor 8 * M + N; empty: all that PID 1 may use.
+    std::span<const std::byte> cpu_affinity;
+    /// "NAME=/path": files that the unit gets as credentials.
+    StringList credentials;
+    /// What must hold at the start, else the unit is skipped; see condition.h.
+    StringList conditions;
+    /// The terminal that the unit runs on; empty: none.
+    std::string_view terminal;
 
     /// Standard input is PID 1's own (a jail's program), else /dev/null.
     bool inherit_input = false;

@@ -40,6 +40,22 @@ enum class OutcomeAction : std::uint8_t { None, Exit, Shutdown, Reboot, StartUni
 
 enum class EssentialStop : std::uint8_t { Stay, Exit };
 
+/// What follows when the kernel has killed a process of the unit for want of memory.
+enum class OomPolicy : std::uint8_t { Stop, Continue, Kill };
+
+/// What is done with a unit whose health check has failed too often.
+enum class HealthAction : std::uint8_t { Restart, Stop, Shutdown, None };
+
+/// What the guest's exit code makes of the unit's: `from` becomes `to`.
+struct CodeChange {
+    std::uint8_t from = 0;
+    std::uint8_t to = 0;
+
+    friend constexpr bool operator==(const CodeChange&, const CodeChange&) = default;
+};
+
+inline constexpr std::size_t kMaxCodeChanges = 8;
+
 /// `Before` of a unit file does not appear here: it is the other unit's `After`.
 /// Requires, BindsTo and Wants include order (start after the target is up, stop before it).
 enum class DependencyKind : std::uint8_t { Requires, BindsTo, Wants, After, Conflicts, PartOf };
@@ -145,6 +161,16 @@ struct UnitPolicy {
     std::uint32_t stop_command_timeout_ms = 10'000;
     std::uint32_t watchdog_ms = 0; // 0: none
 
+    /// The health check: a probe like that of readiness, `None` without one, made while the unit is
+    /// up.
+    std::uint32_t health_interval_ms = 10'000;
+    std::uint32_t health_timeout_ms = 3'000;
+    ReadyKind health = ReadyKind::None;
+    /// How many probes have to fail in a row.
+    std::uint8_t health_threshold = 3;
+    HealthAction health_action = HealthAction::Restart;
+    OomPolicy oom_policy = OomPolicy::Stop;
+
     std::uint32_t restart_delay_ms = 500;
     std::uint32_t restart_max_delay_ms = 30'000;
     std::uint32_t restart_factor_permille = 2000;
@@ -161,8 +187,11 @@ struct UnitPolicy {
 
     /// The units that on_success, on_failure and on_limit start.
     std::array<UnitId, 3> outcome_units{kNoUnit, kNoUnit, kNoUnit};
+    std::array<CodeChange, kMaxCodeChanges> exit_map{};
+    /// How many of `exit_map` are in use.
+    std::uint16_t code_changes = 0;
     /// Zero; keeps every byte of the record explicit, it lies in plan images.
-    std::array<std::uint16_t, 3> reserved{};
+    std::array<std::uint16_t, 4> reserved{};
 
     ExitSet success;
     ExitSet prevent;
@@ -170,7 +199,7 @@ struct UnitPolicy {
     friend constexpr bool operator==(const UnitPolicy&, const UnitPolicy&) = default;
 };
 
-static_assert(sizeof(UnitPolicy) == 224 && std::has_unique_object_representations_v<UnitPolicy>);
+static_assert(sizeof(UnitPolicy) == 256 && std::has_unique_object_representations_v<UnitPolicy>);
 
 /// The units of a plan as the engine sees them. Views into the plan image (or, in tests, into
 /// vectors).

@@ -27,8 +27,8 @@ bool Checker::policy(const UnitPolicy& policy) {
                     policy.restart_factor_permille <= 1'000'000 &&
                     policy.restart_jitter_permille <= 1000,
                 "a restart factor below 1 or above 1000, or a jitter above 1") &&
-           need(policy.reserved == std::array<std::uint16_t, 3>{}, "a reserved field is in use") &&
-           stop(policy) && outcomes(policy);
+           need(policy.reserved == std::array<std::uint16_t, 4>{}, "a reserved field is in use") &&
+           stop(policy) && outcomes(policy) && health(policy);
 }
 
 bool Checker::stop(const UnitPolicy& policy) {
@@ -78,40 +78,100 @@ bool Checker::commands(const UnitPolicy& policy, const UnitRecord& record) {
                 has_main ? "a target with a command" : "no command");
 }
 
-bool Checker::readiness(const UnitPolicy& policy, const UnitRecord& record) {
-    const bool probes =
-        policy.command_counts[static_cast<std::size_t>(CommandRole::ReadyProbe)] == 1;
-    bool needs_command = false;
-    bool needs_address = false;
-    bool needs_path = false;
-    bool polls = true;
-    switch (policy.ready) {
-    case ReadyKind::None:
-    case ReadyKind::Notify:
-    case ReadyKind::Fd:
-        polls = false;
-        break;
-    case ReadyKind::Tcp:
-    case ReadyKind::Unix:
-        needs_address = true;
-        break;
-    case ReadyKind::PidFile:
-    case ReadyKind::Path:
-        needs_path = true;
-        break;
-    case ReadyKind::Exec:
-    case ReadyKind::Http:
-        needs_command = true;
-        break;
-    }
-    return need(inside(record.address, count(TableId::Addresses), kMaxAddress),
+bool Checker::probe(ReadyKind kind, bool has_command, Slice address, StringRef path) {
+    const bool needs_command = kind == ReadyKind::Exec || kind == ReadyKind::Http;
+    const bool needs_address = kind == ReadyKind::Tcp || kind == ReadyKind::Unix;
+    const bool needs_path = kind == ReadyKind::Path || kind == ReadyKind::PidFile;
+    return need(inside(address, count(TableId::Addresses), kMaxAddress),
                 "a socket address is too long") &&
-           need(probes == needs_command && (record.address.count >= 2) == needs_address &&
-                    (needs_path ? is_path(record.ready_path) : is_empty(record.ready_path)),
-                "its readiness probe does not fit its kind") &&
+           need(has_command == needs_command && (address.count >= 2) == needs_address &&
+                    (needs_path ? is_path(path) : is_empty(path)),
+                "its probe does not fit its kind");
+}
+
+bool Checker::readiness(const UnitPolicy& policy, const UnitRecord& record) {
+    const auto has = [&](CommandRole role) {
+        return policy.command_counts[static_cast<std::size_t>(role)] == 1;
+    };
+    const bool polls = policy.ready >= ReadyKind::PidFile;
+    return probe(policy.ready, has(CommandRole::ReadyProbe), record.address, record.ready_path) &&
+           probe(policy.health, has(CommandRole::HealthProbe), record.health_address,
+                 record.health_path) &&
            need(!polls || policy.ready_interval_ms > 0, "a readiness probe without a pause") &&
            need(record.ready_fd >= 3 && record.ready_fd < 1024,
                 "a readiness descriptor outside 3 to 1023");
+}
+
+bool Checker::health(const UnitPolicy& policy) {
+    const bool none = policy.health == ReadyKind::None;
+    return need(none || (known(policy.health, ReadyKind::Http) && policy.health >= ReadyKind::Tcp),
+                "an unknown health check") &&
+           need(policy.health_interval_ms > 0 && policy.health_timeout_ms > 0 &&
+                    policy.health_threshold > 0,
+                "a health check without a pause") &&
+           need(known(policy.health_action, HealthAction::None) &&
+                    known(policy.oom_policy, OomPolicy::Kill),
+                "an unknown word in its policy") &&
+           need(policy.code_changes <= kMaxCodeChanges, "too many changes of its exit code");
+}
+
+bool Checker::signal_map(const UnitRecord& record) {
+    if (!need(inside(record.signal_map, count(TableId::Addresses), kMaxAddress) &&
+                  record.signal_map.count % 2 == 0,
+              "its map of signals is out of place"))
+        return false;
+    const auto pairs = table<std::byte>(TableId::Addresses)
+                           .subspan(record.signal_map.first, record.signal_map.count);
+    for (const std::byte signal : pairs) {
+        if (!need(signal <= std::byte{64}, "a signal outside 1 to 64")) return false;
+    }
+    return true;
+}
+
+bool Checker::scheduling(const UnitRecord& record) {
+    const bool realtime = record.cpu_policy == 1 || record.cpu_policy == 2;
+    return need(inside(record.affinity, count(TableId::Addresses), kMaxAddress),
+                "its mask of processors is too long") &&
+           need(record.io_priority >> 13U <= 3 && (record.io_priority & 0x1fffU) <= 7,
+                "an impossible priority of disk access") &&
+           need(record.cpu_policy <= 5 && record.cpu_policy != 4 &&
+                    ((record.flags & kHasCpuPolicy) != 0 || record.cpu_policy == 0) &&
+                    (realtime ? record.cpu_priority >= 1 && record.cpu_priority <= 99
+                              : record.cpu_priority == 0),
+                "an impossible scheduling policy") &&
+           need(is_empty(record.terminal) || is_path(record.terminal),
+                "its terminal is no plain absolute path");
+}
+
+bool Checker::conditions(const UnitRecord& record) {
+    if (!need(inside(record.conditions, count(TableId::Lists), kMaxConditions),
+              "too many conditions"))
+        return false;
+    for (const StringRef at : table<StringRef>(TableId::Lists)
+                                  .subspan(record.conditions.first, record.conditions.count)) {
+        const std::string_view word = text(at, 2);
+        if (!need(word.size() > 2 && std::string_view("pecv").find(word[0]) != word.npos &&
+                      (word[1] == '=' || word[1] == '!'),
+                  "an unknown condition"))
+            return false;
+    }
+    return true;
+}
+
+bool Checker::credentials(const UnitRecord& record) {
+    if (!need(inside(record.credentials, count(TableId::Lists), kMaxCredentials),
+              "too many credentials"))
+        return false;
+    for (const StringRef at : table<StringRef>(TableId::Lists)
+                                  .subspan(record.credentials.first, record.credentials.count)) {
+        const std::string_view pair = text(at, kMaxPath + kMaxCredentialName + 1);
+        const std::size_t equals = pair.find('=');
+        if (!need(equals <= kMaxCredentialName && is_unit_name(pair.substr(0, equals)) &&
+                      is_plain_path(pair.substr(equals + 1)),
+                  "a credential that is no name and path"))
+            return false;
+    }
+    return true;
 }
 
 bool Checker::dependencies(UnitId id, const UnitPolicy& policy) {
@@ -154,6 +214,7 @@ bool Checker::identity(const UnitRecord& record) {
     return need(record.uid != ~0U && record.gid != ~0U, "user or group -1") &&
            need(record.umask <= 0777, "an impossible umask") &&
            need((record.flags & ~kUnitFlags) == 0, "an unknown flag") &&
+           need(record.reserved == 0, "a reserved field is in use") &&
            need(record.nice >= -20 && record.nice <= 19 &&
                     ((record.flags & kHasNice) != 0 || record.nice == 0),
                 "a nice value outside -20 to 19") &&
@@ -163,7 +224,8 @@ bool Checker::identity(const UnitRecord& record) {
            need(known(record.notify_access, NotifyAccess::All), "an unknown notify access") &&
            need(is_string(record.description) && is_string(record.source) &&
                     is_string(record.working_directory) && is_string(record.output_path) &&
-                    is_string(record.error_path) && is_string(record.ready_path),
+                    is_string(record.error_path) && is_string(record.ready_path) &&
+                    is_string(record.health_path) && is_string(record.terminal),
                 "a string outside the strings") &&
            need(is_path(record.working_directory), "its working directory is no plain path") &&
            output(record.output, record.output_path) && output(record.error, record.error_path);
@@ -199,7 +261,7 @@ bool Checker::parts(const UnitRecord& record) {
     next_limit_ += record.limits.count;
     next_directory_ += record.directories.count;
     next_setting_ += record.settings.count;
-    return limits(record.limits);
+    return limits(record.limits) && signal_map(record) && conditions(record) && credentials(record);
 }
 
 bool Checker::unit(UnitId id) {
@@ -211,7 +273,7 @@ bool Checker::unit(UnitId id) {
     const UnitPolicy& its_policy = table<UnitPolicy>(TableId::Policies)[id];
     const UnitRecord& record = table<UnitRecord>(TableId::Units)[id];
     return identity(record) && policy(its_policy) && parts(record) &&
-           commands(its_policy, record) && readiness(its_policy, record) &&
+           commands(its_policy, record) && readiness(its_policy, record) && scheduling(record) &&
            dependencies(id, its_policy);
 }
 

@@ -54,7 +54,13 @@ private:
     bool stop(const UnitPolicy& policy);
     bool outcomes(const UnitPolicy& policy);
     bool commands(const UnitPolicy& policy, const UnitRecord& record);
+    bool probe(ReadyKind kind, bool has_command, Slice address, StringRef path);
     bool readiness(const UnitPolicy& policy, const UnitRecord& record);
+    bool health(const UnitPolicy& policy);
+    bool scheduling(const UnitRecord& record);
+    bool signal_map(const UnitRecord& record);
+    bool conditions(const UnitRecord& record);
+    bool credentials(const UnitRecord& record);
     bool dependencies(UnitId id, const UnitPolicy& policy);
     bool identity(const UnitRecord& record);
     bool output(OutputKind kind, StringRef path);

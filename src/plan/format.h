@@ -40,6 +40,7 @@ enum class TableId : std::uint8_t {
     Settings,
     /// BPF instructions.
     Filters,
+    /// Bytes: socket addresses, masks of processors, pairs of signals.
     Addresses,
     /// None or one.
     Guest,
@@ -73,7 +74,8 @@ enum UnitFlag : std::uint32_t {
     kControllingTerminal = 1U << 8U,
     kErrorFollowsOutput = 1U << 9U,
     kLogTimestamp = 1U << 10U,
-    kUnitFlags = (1U << 11U) - 1
+    kHasCpuPolicy = 1U << 11U,
+    kUnitFlags = (1U << 12U) - 1
 };
 
 struct UnitRecord {
@@ -97,6 +99,13 @@ struct UnitRecord {
     Slice settings;
     Slice filter;
     Slice address;
+    Slice health_address;
+    /// Of Addresses: pairs of the signal that arrives and the one that is passed on (0: none).
+    Slice signal_map;
+    /// Of Addresses: a mask of processors.
+    Slice affinity;
+    Slice conditions;
+    Slice credentials;
 
     std::uint64_t capabilities = 0;
     std::uint64_t ambient = 0;
@@ -109,10 +118,16 @@ struct UnitRecord {
     /// Proof that the order has no cycle: what a unit is ordered after has a smaller rank.
     std::uint16_t rank = 0;
     std::int16_t oom_score_adjust = 0;
+    StringRef health_path = 0;
+    StringRef terminal = 0;
+    std::uint16_t io_priority = 0;
+    std::uint8_t cpu_policy = 0;
+    std::uint8_t cpu_priority = 0;
     std::int8_t nice = 0;
     OutputKind output = OutputKind::Log;
     OutputKind error = OutputKind::Log;
     NotifyAccess notify_access = NotifyAccess::Main;
+    std::uint32_t reserved = 0;
 };
 
 struct DirectoryRecord {

@@ -22,6 +22,10 @@ inline constexpr std::size_t kMaxGroups = 256;
 inline constexpr std::size_t kMaxDirectories = 16;
 inline constexpr std::size_t kMaxCgroupSettings = 32;
 inline constexpr std::size_t kMaxResourceLimits = 16;
+/// Conditions and credentials of one unit, bytes of one credential's name.
+inline constexpr std::size_t kMaxConditions = 64;
+inline constexpr std::size_t kMaxCredentials = 32;
+inline constexpr std::size_t kMaxCredentialName = 64;
 /// Edges of the unit graph.
 inline constexpr std::size_t kMaxDependencies = 65536;
 /// Instructions of one filter (BPF_MAXINSNS).

@@ -116,6 +116,15 @@ ExecView Plan::exec(UnitId unit) const {
     view.has_oom_score = is(kHasOomScore);
     view.oom_score_adjust = from.oom_score_adjust;
 
+    view.io_priority = from.io_priority;
+    view.cpu_policy = from.cpu_policy;
+    view.cpu_priority = from.cpu_priority;
+    view.has_cpu_policy = is(kHasCpuPolicy);
+    view.cpu_affinity = part<std::byte>(image_, TableId::Addresses, from.affinity);
+    view.credentials = list(image_, from.credentials);
+    view.conditions = list(image_, from.conditions);
+    view.terminal = text(image_, from.terminal);
+
     view.inherit_input = is(kInheritInput);
     view.controlling_terminal = is(kControllingTerminal);
     view.output = from.output;
@@ -144,6 +153,18 @@ std::span<const std::byte> Plan::ready_address(UnitId unit) const {
 
 std::string_view Plan::ready_path(UnitId unit) const {
     return text(image_, record(image_, unit).ready_path);
+}
+
+std::span<const std::byte> Plan::health_address(UnitId unit) const {
+    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).health_address);
+}
+
+std::string_view Plan::health_path(UnitId unit) const {
+    return text(image_, record(image_, unit).health_path);
+}
+
+std::span<const std::byte> Plan::signal_map(UnitId unit) const {
+    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).signal_map);
 }
 
 DirectoryView Plan::directory(UnitId unit, std::size_t index) const {

@@ -18,7 +18,7 @@
 namespace stead::plan {
 
 inline constexpr std::uint32_t kMagic = 0x4e4c5053; // "SPLN"
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 class Plan {
 public:
@@ -49,6 +49,12 @@ public:
     /// or a path.
     [[nodiscard]] std::span<const std::byte> ready_address(UnitId unit) const;
     [[nodiscard]] std::string_view ready_path(UnitId unit) const;
+    /// The same for the health check.
+    [[nodiscard]] std::span<const std::byte> health_address(UnitId unit) const;
+    [[nodiscard]] std::string_view health_path(UnitId unit) const;
+    /// Pairs of a signal that reaches PID 1 from outside and the one its main process gets instead;
+    /// 0: none.
+    [[nodiscard]] std::span<const std::byte> signal_map(UnitId unit) const;
     [[nodiscard]] DirectoryView directory(UnitId unit, std::size_t index) const;
     [[nodiscard]] CgroupSetting cgroup_setting(UnitId unit, std::size_t index) const;
     /// Size and count of the unit's log files, for the keeper.

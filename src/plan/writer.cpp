@@ -147,7 +147,7 @@ std::uint32_t flags_of(const UnitInput& unit) {
            bit(exec.inherit_input, kInheritInput) |
            bit(exec.controlling_terminal, kControllingTerminal) |
            bit(exec.error_follows_output, kErrorFollowsOutput) |
-           bit(unit.log_timestamp, kLogTimestamp);
+           bit(exec.cpu_policy.has_value(), kHasCpuPolicy) | bit(unit.log_timestamp, kLogTimestamp);
 }
 
 UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
@@ -186,6 +186,16 @@ UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
     record.settings = append(settings_, settings);
     record.filter = filters_.add(exec.filter);
     record.address = addresses_.add(unit.ready_address);
+    record.health_address = addresses_.add(unit.health_address);
+    record.signal_map = addresses_.add(unit.signal_map);
+    record.affinity = addresses_.add(exec.cpu_affinity);
+    record.conditions = list(exec.conditions);
+    record.credentials = list(exec.credentials);
+    record.health_path = string(unit.health_path);
+    record.terminal = string(exec.terminal);
+    record.io_priority = exec.io_priority;
+    record.cpu_policy = exec.cpu_policy.value_or(0);
+    record.cpu_priority = exec.cpu_priority;
 
     record.capabilities = exec.capabilities;
     record.ambient = exec.ambient;

@@ -60,6 +60,13 @@ struct ExecInput {
 
     std::optional<std::int8_t> nice;
     std::optional<std::int16_t> oom_score_adjust;
+    std::uint16_t io_priority = 0;
+    std::optional<std::uint8_t> cpu_policy;
+    std::uint8_t cpu_priority = 0;
+    std::vector<std::byte> cpu_affinity;
+    std::vector<std::string> credentials;
+    std::vector<std::string> conditions;
+    std::string terminal;
 
     bool inherit_input = false;
     bool controlling_terminal = false;
@@ -97,6 +104,11 @@ struct UnitInput {
     std::vector<std::byte> ready_address;
     /// For ReadyKind::Path and PidFile.
     std::string ready_path;
+    /// The same for the health check.
+    std::vector<std::byte> health_address;
+    std::string health_path;
+    /// Pairs: the signal that arrives, the one that is passed on (0: none).
+    std::vector<std::byte> signal_map;
 
     std::uint64_t log_size = 1U << 20U;
     std::uint32_t log_keep = 5;

@@ -59,7 +59,56 @@ void give_away(const Child& child, int folder, std::uint32_t mode) {
         fail(child, SpawnStage::Directories, errno);
 }
 
+/// "NAME=/path" becomes a file NAME in `folder` that only the unit's user may read.
+void copy_credential(const Child& child, int folder, std::string_view pair) {
+    const std::size_t equals = pair.find('=');
+    std::array<char, 256> name{};
+    if (equals >= name.size()) fail(child, SpawnStage::Credentials, EINVAL);
+    std::copy_n(pair.begin(), equals, name.begin());
+    // Strings of a plan end in NUL.
+    const int from = ::open(pair.data() + equals + 1, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (from < 0) fail(child, SpawnStage::Credentials, errno);
+    (void)::unlinkat(folder, name.data(), 0);
+    const int to =
+        ::openat(folder, name.data(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
+    if (to < 0) fail(child, SpawnStage::Credentials, errno);
+    std::array<char, 4096> buffer;
+    constexpr std::size_t kMost = std::size_t{1} << 20U;
+    for (std::size_t copied = 0;;) {
+        const ssize_t size = ::read(from, buffer.data(), buffer.size());
+        if (size < 0) fail(child, SpawnStage::Credentials, errno);
+        if (size == 0) break;
+        copied += static_cast<std::size_t>(size);
+        if (copied > kMost) fail(child, SpawnStage::Credentials, EFBIG);
+        if (::write(to, buffer.data(), static_cast<std::size_t>(size)) != size)
+            fail(child, SpawnStage::Credentials, errno);
+    }
+    if (child.change_identity && ::fchown(to, child.exec.uid, child.exec.gid) < 0)
+        fail(child, SpawnStage::Credentials, errno);
+    ::close(from);
+    ::close(to);
+}
+
 } // namespace
+
+void make_credentials(const Child& child) {
+    if (child.credentials == nullptr) return;
+    const std::string_view path = child.credentials;
+    const int parent = walk(child, path.substr(0, path.rfind('/')));
+    const char* name = child.credentials + path.rfind('/') + 1;
+    // The parent lists units, the folder itself only its user may enter.
+    if (::mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        fail(child, SpawnStage::Credentials, errno);
+    const int folder = ::openat(parent, name, kOpenFolder);
+    if (folder < 0) fail(child, SpawnStage::Credentials, errno);
+    for (std::size_t i = 0; i < child.exec.credentials.size(); ++i)
+        copy_credential(child, folder, child.exec.credentials[i]);
+    if (child.change_identity && ::fchown(folder, child.exec.uid, child.exec.gid) < 0)
+        fail(child, SpawnStage::Credentials, errno);
+    if (::fchmod(folder, 0500) < 0) fail(child, SpawnStage::Credentials, errno);
+    ::close(folder);
+    ::close(parent);
+}
 
 void make_directories(const Child& child) {
     for (const DirectoryView& directory : child.directories) {

@@ -56,6 +56,22 @@ bool write_guarded_file(const char* path, std::string_view text) {
     return written;
 }
 
+void set_processors_and_disks(const Child& child) {
+    const ExecView& exec = child.exec;
+    if (!exec.cpu_affinity.empty() &&
+        ::syscall(SYS_sched_setaffinity, 0, exec.cpu_affinity.size(), exec.cpu_affinity.data()) < 0)
+        fail_if_strict(child, SpawnStage::Scheduling, errno);
+    // Raw: musl refuses the call, which POSIX wants to be about a whole process.
+    const int priority = exec.cpu_priority;
+    if (exec.has_cpu_policy &&
+        ::syscall(SYS_sched_setscheduler, 0, static_cast<int>(exec.cpu_policy), &priority) < 0)
+        fail_if_strict(child, SpawnStage::Scheduling, errno);
+    constexpr int kProcess = 1; // IOPRIO_WHO_PROCESS
+    if (exec.io_priority != 0 &&
+        ::syscall(SYS_ioprio_set, kProcess, 0, static_cast<int>(exec.io_priority)) < 0)
+        fail_if_strict(child, SpawnStage::Scheduling, errno);
+}
+
 } // namespace
 
 void set_limits(const Child& child) {
@@ -79,6 +95,7 @@ void set_oom_score(const Child& child) {
 }
 
 void set_scheduling(const Child& child) {
+    set_processors_and_disks(child);
     if (!child.exec.has_nice) return;
     if (::setpriority(PRIO_PROCESS, 0, child.exec.nice) < 0)
         fail_if_strict(child, SpawnStage::Scheduling, errno);

@@ -53,7 +53,19 @@ void enter_session(const Child& child) {
     if (::setpgid(0, 0) < 0) fail(child, SpawnStage::Session, errno);
 }
 
-void take_terminal(const Child& child) {
+void take_terminal(Child& child) {
+    if (child.own_terminal) {
+        // A line that waits for a carrier must not hold the child.
+        const int fd =
+            ::open(child.exec.terminal.data(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0) fail(child, SpawnStage::Terminal, errno);
+        ::fcntl(fd, F_SETFL, O_RDWR);
+        child.streams.fill({.kind = Stream::Kind::Descriptor, .fd = fd});
+        // 1: taken away from a session that still holds it, where we may.
+        if (::ioctl(fd, TIOCSCTTY, 1) < 0 && ::ioctl(fd, TIOCSCTTY, 0) < 0)
+            fail(child, SpawnStage::Terminal, errno);
+        return;
+    }
     const int terminal = child.streams[0].fd;
     if (child.session == Session::ForegroundGroup) {
         // In the child, so that the program never runs in the background. TTOU, which this would
@@ -77,6 +89,7 @@ void become(const Child& prepared) {
     set_oom_score(child);
     set_scheduling(child);
     make_directories(child);
+    make_credentials(child);
     set_groups(child);
     set_group(child);
     cut_bounding_set(child);

@@ -79,11 +79,16 @@ struct Child {
     Session session = Session::Own;
     /// Standard input is a terminal that becomes the controlling one.
     bool controlling_terminal = false;
+    /// All three streams are `exec.terminal`, which becomes the controlling one.
+    bool own_terminal = false;
 
     Inherited inherited;
     /// User, groups, umask, limits, capabilities.
     ExecView exec;
     std::span<const DirectoryView> directories;
+    /// Where `exec.credentials` go: a folder that only the unit's user may enter, made anew; null:
+    /// nowhere.
+    const char* credentials = nullptr;
     /// False: user, groups and capabilities stay PID 1's own.
     bool change_identity = true;
     /// Bounding set, ambient set and securebits follow `exec`; else they stay as they are.

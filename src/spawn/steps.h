@@ -13,7 +13,8 @@ void fail_if_strict(const Child& child, SpawnStage stage, int error);
 
 void enter_cgroup(const Child& child);
 void enter_session(const Child& child);
-void take_terminal(const Child& child);
+/// Changes `child`'s streams where the unit has a terminal of its own.
+void take_terminal(Child& child);
 /// Moves what the child keeps above every wanted number, then onto 0, 1, 2 and the extra number;
 /// everything else is close-on-exec. Changes `child`'s report and program descriptors.
 void place_descriptors(Child& child);
@@ -23,6 +24,8 @@ void set_oom_score(const Child& child);
 void set_scheduling(const Child& child);
 
 void make_directories(const Child& child);
+/// Copies what the unit is to get as credentials into its folder (see spawn.h).
+void make_credentials(const Child& child);
 
 void set_groups(const Child& child);
 void set_group(const Child& child);

@@ -39,6 +39,7 @@ public:
 
 private:
     void take_piece(char c) {
+        if (c == '$' && !started_ && take_splice()) return;
         started_ = true;
         if (c == '\'') return take_quoted('\'');
         if (c == '"') return take_quoted('"');
@@ -51,6 +52,20 @@ private:
         }
         current_ += c;
         ++next_;
+    }
+
+    /// A lone `$NAME`.
+    bool take_splice() {
+        std::size_t end = next_ + 1;
+        while (end < text_.size() && (is_letter(text_[end]) || is_digit(text_[end])))
+            ++end;
+        const std::string_view name = text_.substr(next_ + 1, end - next_ - 1);
+        const bool alone = end == text_.size() || kBlanks.find(text_[end]) != kBlanks.npos;
+        if (!alone || !is_variable_name(name)) return false;
+        result_.splices.push_back(result_.argv.size());
+        result_.argv.emplace_back(name);
+        next_ = end;
+        return true;
     }
 
     void take_quoted(char quote) {
@@ -163,6 +178,10 @@ ExpandedText expand(std::string_view text, const Scope& scope) {
             continue;
         }
         const auto found = scope.environment->find(std::string(name));
+        if (found == scope.environment->end() && scope.open) {
+            i += name.size() + 3;
+            continue;
+        }
         if (found == scope.environment->end()) {
             return fail("${" + std::string(name) +
                             "} is not in the unit's environment; add it there, or write $${" +

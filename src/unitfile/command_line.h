@@ -18,14 +18,17 @@ struct TextProblem {
 
 struct SplitCommand {
     Argv argv;
+    /// Which arguments are a lone `$NAME`, unquoted: the words of that variable, none or many.
+    std::vector<std::size_t> splices;
     std::optional<TextProblem> problem;
 };
 
 /// Splits a command string into its arguments. Blanks separate; 'single quotes' keep everything;
 /// "double quotes" keep everything but `\"` and `\\`; outside quotes a backslash keeps the next
 /// character; pieces without a blank between them are one argument, and '' is an empty one. There
-/// is no shell: its unquoted operators (| & ; < > ` $NAME) are mistakes here, because as plain
-/// arguments they would do silently something else. `${NAME}` is left for expand().
+/// is no shell: its unquoted operators (| & ; < > ` $() are mistakes here, because as plain
+/// arguments they would do silently something else. `${NAME}` is left for expand(), and an argument
+/// that is nothing but `$NAME` for whoever knows the variable's words.
 SplitCommand split_command(std::string_view text);
 
 /// What `%i`, `%n` and `${NAME}` stand for.
@@ -35,6 +38,8 @@ struct Scope {
     std::string instance;
     /// Null: `${NAME}` is plain text (in the environment's own values).
     const std::map<std::string, std::string>* environment = nullptr;
+    /// A variable that is not there is empty, not a mistake.
+    bool open = false;
 };
 
 struct ExpandedText {

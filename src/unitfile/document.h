@@ -18,6 +18,8 @@ inline constexpr std::size_t kMaxNesting = 32;
 struct Position {
     std::uint32_t line = 0;
     std::uint32_t column = 0;
+    /// Which of the files laid over each other it is in; see layers.h.
+    std::uint32_t layer = 0;
 };
 
 enum class NodeType : std::uint8_t { String, Integer, Number, Boolean, Time, List, Table };

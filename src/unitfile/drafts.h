@@ -4,6 +4,7 @@
 #include <string>
 
 #include "unitfile/assign.h"
+#include "unitfile/environment_file.h"
 
 namespace stead::unitfile {
 
@@ -11,6 +12,13 @@ namespace stead::unitfile {
 struct UnitDraft {
     UnitSpec spec;
     std::uint8_t stop_signal = 15;
+    /// Of a template.
+    TextList instances;
+    bool from_template = false;
+    /// The key that is read, by its name in the file ("credentials.key").
+    std::string found_name;
+    /// Null: environment files are not read, and `${NAME}` of an unknown variable is empty.
+    const FileReader* environment = nullptr;
     /// A message has been about `command` already; that it is missing needs no other.
     bool command_mentioned = false;
 };

@@ -75,7 +75,7 @@ bool is_other_init(const FoundKey& found, Reporter& reporter) {
 }
 
 void read_keys(GuestDraft& draft, const Node& root, Reporter& reporter) {
-    const Scope scope{draft.spec.name, {}, nullptr};
+    const Scope scope{draft.spec.name, {}, nullptr, false};
     ValueReader reader(reporter, scope);
     const FoundKeys found_keys = find_keys(guest_schema(), root, "", reporter);
     for (const FoundKey& found : found_keys.keys) {

@@ -71,6 +71,34 @@ enum class KeyType : std::uint8_t {
     Rlimit,
     /// A level of the cgroup.
     Level,
+    /// none, exit, shutdown, reboot or unit:NAME.
+    Outcome,
+    /// "http://127.0.0.1:80/path".
+    Url,
+    /// { 143 = 0 }
+    ExitMap,
+    /// { TERM = "QUIT" }
+    SignalMap,
+    /// Names, or a number.
+    Instances,
+    /// "best-effort:4"
+    IoPriority,
+    /// "batch", "fifo:10"
+    CpuPolicy,
+    /// "0-3,5"
+    Processors,
+    /// "file:/path"
+    Credential,
+    /// "console", "/dev/tty1"
+    Terminal,
+    /// Absolute paths, with a '-' before one that may be missing.
+    EnvironmentFiles,
+    /// Items with a '!' before what must not hold: absolute paths, NAME or NAME=VALUE, names of
+    /// capabilities, kinds of machines.
+    ConditionPaths,
+    ConditionVariables,
+    ConditionCapabilities,
+    ConditionMachines,
     /// A table of values; none is read yet.
     Values
 };

@@ -4,10 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
-#include <memory>
-
-#include <dirent.h>
 
 #include "base/error.h"
 #include "model/names.h"
@@ -18,9 +14,6 @@
 namespace stead::unitfile {
 
 namespace {
-
-/// More entries than this in a unit folder is no unit folder.
-constexpr std::size_t kMaxEntries = 16384;
 
 /// A descriptor that is closed at the end of its block.
 class OpenFile {
@@ -43,10 +36,6 @@ public:
 
 private:
     int fd_;
-};
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { (void)::closedir(folder); }
 };
 
 std::string in_words(int code) {
@@ -87,46 +76,6 @@ std::optional<std::string> read_all(int fd, const std::string& path, Diagnostics
     }
     text.resize(filled);
     return text;
-}
-
-/// The TOML files of a folder by the name of their unit.
-using FolderEntries = std::map<std::string, std::string>;
-
-/// Nothing: there is no such folder.
-std::optional<FolderEntries> list_folder(const std::string& folder, Diagnostics& diagnostics) {
-    const std::unique_ptr<DIR, CloseFolder> open(::opendir(folder.c_str()));
-    if (!open) {
-        if (errno != ENOENT) diagnostics.error({folder, 0, 0}, in_words(errno));
-        return std::nullopt;
-    }
-    FolderEntries entries;
-    std::size_t count = 0;
-    errno = 0;
-    // readdir is safe here: the stream is ours alone.
-    while (const dirent* entry = ::readdir(open.get())) { // NOLINT(concurrency-mt-unsafe)
-        if (++count > kMaxEntries) {
-            diagnostics.error({folder, 0, 0}, "more than 16384 entries; the rest is left out");
-            break;
-        }
-        const std::string_view name = entry->d_name;
-        // Hidden files are editors' and package managers' own.
-        if (name.starts_with('.')) continue;
-        const std::string path = folder + "/" + std::string(name);
-        if (name.ends_with(".toml.d"))
-            diagnostics.error({path, 0, 0}, "drop-ins are not supported yet");
-        if (name.ends_with(".toml")) entries[name_of_file(name)] = path;
-    }
-    return entries;
-}
-
-/// The first error of `diagnostics` from index `first` on, in one line.
-std::string first_error(const Diagnostics& diagnostics, std::size_t first) {
-    for (std::size_t i = first; i < diagnostics.all().size(); ++i) {
-        const Diagnostic& diagnostic = diagnostics.all()[i];
-        if (diagnostic.severity != Severity::Error) continue;
-        return render(diagnostic.place) + ": " + diagnostic.message;
-    }
-    return {};
 }
 
 } // namespace
@@ -182,30 +131,6 @@ std::optional<GuestSpec> load_guest(const std::string& path, Diagnostics& diagno
     const auto text = load_text(path, diagnostics);
     if (!text) return std::nullopt;
     return read_guest(*text, path, name_of_file(path), diagnostics);
-}
-
-UnitFolders load_unit_folders(const std::vector<std::string>& folders, Diagnostics& diagnostics) {
-    UnitFolders result;
-    FolderEntries files;
-    for (const std::string& folder : folders) {
-        auto entries = list_folder(folder, diagnostics);
-        if (!entries) continue;
-        result.searched.push_back(folder);
-        // merge() keeps what is there: the first folder wins.
-        files.merge(*entries);
-    }
-    for (const auto& [name, path] : files) {
-        const std::size_t first = diagnostics.all().size();
-        if (result.units.size() == kMaxUnits) {
-            diagnostics.error({path, 0, 0},
-                              "more than " + std::to_string(kMaxUnits) + " units; left out");
-        } else if (auto unit = load_unit(path, diagnostics)) {
-            result.units.push_back(std::move(*unit));
-            continue;
-        }
-        result.rejected.push_back({name, first_error(diagnostics, first)});
-    }
-    return result;
 }
 
 } // namespace stead::unitfile

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "unitfile/diagnostic.h"
+#include "unitfile/environment_file.h"
+#include "unitfile/layers.h"
 #include "unitfile/specs.h"
 
 /// Reads unit and guest files: text in, rich specs and every mistake with its place out. It refuses
@@ -25,7 +27,8 @@ enum class Kind : std::uint8_t { Unit, Guest };
 Kind kind_of(std::string_view text);
 
 /// The spec of one unit file, or nothing and at least one error in `diagnostics`. `file` is the
-/// name messages use, `name` the unit's.
+/// name messages use, `name` the unit's. A template is read as its instance "instance". Neither
+/// drop-ins nor environment files are looked for.
 std::optional<UnitSpec> read_unit(std::string_view text,
                                   const std::string& file,
                                   const std::string& name,
@@ -66,6 +69,29 @@ struct UnitFolders {
 /// All units of `folders`, sorted by name. The first folder that has a file of a name wins, also
 /// when that file is wrong: it is reported and left out, the others load. A missing folder is
 /// skipped.
-UnitFolders load_unit_folders(const std::vector<std::string>& folders, Diagnostics& diagnostics);
+///
+/// Over each file its drop-ins are laid: NAME.toml.d/*.toml of all folders, in the order of their
+/// names; of equal names the first folder's. A template NAME@.toml (with its NAME@.toml.d) becomes
+/// an instance for each of its `instances`, and for each instance that another unit requires,
+/// wants, binds to or starts by [on]; these are not enabled. An instance's own file or drop-ins go
+/// before and over the template's. `environment` reads environment files; without it they are left
+/// unread.
+UnitFolders load_unit_folders(const std::vector<std::string>& folders,
+                              Diagnostics& diagnostics,
+                              const FileReader& environment = {});
+
+/// One unit from its file and drop-ins.
+std::optional<UnitSpec> read_unit_layers(const Layers& layers,
+                                         const std::string& file,
+                                         const std::string& name,
+                                         const FileReader& environment,
+                                         Diagnostics& diagnostics);
+
+/// The `instances` of the template `name`; nothing if an instance of it would have a mistake.
+std::optional<TextList> read_template(const Layers& layers,
+                                      const std::string& file,
+                                      const std::string& name,
+                                      const FileReader& environment,
+                                      Diagnostics& diagnostics);
 
 } // namespace stead::unitfile

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "unitfile/environment_file.h"
+
 namespace stead::unitfile {
 
 namespace {
@@ -14,8 +16,18 @@ constexpr std::size_t kShownValue = 60;
 } // namespace
 
 void Reporter::error(Position position, std::string message, std::vector<Note> notes) {
+    error_at(at(position), std::move(message), std::move(notes));
+}
+
+void Reporter::error_at(const Place& place, std::string message, std::vector<Note> notes) {
     ++errors_;
-    diagnostics_.error(at(position), std::move(message), std::move(notes));
+    diagnostics_.error(place, std::move(message), std::move(notes));
+}
+
+bool Reporter::read_variables(std::string_view text,
+                              const std::string& file,
+                              std::map<std::string, std::string>& variables) {
+    return read_environment_text(text, file, variables, diagnostics_);
 }
 
 Position Reporter::inside(const Node& text, std::size_t offset) const {
@@ -27,7 +39,7 @@ Position Reporter::inside(const Node& text, std::size_t offset) const {
     const std::size_t quote = text.at.column - 1;
     if (quote >= line.size() || (line[quote] != '"' && line[quote] != '\'')) return text.at;
     if (line.compare(quote + 1, offset, text.text, 0, offset) != 0) return text.at;
-    return {text.at.line, static_cast<std::uint32_t>(text.at.column + 1 + offset)};
+    return {text.at.line, static_cast<std::uint32_t>(text.at.column + 1 + offset), text.at.layer};
 }
 
 std::string shown(const Node& node) {

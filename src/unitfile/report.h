@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,25 @@ public:
         : file_(file)
         , diagnostics_(diagnostics) {}
 
+    /// The files that positions of layer 1 and above are in.
+    void set_layers(const std::vector<std::string>& files) { layers_ = &files; }
+
     [[nodiscard]] Place at(Position position) const {
-        return {file_, position.line, position.column};
+        const bool own = position.layer == 0 || layers_ == nullptr;
+        return {own ? file_ : (*layers_)[position.layer - 1], position.line, position.column};
     }
 
     void error(Position position, std::string message, std::vector<Note> notes = {});
+    void error_at(const Place& place, std::string message, std::vector<Note> notes = {});
 
     /// The position of byte `offset` of a string's content, where the file spells it as it is;
     /// else of the string.
     [[nodiscard]] Position inside(const Node& text, std::size_t offset) const;
+
+    /// The variables of an environment file; see environment_file.h.
+    bool read_variables(std::string_view text,
+                        const std::string& file,
+                        std::map<std::string, std::string>& variables);
 
     [[nodiscard]] bool failed() const { return errors_ != 0; }
 
@@ -35,6 +46,7 @@ public:
 private:
     const std::string& file_;
     Diagnostics& diagnostics_;
+    const std::vector<std::string>* layers_ = nullptr;
     std::size_t errors_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -62,6 +63,22 @@ struct ProbeSpec {
     Argv exec;
     /// tcp: "host:port"; unix, path: a path; http: a URL.
     std::string endpoint;
+    Place place;
+};
+
+/// What [on] says: an action, and the unit of `unit:NAME`.
+struct OutcomeSpec {
+    OutcomeAction action = OutcomeAction::None;
+    std::string unit;
+    Place place;
+};
+
+/// A number and what it becomes: exit codes, or signals (0: none).
+using NumberPairs = std::vector<std::pair<std::uint8_t, std::uint8_t>>;
+
+struct CredentialSpec {
+    std::string name;
+    std::string path;
     Place place;
 };
 
@@ -131,6 +148,7 @@ struct UnitSpec {
     TextList after;
     TextList before;
     TextList conflicts;
+    TextList part_of;
 
     Argv command;
     Place command_place;
@@ -140,9 +158,16 @@ struct UnitSpec {
     Text working_directory{"/", {}};
     std::uint32_t umask = 022;
     bool remain_after_exit = true;
+    ExitType exit_type = ExitType::Main;
+    NumberPairs exit_map;
+    NumberPairs signal_map;
+    EssentialStop essential_stop = EssentialStop::Stay;
+    OomPolicy oom_policy = OomPolicy::Stop;
     /// The exit codes and signals that are no failure: 0, HUP, INT, TERM, PIPE.
     ExitSet success_exit = default_success_exit();
     std::map<std::string, std::string> environment;
+    /// With their variables in `environment` where they were read (see load_unit_folders).
+    TextList environment_files;
     ListSpec environment_inherit;
 
     ListSpec capabilities;
@@ -162,6 +187,20 @@ struct UnitSpec {
     NotifyAccess notify_access = NotifyAccess::Main;
     Duration ready_interval = 500_ms;
     Duration ready_timeout = 90_s;
+
+    ProbeSpec health;
+    Duration health_interval = 10_s;
+    Duration health_timeout = 3_s;
+    std::uint8_t health_threshold = 3;
+    HealthAction health_action = HealthAction::Restart;
+
+    /// Zero: no watchdog.
+    Duration watchdog;
+    std::uint8_t watchdog_signal = 6;
+
+    OutcomeSpec on_success;
+    OutcomeSpec on_failure;
+    OutcomeSpec on_limit;
 
     RestartPolicy restart = RestartPolicy::OnFailure;
     RestartMode restart_mode = RestartMode::Direct;
@@ -200,6 +239,22 @@ struct UnitSpec {
 
     std::optional<std::int8_t> nice;
     std::optional<std::int16_t> oom_score_adjust;
+    /// class << 13 | level of ioprio_set(2); 0: not written.
+    std::uint16_t io_priority = 0;
+    /// SCHED_ number of sched(7), and its real-time priority.
+    std::optional<std::uint8_t> cpu_policy;
+    std::uint8_t cpu_priority = 0;
+    /// One bit for each processor.
+    std::vector<std::byte> cpu_affinity;
+
+    std::vector<CredentialSpec> credentials;
+    /// "!" in front of an item turns it around.
+    TextList condition_paths;
+    TextList condition_environment;
+    TextList condition_capabilities;
+    TextList condition_virtualization;
+    /// Absolute; empty: no terminal.
+    std::string terminal;
 
     std::vector<DirectorySpec> directories;
     std::uint32_t directory_mode = 0750;

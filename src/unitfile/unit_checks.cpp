@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <set>
 
 #include "unitfile/drafts.h"
@@ -43,6 +44,8 @@ public:
         check_restart();
         check_stop();
         check_relations();
+        check_health();
+        check_process();
     }
 
 private:
@@ -50,7 +53,8 @@ private:
 
     void complain(std::string_view key, std::string message, std::vector<Note> notes = {}) {
         const Place place = spec_.keys.find(key);
-        reporter_.error({place.line, place.column}, std::move(message), std::move(notes));
+        reporter_.error_at(place.file.empty() ? spec_.place : place, std::move(message),
+                           std::move(notes));
     }
 
     /// A note that points at the other half of a contradiction.
@@ -59,9 +63,9 @@ private:
     }
 
     void check_target() {
-        constexpr std::array<std::string_view, 10> kWithoutProcess{
-            "description", "documentation", "type",  "enabled", "requires",
-            "binds-to",    "wants",         "after", "before",  "conflicts"};
+        constexpr std::array<std::string_view, 12> kWithoutProcess{
+            "description", "documentation", "type",   "enabled",   "requires", "binds-to",
+            "wants",       "after",         "before", "conflicts", "part-of",  "instances"};
         for (const Key& key : unit_keys()) {
             const std::string name = full_name(key);
             if (!has(name) || std::find(kWithoutProcess.begin(), kWithoutProcess.end(), name) !=
@@ -77,26 +81,74 @@ private:
         if (has("command") && !spec_.command_place.file.empty())
             return complain("command", "command is empty; name a program");
         if (has("command") || draft_.command_mentioned) return;
-        const Position at{spec_.place.line, spec_.place.column};
-        reporter_.error(at,
-                        "command is missing; a unit of type " + std::string(word_of(spec_.type)) +
-                            " runs a program",
-                        {{"write command = \"/path/of/program\", or type = \"target\" for a unit "
-                          "that only groups others",
-                          {}}});
+        reporter_.error_at(
+            spec_.place,
+            "command is missing; a unit of type " + std::string(word_of(spec_.type)) +
+                " runs a program",
+            {{"write command = \"/path/of/program\", or type = \"target\" for a unit "
+              "that only groups others",
+              {}}});
     }
 
-    void check_readiness() {
-        constexpr std::array<std::string_view, 4> kProbes{"ready.exec", "ready.tcp", "ready.unix",
-                                                          "ready.path"};
+    /// The probes of `known` that were written; a second one is a mistake.
+    std::vector<std::string_view> one_probe_of(std::initializer_list<std::string_view> known) {
         std::vector<std::string_view> probes;
-        for (const std::string_view probe : kProbes) {
+        for (const std::string_view probe : known) {
             if (has(probe)) probes.push_back(probe);
         }
         for (std::size_t i = 1; i < probes.size(); ++i) {
             complain(probes[i], std::string(probes[i]) + " is a second probe; a unit has one",
                      see(probes[0]));
         }
+        return probes;
+    }
+
+    void check_health() {
+        const auto probes = one_probe_of(
+            {"health.exec", "health.tcp", "health.unix", "health.http", "health.path"});
+        if (spec_.type == UnitType::Target) return;
+        for (const std::string_view key :
+             {"health.interval", "health.timeout", "health.threshold", "health.action"}) {
+            if (has(key) && probes.empty())
+                return complain(key, "[health] has no probe; add one of exec, tcp, unix, http and "
+                                     "path");
+        }
+        if (!probes.empty() && spec_.type == UnitType::Oneshot)
+            complain(probes[0], "a oneshot has ended when it is up, so nothing is left to probe",
+                     see("type"));
+        if (has("watchdog.signal") && !has("watchdog.interval"))
+            complain("watchdog.signal", "[watchdog] has no interval");
+        if (has("watchdog.interval") && spec_.type == UnitType::Oneshot)
+            complain("watchdog.interval", "a oneshot has no watchdog", see("type"));
+    }
+
+    /// What contradicts the way the unit's processes come and go.
+    void check_process() {
+        if (has("instances") && !draft_.from_template)
+            complain("instances", "instances are for a template, NAME@.toml");
+        if (has("ready.pid-file") && spec_.type != UnitType::Forking)
+            complain("ready.pid-file", "ready.pid-file is for type = \"forking\"");
+        if (has("exit-type") && spec_.type == UnitType::Oneshot)
+            complain("exit-type", "a oneshot ends with its program", see("type"));
+        if (has("tty.path")) {
+            for (const std::string_view key : {"log.output", "log.error"}) {
+                if (has(key))
+                    complain(key,
+                             std::string(key) + " contradicts [tty]: a unit on a terminal "
+                                                "writes there",
+                             see("tty.path"));
+            }
+        }
+        for (const OutcomeSpec* outcome : {&spec_.on_success, &spec_.on_failure, &spec_.on_limit}) {
+            if (!outcome->unit.empty() && outcome->unit == spec_.name)
+                reporter_.error_at(outcome->place, "[on] names the unit itself; use restart");
+        }
+    }
+
+    void check_readiness() {
+        const std::vector<std::string_view> probes =
+            one_probe_of({"ready.exec", "ready.tcp", "ready.unix", "ready.http", "ready.path",
+                          "ready.pid-file"});
         const bool tells = spec_.type == UnitType::Notify || spec_.type == UnitType::NotifyFd;
         if (!probes.empty() && tells) {
             complain(probes[0],
@@ -114,8 +166,9 @@ private:
         if (spec_.type == UnitType::Target) return;
         if (has("ready.fd") && spec_.type != UnitType::NotifyFd)
             complain("ready.fd", "ready.fd is for type = \"notify-fd\"");
-        if (has("ready.access") && spec_.type != UnitType::Notify)
-            complain("ready.access", "ready.access is for type = \"notify\"");
+        if (has("ready.access") && spec_.type != UnitType::Notify && !has("watchdog.interval"))
+            complain("ready.access",
+                     "ready.access is for type = \"notify\", or a unit with a [watchdog]");
     }
 
     void check_restart() {
@@ -165,8 +218,7 @@ private:
     void refuse_self(const TextList& list, std::string_view key) {
         for (const Text& other : list) {
             if (other.value == spec_.name)
-                reporter_.error({other.place.line, other.place.column},
-                                std::string(key) + " names the unit itself");
+                reporter_.error_at(other.place, std::string(key) + " names the unit itself");
         }
     }
 
@@ -175,9 +227,8 @@ private:
         for (const Text& b : second) {
             for (const Text& a : first) {
                 if (a.value != b.value || a.value == spec_.name) continue;
-                reporter_.error({b.place.line, b.place.column},
-                                "'" + b.value + "' " + std::string(reason),
-                                {{"the other half is here", a.place}});
+                reporter_.error_at(b.place, "'" + b.value + "' " + std::string(reason),
+                                   {{"the other half is here", a.place}});
             }
         }
     }
@@ -189,6 +240,7 @@ private:
         refuse_self(spec_.after, "after");
         refuse_self(spec_.before, "before");
         refuse_self(spec_.conflicts, "conflicts");
+        refuse_self(spec_.part_of, "part-of");
         for (const TextList* list : {&spec_.needs, &spec_.binds_to, &spec_.wants}) {
             refuse_both(*list, spec_.before, "is needed before this unit, so before is impossible");
             refuse_both(*list, spec_.conflicts, "is needed by this unit, so it cannot conflict");

@@ -3,6 +3,7 @@
 #include "unitfile/drafts.h"
 #include "unitfile/names.h"
 #include "unitfile/reader.h"
+#include "unitfile/values.h"
 #include "unitfile/walk.h"
 
 namespace stead::unitfile {
@@ -14,23 +15,18 @@ constexpr Binding<UnitDraft> to(std::string_view key) {
     return binds<UnitDraft, Member>(key);
 }
 
-void set_probe(UnitDraft& draft, ReadyKind kind, Value& value, const Place& place) {
+void set_probe(ProbeSpec& probe, ReadyKind kind, Value& value, const Place& place) {
     // Of two probes the first one stays; check_unit() complains about the second.
-    if (draft.spec.ready.kind != ReadyKind::None) return;
-    draft.spec.ready.kind = kind;
-    draft.spec.ready.place = place;
+    if (probe.kind != ReadyKind::None) return;
+    probe.kind = kind;
+    probe.place = place;
     if (auto* argv = std::get_if<Argv>(&value)) {
-        draft.spec.ready.exec = std::move(*argv);
+        probe.exec = std::move(*argv);
         // exec = [] is the default: no probe.
-        if (draft.spec.ready.exec.empty()) draft.spec.ready = {};
+        if (probe.exec.empty()) probe = {};
         return;
     }
-    draft.spec.ready.endpoint = std::move(std::get<Text>(value).value);
-}
-
-template <ReadyKind Kind>
-void set_ready(UnitDraft& draft, const Key&, Value& value, const Place& place) {
-    set_probe(draft, Kind, value, place);
+    probe.endpoint = std::move(std::get<Text>(value).value);
 }
 
 template <DirectoryKind Kind>
@@ -57,6 +53,48 @@ void set_command(UnitDraft& draft, const Key&, Value& value, const Place& place)
     draft.spec.command_place = place;
 }
 
+/// A probe of [ready] or [health].
+template <auto Probe, ReadyKind Kind>
+void set_probe_of(UnitDraft& draft, const Key&, Value& value, const Place& place) {
+    set_probe(draft.spec.*Probe, Kind, value, place);
+}
+
+template <auto Outcome>
+void set_outcome(UnitDraft& draft, const Key&, Value& value, const Place& place) {
+    draft.spec.*Outcome = *parse_outcome(std::get<Text>(value).value).value;
+    (draft.spec.*Outcome).place = place;
+}
+
+void set_io_priority(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.io_priority = *parse_io_priority(std::get<Text>(value).value).value;
+}
+
+void set_cpu_policy(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    const CpuPolicy policy = *parse_cpu_policy(std::get<Text>(value).value).value;
+    draft.spec.cpu_policy = policy.number;
+    draft.spec.cpu_priority = policy.priority;
+}
+
+void set_processors(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.cpu_affinity = *parse_processors(std::get<Text>(value).value).value;
+}
+
+void set_terminal(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.terminal = *parse_terminal(std::get<Text>(value).value).value;
+}
+
+/// Read by whoever makes instances of a template; a unit of its own has none.
+void set_instances(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.instances = std::move(std::get<TextList>(value));
+}
+
+/// The key's own name is the credential's.
+void set_credential(UnitDraft& draft, const Key&, Value& value, const Place& place) {
+    const std::string name = draft.found_name.substr(draft.found_name.find('.') + 1);
+    const std::string source = std::get<Text>(value).value;
+    draft.spec.credentials.push_back({name, source.substr(source.find(':') + 1), place});
+}
+
 void set_stop_signal(UnitDraft& draft, const Key&, Value& value, const Place&) {
     draft.stop_signal = std::get<SignalValue>(value).number;
 }
@@ -74,6 +112,8 @@ constexpr std::array kBindings{
     to<&UnitSpec::after>("after"),
     to<&UnitSpec::before>("before"),
     to<&UnitSpec::conflicts>("conflicts"),
+    to<&UnitSpec::part_of>("part-of"),
+    Binding<UnitDraft>{"instances", set_instances},
 
     Binding<UnitDraft>{"command", set_command},
     to<&UnitSpec::user>("user"),
@@ -82,8 +122,14 @@ constexpr std::array kBindings{
     to<&UnitSpec::working_directory>("working-directory"),
     to<&UnitSpec::umask>("umask"),
     to<&UnitSpec::remain_after_exit>("remain-after-exit"),
+    to<&UnitSpec::exit_type>("exit-type"),
+    to<&UnitSpec::exit_map>("exit-map"),
+    to<&UnitSpec::signal_map>("signal-map"),
+    to<&UnitSpec::essential_stop>("essential-stop"),
+    to<&UnitSpec::oom_policy>("oom-policy"),
     to<&UnitSpec::success_exit>("success-exit"),
     to<&UnitSpec::environment>("environment"),
+    to<&UnitSpec::environment_files>("environment-files"),
     to<&UnitSpec::environment_inherit>("environment-inherit"),
 
     to<&UnitSpec::capabilities>("capabilities"),
@@ -98,14 +144,33 @@ constexpr std::array kBindings{
     to<&UnitSpec::post_stop>("hooks.post-stop"),
     to<&UnitSpec::hook_timeout>("hooks.timeout"),
 
-    Binding<UnitDraft>{"ready.exec", set_ready<ReadyKind::Exec>},
-    Binding<UnitDraft>{"ready.tcp", set_ready<ReadyKind::Tcp>},
-    Binding<UnitDraft>{"ready.unix", set_ready<ReadyKind::Unix>},
-    Binding<UnitDraft>{"ready.path", set_ready<ReadyKind::Path>},
+    Binding<UnitDraft>{"ready.exec", set_probe_of<&UnitSpec::ready, ReadyKind::Exec>},
+    Binding<UnitDraft>{"ready.tcp", set_probe_of<&UnitSpec::ready, ReadyKind::Tcp>},
+    Binding<UnitDraft>{"ready.unix", set_probe_of<&UnitSpec::ready, ReadyKind::Unix>},
+    Binding<UnitDraft>{"ready.http", set_probe_of<&UnitSpec::ready, ReadyKind::Http>},
+    Binding<UnitDraft>{"ready.path", set_probe_of<&UnitSpec::ready, ReadyKind::Path>},
+    Binding<UnitDraft>{"ready.pid-file", set_probe_of<&UnitSpec::ready, ReadyKind::PidFile>},
     to<&UnitSpec::ready_fd>("ready.fd"),
     to<&UnitSpec::notify_access>("ready.access"),
     to<&UnitSpec::ready_interval>("ready.interval"),
     to<&UnitSpec::ready_timeout>("ready.timeout"),
+
+    Binding<UnitDraft>{"health.exec", set_probe_of<&UnitSpec::health, ReadyKind::Exec>},
+    Binding<UnitDraft>{"health.tcp", set_probe_of<&UnitSpec::health, ReadyKind::Tcp>},
+    Binding<UnitDraft>{"health.unix", set_probe_of<&UnitSpec::health, ReadyKind::Unix>},
+    Binding<UnitDraft>{"health.http", set_probe_of<&UnitSpec::health, ReadyKind::Http>},
+    Binding<UnitDraft>{"health.path", set_probe_of<&UnitSpec::health, ReadyKind::Path>},
+    to<&UnitSpec::health_interval>("health.interval"),
+    to<&UnitSpec::health_timeout>("health.timeout"),
+    to<&UnitSpec::health_threshold>("health.threshold"),
+    to<&UnitSpec::health_action>("health.action"),
+
+    to<&UnitSpec::watchdog>("watchdog.interval"),
+    to<&UnitSpec::watchdog_signal>("watchdog.signal"),
+
+    Binding<UnitDraft>{"on.success", set_outcome<&UnitSpec::on_success>},
+    Binding<UnitDraft>{"on.failure", set_outcome<&UnitSpec::on_failure>},
+    Binding<UnitDraft>{"on.limit", set_outcome<&UnitSpec::on_limit>},
 
     to<&UnitSpec::restart>("restart.policy"),
     to<&UnitSpec::restart_mode>("restart.mode"),
@@ -137,6 +202,16 @@ constexpr std::array kBindings{
     Binding<UnitDraft>{"limits.*", store_limit<UnitDraft>},
     to<&UnitSpec::nice>("scheduling.nice"),
     to<&UnitSpec::oom_score_adjust>("scheduling.oom-score-adjust"),
+    Binding<UnitDraft>{"scheduling.io", set_io_priority},
+    Binding<UnitDraft>{"scheduling.cpu-policy", set_cpu_policy},
+    Binding<UnitDraft>{"scheduling.cpu-affinity", set_processors},
+
+    Binding<UnitDraft>{"credentials.*", set_credential},
+    to<&UnitSpec::condition_paths>("conditions.path-exists"),
+    to<&UnitSpec::condition_environment>("conditions.environment"),
+    to<&UnitSpec::condition_capabilities>("conditions.capability"),
+    to<&UnitSpec::condition_virtualization>("conditions.virtualization"),
+    Binding<UnitDraft>{"tty.path", set_terminal},
 
     Binding<UnitDraft>{"directories.state", set_directories<DirectoryKind::State>},
     Binding<UnitDraft>{"directories.runtime", set_directories<DirectoryKind::Runtime>},
@@ -145,17 +220,54 @@ constexpr std::array kBindings{
     to<&UnitSpec::directory_mode>("directories.mode"),
 };
 
-/// The variables that `${NAME}` can name are read first: the order of keys never matters.
-void read_variables(UnitDraft& draft, std::vector<FoundKey>& keys, Reporter& reporter) {
-    const Scope scope{draft.spec.name, draft.spec.instance, nullptr};
+/// Takes the keys of `type` out of `keys` and gives each value to `take`.
+template <typename Take>
+void take_keys(UnitDraft& draft,
+               std::vector<FoundKey>& keys,
+               KeyType type,
+               const Scope& scope,
+               Reporter& reporter,
+               Take take) {
     ValueReader reader(reporter, scope);
     std::erase_if(keys, [&](const FoundKey& found) {
-        if (found.key->type != KeyType::Environment) return false;
-        draft.spec.keys.add("environment", reporter.at(found.value->at));
-        if (auto value = reader.read(found))
-            store(draft.spec.environment, *value, reporter.at(found.value->at));
+        if (found.key->type != type) return false;
+        const Place place = reporter.at(found.value->at);
+        draft.spec.keys.add(full_name(*found.key), place);
+        if (auto value = reader.read(found)) take(*value, place);
         return true;
     });
+}
+
+void read_environment_files(UnitDraft& draft, Reporter& reporter) {
+    if (draft.environment == nullptr || !*draft.environment) return;
+    for (const Text& item : draft.spec.environment_files) {
+        const bool may_miss = item.value.starts_with('-');
+        const std::string path = item.value.substr(may_miss ? 1 : 0);
+        const FileText file = (*draft.environment)(path);
+        if (!file.text) {
+            if (may_miss && file.problem.empty()) continue;
+            reporter.error_at(item.place,
+                              "environment file '" + path + "' " +
+                                  (file.problem.empty() ? "is missing; a '-' in front allows that"
+                                                        : file.problem));
+            continue;
+        }
+        if (!reporter.read_variables(*file.text, path, draft.spec.environment))
+            reporter.error_at(item.place, "environment file '" + path + "' has mistakes");
+    }
+}
+
+/// The variables that `${NAME}` can name are read first: the order of keys never matters.
+void read_variables(UnitDraft& draft, std::vector<FoundKey>& keys, Reporter& reporter) {
+    const Scope scope{draft.spec.name, draft.spec.instance, nullptr, false};
+    take_keys(
+        draft, keys, KeyType::Environment, scope, reporter,
+        [&](Value& value, const Place& place) { store(draft.spec.environment, value, place); });
+    take_keys(draft, keys, KeyType::EnvironmentFiles, scope, reporter,
+              [&](Value& value, const Place& place) {
+                  store(draft.spec.environment_files, value, place);
+              });
+    read_environment_files(draft, reporter);
 }
 
 } // namespace
@@ -175,7 +287,7 @@ void read_unit_table(UnitDraft& draft,
     draft.command_mentioned = found_keys.mentioned.contains("command");
     read_variables(draft, keys, reporter);
 
-    const Scope scope{spec.name, spec.instance, &spec.environment};
+    const Scope scope{spec.name, spec.instance, &spec.environment, !spec.environment_files.empty()};
     ValueReader reader(reporter, scope);
     for (const FoundKey& found : keys) {
         const Place place = reporter.at(found.value->at);
@@ -183,34 +295,84 @@ void read_unit_table(UnitDraft& draft,
         auto value = reader.read(found);
         if (!value) continue;
         const Binding<UnitDraft>* const binding = find_binding(unit_bindings(), *found.key);
+        draft.found_name = found.name;
         if (binding != nullptr) binding->set(draft, *found.key, *value, place);
     }
     check_unit(draft, reporter);
+}
+
+namespace {
+
+/// The draft of a unit, whether or not there are mistakes in it (`reporter` knows).
+UnitDraft read_draft(const Layers& layers,
+                     const std::string& file,
+                     const std::string& name,
+                     bool from_template,
+                     const FileReader& environment,
+                     Reporter& reporter) {
+    reporter.set_layers(layers.files);
+    UnitDraft draft;
+    draft.spec.name = name;
+    draft.spec.file = file;
+    draft.spec.place = {file, 0, 0};
+    draft.from_template = from_template;
+    draft.environment = &environment;
+    read_unit_table(draft, layers.document, "", reporter);
+    return draft;
+}
+
+bool has_good_name(const std::string& name, Reporter& reporter) {
+    const std::string problem = unit_name_problem(name);
+    if (!problem.empty()) reporter.error({}, "unit name '" + name + "' " + problem);
+    return problem.empty();
+}
+
+} // namespace
+
+std::optional<UnitSpec> read_unit_layers(const Layers& layers,
+                                         const std::string& file,
+                                         const std::string& name,
+                                         const FileReader& environment,
+                                         Diagnostics& diagnostics) {
+    const std::size_t first = diagnostics.all().size();
+    Reporter reporter(file, diagnostics);
+    if (!has_good_name(name, reporter)) return std::nullopt;
+    const bool from_template = file.ends_with("@.toml");
+    UnitDraft draft = read_draft(layers, file, name, from_template, environment, reporter);
+    diagnostics.sort(first);
+    if (reporter.failed()) return std::nullopt;
+    return std::move(draft.spec);
+}
+
+std::optional<TextList> read_template(const Layers& layers,
+                                      const std::string& file,
+                                      const std::string& name,
+                                      const FileReader& environment,
+                                      Diagnostics& diagnostics) {
+    const std::size_t first = diagnostics.all().size();
+    Reporter reporter(file, diagnostics);
+    if (!has_good_name(name, reporter)) return std::nullopt;
+    // What names the instance is looked for when its name is known.
+    const FileReader none;
+    (void)environment;
+    UnitDraft draft = read_draft(layers, file, name + "instance", true, none, reporter);
+    diagnostics.sort(first);
+    if (reporter.failed()) return std::nullopt;
+    return std::move(draft.instances);
 }
 
 std::optional<UnitSpec> read_unit(std::string_view text,
                                   const std::string& file,
                                   const std::string& name,
                                   Diagnostics& diagnostics) {
-    const std::size_t first = diagnostics.all().size();
     Reporter reporter(file, diagnostics);
-    const std::string problem = unit_name_problem(name);
-    if (!problem.empty()) {
-        reporter.error({}, "unit name '" + name + "' " + problem);
-        return std::nullopt;
-    }
-    if (is_template(name)) {
-        reporter.error({}, "templates (NAME@.toml) are not supported yet");
-        return std::nullopt;
-    }
-    const auto document = parse_document(text, file, diagnostics);
+    if (!has_good_name(name, reporter)) return std::nullopt;
+    auto document = parse_document(text, file, diagnostics);
     if (!document) return std::nullopt;
-
-    UnitDraft draft;
-    draft.spec.name = name;
-    draft.spec.file = file;
-    draft.spec.place = {file, 0, 0};
-    read_unit_table(draft, *document, "", reporter);
+    const Layers layers{std::move(*document), {}};
+    if (!is_template(name)) return read_unit_layers(layers, file, name, {}, diagnostics);
+    const std::size_t first = diagnostics.all().size();
+    UnitDraft draft = read_draft(layers, file, name + "instance", true, {}, reporter);
     diagnostics.sort(first);
     if (reporter.failed()) return std::nullopt;
     return std::move(draft.spec);

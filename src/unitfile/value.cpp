@@ -71,6 +71,13 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::HostName:
     case KeyType::ErrorName:
     case KeyType::Address:
+    case KeyType::Outcome:
+    case KeyType::Url:
+    case KeyType::IoPriority:
+    case KeyType::CpuPolicy:
+    case KeyType::Processors:
+    case KeyType::Credential:
+    case KeyType::Terminal:
         return read_text(found);
     case KeyType::Strings:
     case KeyType::Paths:
@@ -82,6 +89,11 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::SystemCalls:
     case KeyType::Variables:
     case KeyType::Splice:
+    case KeyType::EnvironmentFiles:
+    case KeyType::ConditionPaths:
+    case KeyType::ConditionVariables:
+    case KeyType::ConditionCapabilities:
+    case KeyType::ConditionMachines:
         return read_list(found);
     case KeyType::ExitCodes:
         return read_exit_codes(found);
@@ -94,6 +106,12 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
         return read_environment(found);
     case KeyType::Binds:
         return read_binds(found);
+    case KeyType::ExitMap:
+        return read_exit_map(found);
+    case KeyType::SignalMap:
+        return read_signal_map(found);
+    case KeyType::Instances:
+        return read_instances(found);
     case KeyType::Rlimit:
     case KeyType::Level:
         return read_limit(found);

@@ -63,6 +63,7 @@ using Value = std::variant<bool,
                            std::map<std::string, std::string>,
                            std::vector<BindSpec>,
                            IdRangeValue,
+                           NumberPairs,
                            RlimitSpec,
                            LevelSpec>;
 
@@ -104,9 +105,14 @@ private:
     std::optional<Value> read_schedule(const FoundKey& found);
     std::optional<Value> read_environment(const FoundKey& found);
     std::optional<Value> read_binds(const FoundKey& found);
+    std::optional<Value> read_exit_map(const FoundKey& found);
+    std::optional<Value> read_signal_map(const FoundKey& found);
+    std::optional<Value> read_instances(const FoundKey& found);
 
     /// One argv; empty: there was a mistake, or an empty list.
     std::optional<Argv> command(const FoundKey& found, const Node& node);
+    std::optional<Argv>
+    expanded_words(const FoundKey& found, const Node& node, const SplitCommand& split);
     std::optional<Argv> argument_list(const FoundKey& found, const Node& node);
     std::optional<BindSpec> bind(const Node& node);
     bool add_exit(ExitSet& set, const FoundKey& found, const Node& node);

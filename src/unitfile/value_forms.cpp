@@ -44,6 +44,24 @@ std::string variable_problem(std::string_view text) {
     return "variable names have letters, digits and _ only";
 }
 
+std::string credential_problem(std::string_view text) {
+    const std::string problem =
+        text.starts_with("file:") ? path_problem(text.substr(5)) : std::string("no file");
+    return problem.empty() ? problem : "use file:PATH with an absolute path";
+}
+
+std::string condition_variable_problem(std::string_view text) {
+    const std::string_view pair = without_mark(text);
+    if (is_variable_name(pair.substr(0, pair.find('=')))) return {};
+    return "use NAME or NAME=VALUE, with a '!' before what must not hold";
+}
+
+std::string machine_problem(std::string_view text) {
+    const std::string_view word = without_mark(text);
+    if (word == "guest" || word == "container" || word == "machine") return {};
+    return "use guest, container or machine, with a '!' before what must not hold";
+}
+
 std::string host_name_problem(std::string_view text) {
     if (text.size() <= 64 && !text.starts_with('-') && !text.starts_with('.') &&
         !text.ends_with('-') && !text.ends_with('.') && text.find("..") == std::string_view::npos) {
@@ -108,6 +126,30 @@ std::string form_problem(KeyType type, std::string_view text) {
         return rather(parse_endpoint(text).problem);
     case KeyType::Listens:
         return rather(listen_problem(text));
+    case KeyType::Outcome:
+        return rather(parse_outcome(text).problem);
+    case KeyType::Url:
+        return rather(parse_url(text).problem);
+    case KeyType::IoPriority:
+        return rather(parse_io_priority(text).problem);
+    case KeyType::CpuPolicy:
+        return rather(parse_cpu_policy(text).problem);
+    case KeyType::Processors:
+        return rather(parse_processors(text).problem);
+    case KeyType::Credential:
+        return rather(credential_problem(text));
+    case KeyType::Terminal:
+        return rather(parse_terminal(text).problem);
+    case KeyType::EnvironmentFiles:
+        return which(path_problem(text.substr(text.starts_with('-') ? 1 : 0)));
+    case KeyType::ConditionPaths:
+        return which(path_problem(without_mark(text)));
+    case KeyType::ConditionVariables:
+        return rather(condition_variable_problem(text));
+    case KeyType::ConditionCapabilities:
+        return text == "..." ? rather("name capabilities") : rather(capability_problem(text));
+    case KeyType::ConditionMachines:
+        return rather(machine_problem(text));
     case KeyType::Boolean:
     case KeyType::Integer:
     case KeyType::Number:
@@ -129,6 +171,9 @@ std::string form_problem(KeyType type, std::string_view text) {
     case KeyType::IdRange:
     case KeyType::Rlimit:
     case KeyType::Level:
+    case KeyType::ExitMap:
+    case KeyType::SignalMap:
+    case KeyType::Instances:
     case KeyType::Values:
         break;
     }

@@ -44,6 +44,33 @@ std::optional<Argv> ValueReader::argument_list(const FoundKey& found, const Node
     return argv;
 }
 
+std::optional<Argv>
+ValueReader::expanded_words(const FoundKey& found, const Node& node, const SplitCommand& split) {
+    Argv argv;
+    const auto complain = [&](const std::string& message) {
+        reporter_.error(node.at, found.name + ": " + message);
+        return std::nullopt;
+    };
+    for (std::size_t i = 0; i < split.argv.size(); ++i) {
+        const std::string& argument = split.argv[i];
+        const bool whole =
+            std::find(split.splices.begin(), split.splices.end(), i) == split.splices.end();
+        ExpandedText text = expand(whole ? argument : "${" + argument + "}", scope_);
+        if (text.problem) return complain(text.problem->message);
+        if (whole) {
+            argv.push_back(std::move(text.text));
+            continue;
+        }
+        // The words of the variable, split like a command but expanded no further.
+        SplitCommand words = split_command(text.text);
+        if (words.problem || !words.splices.empty())
+            return complain("$" + argument + " holds what only a shell could split: '" + text.text +
+                            "'");
+        argv.insert(argv.end(), words.argv.begin(), words.argv.end());
+    }
+    return argv;
+}
+
 std::optional<Argv> ValueReader::command(const FoundKey& found, const Node& node) {
     std::optional<Argv> argv;
     if (node.is(NodeType::List)) {
@@ -56,17 +83,9 @@ std::optional<Argv> ValueReader::command(const FoundKey& found, const Node& node
                             found.name + ": " + split.problem->message);
             return std::nullopt;
         }
-        argv = std::move(split.argv);
+        argv = expanded_words(found, node, split);
+        if (!argv) return std::nullopt;
         if (argv->empty()) return refuse(found, node, "name a program");
-        for (std::string& argument : *argv) {
-            if (!found.key->expandable) break;
-            ExpandedText text = expand(argument, scope_);
-            if (text.problem) {
-                reporter_.error(node.at, found.name + ": " + text.problem->message);
-                return std::nullopt;
-            }
-            argument = std::move(text.text);
-        }
     } else {
         return refuse(found, node, "use a string, or a list of the program and its arguments");
     }

@@ -4,12 +4,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.h"
 #include "model/exec.h"
 
 /// The small notations inside strings: durations, sizes, signals, modes, addresses. Pure functions
 /// that know neither keys nor files.
+#include "unitfile/specs.h"
+
 namespace stead::unitfile {
 
 /// A value, or the way out in words that can follow "KEY is 'TEXT'; ".
@@ -71,6 +74,37 @@ struct ListenAddress {
 };
 
 Parsed<ListenAddress> parse_listen(std::string_view text);
+
+/// "none", "exit", "shutdown", "reboot", "unit:NAME".
+Parsed<OutcomeSpec> parse_outcome(std::string_view text);
+
+/// "http://127.0.0.1:8080/health"; "localhost" stands for 127.0.0.1.
+struct Url {
+    /// As written, for the Host header.
+    std::string host;
+    Endpoint endpoint;
+    std::string path;
+};
+
+Parsed<Url> parse_url(std::string_view text);
+
+/// "idle", "best-effort:4", "real-time:0", as ioprio_set(2) takes it.
+Parsed<std::uint16_t> parse_io_priority(std::string_view text);
+
+struct CpuPolicy {
+    /// SCHED_ number of sched(7).
+    std::uint8_t number = 0;
+    std::uint8_t priority = 0;
+};
+
+/// "other", "batch", "idle", "fifo:10", "rr:10".
+Parsed<CpuPolicy> parse_cpu_policy(std::string_view text);
+
+/// "0-3,5": one bit for each processor.
+Parsed<std::vector<std::byte>> parse_processors(std::string_view text);
+
+/// "console" is /dev/console.
+Parsed<std::string> parse_terminal(std::string_view text);
 
 /// Digits only, no sign, no larger than `limit`.
 std::optional<std::uint64_t> parse_digits(std::string_view text, std::uint64_t limit = UINT64_MAX);

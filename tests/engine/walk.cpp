@@ -59,11 +59,12 @@ void Walk::request() {
 }
 
 void Walk::chatter() {
-    constexpr EventKind kNotices[] = {
-        EventKind::Ready,           EventKind::Ready,         EventKind::WatchdogPing,
-        EventKind::WatchdogPing,    EventKind::Reloading,     EventKind::Stopping,
-        EventKind::WatchdogTrigger, EventKind::ExtendTimeout, EventKind::OomKilled};
-    const std::uint32_t which = dice_.below(dice_.chance(80) ? 4 : 9);
+    constexpr EventKind kNotices[] = {EventKind::Ready,           EventKind::Ready,
+                                      EventKind::WatchdogPing,    EventKind::WatchdogPing,
+                                      EventKind::Reloading,       EventKind::Stopping,
+                                      EventKind::WatchdogTrigger, EventKind::ExtendTimeout,
+                                      EventKind::OomKilled,       EventKind::Healthy};
+    const std::uint32_t which = dice_.below(dice_.chance(80) ? 4 : 10);
     Event notice = event(kNotices[which], any_unit());
     notice.value = dice_.below(2000);
     if (notice.kind == EventKind::Ready && !adopt(notice.unit)) return;
@@ -73,7 +74,9 @@ void Walk::chatter() {
 bool Walk::adopt(UnitId unit) {
     // READY of a forking unit says that its main process was found: then there is one.
     const UnitRuntime& u = core().unit(unit);
-    const bool forked = policies_[unit].type == UnitType::Forking && u.phase == Phase::Starting;
+    const UnitPolicy& p = policies_[unit];
+    const bool forked =
+        p.type == UnitType::Forking && p.ready == ReadyKind::PidFile && u.phase == Phase::Starting;
     if (!forked || u.main != Slot::Empty) return true;
     if (!worlds_[unit].left_behind) return false;
     worlds_[unit].left_behind = false;
@@ -87,7 +90,7 @@ bool Walk::adopt(UnitId unit) {
 }
 
 void Walk::forge() {
-    Event forged = event(static_cast<EventKind>(dice_.below(20)), any_unit());
+    Event forged = event(static_cast<EventKind>(dice_.below(21)), any_unit());
     // Boot and Shutdown come from nobody but PID 1 itself, requests from `request`.
     if (forged.kind <= EventKind::Shutdown) forged.kind = EventKind::Emptied;
     if (dice_.chance(20)) forged.unit = static_cast<UnitId>(dice_.roll());
@@ -322,6 +325,8 @@ void Walk::act(const Action& action) {
         expect(is_empty(action.unit), "only a unit without processes is released", action.unit);
         return;
     case ActionKind::Probe:
+        check_probe(action);
+        return;
     case ActionKind::Changed:
     case ActionKind::End:
         return;

@@ -90,6 +90,7 @@ private:
     tell(const char* what, int kind, UnitId unit, CommandRole role, std::uint32_t ticket) const;
     void act(const Action& action);
     void check_spawn(const Action& action);
+    void check_probe(const Action& action);
     void check_order(const Action& action);
     void check_units();
     void check_unit(UnitId id);

@@ -16,6 +16,10 @@ bool is_hard(DependencyKind kind) {
     return kind == DependencyKind::Requires || kind == DependencyKind::BindsTo;
 }
 
+bool is_probe(CommandRole role) {
+    return role == CommandRole::ReadyProbe || role == CommandRole::HealthProbe;
+}
+
 /// Whether a unit that is ordered after this one has to wait. One that is on its way up only since
 /// this very moment may have been started anew after the other was let go; it cannot be told.
 bool comes_first(const UnitRuntime& unit, Instant now) {
@@ -27,14 +31,13 @@ bool comes_first(const UnitRuntime& unit, Instant now) {
 
 void Walk::check_spawn(const Action& action) {
     const UnitId id = action.unit;
-    const bool probe = action.role == CommandRole::ReadyProbe;
+    const bool probe = is_probe(action.role);
     const bool main = action.role == CommandRole::Main;
     for (const Child& child : children_) {
         if (child.unit != id) continue;
-        const bool same_kind =
-            main    ? child.role == CommandRole::Main
-            : probe ? child.role == CommandRole::ReadyProbe
-                    : child.role != CommandRole::Main && child.role != CommandRole::ReadyProbe;
+        const bool same_kind = main    ? child.role == CommandRole::Main
+                               : probe ? is_probe(child.role)
+                                       : child.role != CommandRole::Main && !is_probe(child.role);
         expect(!same_kind, "never two processes of a kind", id);
     }
     const UnitRuntime& u = core().unit(id);
@@ -48,6 +51,13 @@ void Walk::check_spawn(const Action& action) {
         expect(u.has(flag::kRan), "nothing starts beside its own remains", id);
     if (main && policies_[id].command_counts[0] == 0) check_order(action);
     if (action.role == CommandRole::PreStart && action.index == 0) check_order(action);
+}
+
+void Walk::check_probe(const Action& action) {
+    const UnitRuntime& u = core().unit(action.unit);
+    const bool health = action.role == CommandRole::HealthProbe;
+    expect(health ? is_up(u.phase) : u.phase == Phase::Starting, "probes fit the phase",
+           action.unit);
 }
 
 void Walk::check_order(const Action& action) {
@@ -87,13 +97,19 @@ void Walk::check_unit(UnitId id) {
     if (rest) {
         expect(!u.has(flag::kWanted | flag::kAgain), "nothing at rest is wanted", id);
         expect(u.main == Slot::Empty || shutting_down(), "nothing at rest has a process", id);
-        expect(u.deadline.is_never() && u.alarm.is_never(), "nothing at rest has a deadline", id);
+        expect(u.deadline.is_never() && u.alarm.is_never() && u.health_at.is_never(),
+               "nothing at rest has a deadline", id);
         expect(!u.has(flag::kHolding), "nothing at rest holds others", id);
     } else if (waits) {
         check_waiting(id);
     } else if (u.phase != Phase::Up) {
         expect(!u.deadline.is_never(), "every other phase has a deadline", id);
     }
+    const bool checked = policies_[id].health != ReadyKind::None && is_up(u.phase) &&
+                         !u.has(flag::kSkipped) && policies_[id].type != UnitType::Target;
+    expect(checked == !u.health_at.is_never(), "what has a health check is checked while it is up",
+           id);
+    expect(u.health_failures <= policies_[id].health_threshold, "failed probes are counted", id);
     if (u.phase == Phase::Backoff || is_starting(u.phase))
         expect(u.has(flag::kWanted), "only wanted units are on their way up", id);
     if (u.phase == Phase::Failed)
@@ -160,7 +176,7 @@ void Walk::check_counts() {
         const UnitRuntime& u = core().unit(id);
         active += static_cast<std::uint32_t>(!is_at_rest(u.phase));
         unsettled += static_cast<std::uint32_t>(!is_at_rest(u.phase) && !is_up(u.phase));
-        const Instant due = std::min(u.deadline, u.alarm);
+        const Instant due = std::min({u.deadline, u.alarm, u.health_at});
         timed += static_cast<std::uint32_t>(!due.is_never());
         first = std::min(first, due);
         if (!u.has(flag::kHolding)) continue;

@@ -52,6 +52,20 @@ UnitPolicy Walk::random_policy() {
     p.hook_timeout_ms = some_ms();
     p.stop_command_timeout_ms = some_ms();
     p.watchdog_ms = dice_.chance(30) ? 500 + dice_.below(2000) : 0;
+    if (dice_.chance(40)) {
+        constexpr ReadyKind kChecks[] = {ReadyKind::Tcp, ReadyKind::Exec, ReadyKind::Path};
+        p.health = kChecks[dice_.below(3)];
+        p.health_interval_ms = 1 + dice_.below(3000);
+        p.health_timeout_ms = 1 + dice_.below(1000);
+        p.health_threshold = static_cast<std::uint8_t>(1 + dice_.below(3));
+        p.health_action = static_cast<HealthAction>(dice_.chance(5) ? 2 : dice_.below(2) * 3);
+        if (dice_.chance(30)) p.health_action = HealthAction::Stop;
+    }
+    p.oom_policy = static_cast<OomPolicy>(dice_.below(3));
+    if (dice_.chance(20)) {
+        p.code_changes = 1;
+        p.exit_map[0] = {7, 0};
+    }
     p.restart_delay_ms = dice_.chance(30) ? 0 : dice_.below(1000);
     p.restart_max_delay_ms = dice_.below(5000);
     p.restart_factor_permille = dice_.below(4000);

@@ -205,6 +205,12 @@ void Simulation::act(const Action& action) {
         kill(action.unit);
         return;
     case ActionKind::Probe:
+        if (action.role == CommandRole::HealthProbe) {
+            trace_.push_back("check " + name);
+            if (behaviours_[action.unit].healthy)
+                events_.push_back(event(EventKind::Healthy, action.unit, {}));
+            return;
+        }
         trace_.push_back("probe " + name);
         if (behaviours_[action.unit].probe_holds)
             events_.push_back(event(EventKind::Ready, action.unit, {}));
@@ -250,7 +256,10 @@ void Simulation::spawn(const Action& action) {
     events_.push_back(event(EventKind::Executed, unit, child));
     if (main || !behaviour.hooks_end) return;
     const bool probe = action.role == CommandRole::ReadyProbe;
-    const int code = probe ? (behaviour.probe_holds ? 0 : 1) : behaviour.hook_code;
+    const bool check = action.role == CommandRole::HealthProbe;
+    const int code = check   ? (behaviour.healthy ? 0 : 1)
+                     : probe ? (behaviour.probe_holds ? 0 : 1)
+                             : behaviour.hook_code;
     end_child(unit, action.role, ExitStatus::exited(code));
 }
 

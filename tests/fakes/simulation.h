@@ -34,6 +34,8 @@ struct Behaviour {
     int hook_code = 0;
     /// Its readiness probe holds at once.
     bool probe_holds = false;
+    /// Its health probe holds at once.
+    bool healthy = true;
     /// A condition does not hold.
     bool skipped = false;
 };

@@ -87,10 +87,8 @@ const Mistake kMistakes[] = {
      "a restart factor below 1"},
     {"outcome", [](PlanInput& p) { a(p).policy.on_limit = OutcomeAction::StartUnit; },
      "an outcome starts a unit"},
-    {"probe", [](PlanInput& p) { a(p).policy.ready = ReadyKind::Exec; },
-     "its readiness probe does not fit"},
-    {"address", [](PlanInput& p) { a(p).policy.ready = ReadyKind::Tcp; },
-     "its readiness probe does not fit"},
+    {"probe", [](PlanInput& p) { a(p).policy.ready = ReadyKind::Exec; }, "its probe does not fit"},
+    {"address", [](PlanInput& p) { a(p).policy.ready = ReadyKind::Tcp; }, "its probe does not fit"},
     {"busy probe",
      [](PlanInput& p) {
          a(p).policy.ready = ReadyKind::Path;
@@ -181,7 +179,7 @@ TEST(PlanRefusal, FindsACycleOfManyUnits) {
 
 TEST(PlanRefusal, SaysThatAPlanIsOfAnotherVersion) {
     Image image = image_of(rich_plan());
-    image.bytes()[offsetof(Header, version)] = std::byte{2};
+    image.bytes()[offsetof(Header, version)] = std::byte{99};
     const auto plan = Plan::open(image.bytes());
     ASSERT_FALSE(plan);
     EXPECT_EQ(describe(plan.error()).view(),

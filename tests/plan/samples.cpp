@@ -70,6 +70,14 @@ void roll_policy(Dice& dice, UnitPolicy& policy) {
     policy.kill_mode = dice.word(KillMode::Process);
     policy.exit_type = dice.word(ExitType::Cgroup);
     policy.essential_stop = dice.word(EssentialStop::Exit);
+    policy.health_action = dice.word(HealthAction::None);
+    policy.oom_policy = dice.word(OomPolicy::Kill);
+    policy.health_interval_ms = 1 + static_cast<std::uint32_t>(dice.upto(100'000));
+    policy.health_timeout_ms = 1 + static_cast<std::uint32_t>(dice.upto(100'000));
+    policy.health_threshold = static_cast<std::uint8_t>(1 + dice.upto(254));
+    policy.code_changes = static_cast<std::uint16_t>(dice.upto(kMaxCodeChanges));
+    for (CodeChange& change : policy.exit_map)
+        change = {static_cast<std::uint8_t>(dice.upto(255)), 3};
     policy.enabled = dice.flip();
     policy.essential = dice.flip();
     policy.remain_after_exit = dice.flip();
@@ -119,9 +127,9 @@ void roll_commands(Dice& dice, UnitInput& unit) {
             break;
         case CommandRole::Reload:
         case CommandRole::Stop:
-        case CommandRole::HealthProbe:
             if (dice.flip()) unit.commands[i] = {dice.argv()};
             break;
+        case CommandRole::HealthProbe:
         case CommandRole::ReadyProbe:
             break;
         }
@@ -145,6 +153,20 @@ void roll_commands(Dice& dice, UnitInput& unit) {
     case ReadyKind::Fd:
         break;
     }
+}
+
+void roll_health(Dice& dice, UnitInput& unit) {
+    constexpr std::array kChecks{ReadyKind::None, ReadyKind::Tcp,  ReadyKind::Unix,
+                                 ReadyKind::Path, ReadyKind::Exec, ReadyKind::Http};
+    const ReadyKind kind = kChecks[dice.upto(kChecks.size() - 1)];
+    unit.policy.health = kind;
+    if (kind == ReadyKind::Path) unit.health_path = dice.path();
+    if (kind == ReadyKind::Tcp || kind == ReadyKind::Unix)
+        unit.health_address.assign(2 + dice.upto(kMaxAddress - 2), std::byte{9});
+    if (kind == ReadyKind::Exec || kind == ReadyKind::Http)
+        unit.commands_of(CommandRole::HealthProbe) = {dice.argv()};
+    for (std::size_t more = 2 * dice.upto(2); more > 0; --more)
+        unit.signal_map.push_back(static_cast<std::byte>(dice.upto(64)));
 }
 
 void roll_output(Dice& dice, OutputKind& kind, std::string& path) {
@@ -182,6 +204,14 @@ void roll_exec(Dice& dice, ExecInput& exec) {
     if (dice.flip()) exec.nice = static_cast<std::int8_t>(static_cast<int>(dice.upto(39)) - 20);
     if (dice.flip())
         exec.oom_score_adjust = static_cast<std::int16_t>(static_cast<int>(dice.upto(2000)) - 1000);
+    exec.io_priority = static_cast<std::uint16_t>(dice.upto(3) << 13U | dice.upto(7));
+    if (dice.flip()) exec.cpu_policy = static_cast<std::uint8_t>(dice.upto(3));
+    if (exec.cpu_policy == 1 || exec.cpu_policy == 2)
+        exec.cpu_priority = static_cast<std::uint8_t>(1 + dice.upto(98));
+    exec.cpu_affinity.assign(dice.upto(4), std::byte{5});
+    if (dice.flip()) exec.conditions = {"p=" + dice.path(), "e!" + dice.text(4) + "x"};
+    if (dice.flip()) exec.credentials = {"key=" + dice.path()};
+    if (dice.flip()) exec.terminal = dice.path();
     roll_output(dice, exec.output, exec.output_path);
     roll_output(dice, exec.error, exec.error_path);
     exec.ready_fd = 3 + static_cast<std::uint32_t>(dice.upto(1020));
@@ -253,6 +283,13 @@ ExecInput read_exec(const Plan& plan, UnitId unit) {
         const CgroupSetting setting = plan.cgroup_setting(unit, i);
         exec.cgroup_settings.push_back({std::string(setting.file), std::string(setting.value)});
     }
+    exec.io_priority = view.io_priority;
+    if (view.has_cpu_policy) exec.cpu_policy = view.cpu_policy;
+    exec.cpu_priority = view.cpu_priority;
+    exec.cpu_affinity = copy(view.cpu_affinity);
+    exec.conditions = copy(view.conditions);
+    exec.credentials = copy(view.credentials);
+    exec.terminal = std::string(view.terminal);
     if (view.has_nice) exec.nice = view.nice;
     if (view.has_oom_score) exec.oom_score_adjust = view.oom_score_adjust;
     return exec;
@@ -310,6 +347,14 @@ PlanInput rich_plan() {
     web.exec.cgroup_settings = {{"memory.max", "512M"}, {"hugetlb.2MB.max", "0"}};
     web.exec.filter = {0x0000000000000020, 0x7fff000000000006};
     web.exec.nice = -5;
+    web.exec.cpu_policy = 3;
+    web.exec.cpu_affinity = {std::byte{3}};
+    web.exec.io_priority = 2U << 13U | 4U;
+    web.exec.conditions = {"p=/etc/nginx", "v=guest"};
+    web.exec.credentials = {"key=/etc/ssl/key"};
+    web.policy.health = ReadyKind::Tcp;
+    web.health_address.assign(16, std::byte{2});
+    web.signal_map = {std::byte{15}, std::byte{3}, std::byte{2}, std::byte{0}};
     web.exec.output = OutputKind::File;
     web.exec.output_path = "/var/log/nginx/out";
     input.units[1].policy.ready = ReadyKind::Path;
@@ -342,6 +387,7 @@ PlanInput random_plan(std::mt19937_64& random) {
         roll_policy(dice, unit.policy);
         roll_outcomes(dice, unit.policy, units);
         roll_commands(dice, unit);
+        roll_health(dice, unit);
         roll_exec(dice, unit.exec);
         for (std::size_t more = id == 0 ? 0 : dice.upto(3); more > 0; --more) {
             unit.dependencies.push_back(
@@ -380,6 +426,9 @@ PlanInput read_back(const Plan& plan) {
         back.exec = read_exec(plan, unit);
         back.ready_address = copy(plan.ready_address(unit));
         back.ready_path = plan.ready_path(unit);
+        back.health_address = copy(plan.health_address(unit));
+        back.health_path = plan.health_path(unit);
+        back.signal_map = copy(plan.signal_map(unit));
         back.log_size = plan.log_size(unit);
         back.log_keep = plan.log_keep(unit);
         back.log_timestamp = plan.log_timestamp(unit);
