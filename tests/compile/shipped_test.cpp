@@ -22,7 +22,7 @@ plan::PlanInput compiled(const std::string& folder, std::string& messages) {
 }
 
 TEST(ShippedUnits, Compile) {
-    for (const char* folder : {"units", "units/demo/units"}) {
+    for (const char* folder : {"units", "units/demo/units", "units/features"}) {
         std::string messages;
         const auto plan = compiled(folder, messages);
         EXPECT_EQ(messages, "") << folder;

@@ -44,7 +44,7 @@ TEST(Health, RestartsAfterThresholdFailuresWhateverThePolicySays) {
     EXPECT_EQ(guest.trace("TERM").size(), 1U);
     guest.advance(100_ms);
     EXPECT_EQ(guest.state(web), UnitState::Up);
-    EXPECT_EQ(guest.trace("spawn web").size(), 0U) << "the trace was taken before";
+    EXPECT_EQ(guest.trace("spawn web").size(), 1U);
     EXPECT_EQ(guest.engine().view(web).restarts, 1U);
 }
 
@@ -94,7 +94,7 @@ TEST(Health, KillsACommandThatHangsAndCountsIt) {
     guest.advance(1'000_ms);
     EXPECT_EQ(guest.trace("KILL health").size(), 1U);
     guest.advance(2'400_ms);
-    EXPECT_EQ(guest.reason(web).kind, ReasonKind::Health);
+    EXPECT_EQ(guest.engine().view(web).restarts, 1U);
     EXPECT_TRUE(guest.sane());
 }
 

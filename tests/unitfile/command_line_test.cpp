@@ -47,10 +47,17 @@ TEST(SplitCommand, FollowsTheQuotingRules) {
 
 TEST(SplitCommand, PointsAtWhatOnlyAShellWouldUnderstand) {
     for (const std::string text :
-         {"a | b", "a & b", "a; b", "a < b", "a > b", "a `b`", "a $HOME", "a $(b)", "a $_"}) {
+         {"a | b", "a & b", "a; b", "a < b", "a > b", "a `b`", "a $HOME/x", "a $(b)", "a x$_"}) {
         EXPECT_NE(problem_of(text).find("a shell only"), std::string::npos) << text;
     }
     EXPECT_EQ(split_command("ab | c").problem->offset, 3U);
+}
+
+TEST(SplitCommand, LeavesTheWordsOfALoneVariableToWhoeverKnowsIt) {
+    const auto split = split_command("a $OPTIONS '$OPTIONS' $_");
+    EXPECT_FALSE(split.problem.has_value());
+    EXPECT_EQ(split.argv, (Argv{"a", "OPTIONS", "$OPTIONS", "_"}));
+    EXPECT_EQ(split.splices, (std::vector<std::size_t>{1, 3}));
 }
 
 TEST(SplitCommand, RefusesWhatIsNeverClosed) {

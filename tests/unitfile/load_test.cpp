@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <map>
 
 #include "unitfile/support.h"
 
@@ -148,17 +149,101 @@ TEST(LoadUnitFolders, LeavesWrongFilesOutAndLoadsTheRest) {
     EXPECT_EQ(diagnostics.errors(), 3U);
 }
 
-TEST(LoadUnitFolders, SaysThatDropInsAndTemplatesAreNotReadYet) {
+TEST(LoadUnitFolders, LaysDropInsOfAllFoldersOverUnitsInTheOrderOfTheirNames) {
+    const Folder first;
+    const Folder second;
+    second.write("a.toml", "command = \"/bin/true\"\nuser = \"x\"\n");
+    for (const Folder* folder : {&first, &second})
+        ASSERT_EQ(::mkdir(folder->path("a.toml.d").c_str(), 0700), 0);
+    second.write("a.toml.d/10-one.toml", "user = \"y\"\nwants = [\"b\"]\n");
+    first.write("a.toml.d/20-two.toml", "user = \"z\"\nwants = [\"...\", \"c\"]\n");
+    first.write("a.toml.d/30-three.toml", "umask = \"0077\"\n");
+    second.write("a.toml.d/30-three.toml", "umask = \"0000\"\n");
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({first.path(), second.path()}, diagnostics);
+    EXPECT_EQ(render(diagnostics), "");
+    ASSERT_EQ(loaded.units.size(), 1U);
+    EXPECT_EQ(loaded.units[0].user.value, "z");
+    EXPECT_EQ(loaded.units[0].wants.size(), 2U);
+    EXPECT_EQ(loaded.units[0].umask, 0077U);
+}
+
+TEST(LoadUnitFolders, RefusesAUnitWhoseDropInIsWrongAndWarnsOfOneForNobody) {
     const Folder folder;
     folder.write("a.toml", "command = \"/bin/true\"\n");
-    folder.write("w@.toml", "command = \"/bin/true\"\n");
     ASSERT_EQ(::mkdir(folder.path("a.toml.d").c_str(), 0700), 0);
+    ASSERT_EQ(::mkdir(folder.path("b.toml.d").c_str(), 0700), 0);
+    folder.write("a.toml.d/x.toml", "usr = \"y\"\n");
+    folder.write("b.toml.d/x.toml", "user = \"y\"\n");
     Diagnostics diagnostics;
-    EXPECT_EQ(load_unit_folders({folder.path()}, diagnostics).units.size(), 1U);
-    EXPECT_EQ(render(diagnostics), folder.path("a.toml.d") +
-                                       ": error: drop-ins are not supported yet\n" +
-                                       folder.path("w@.toml") +
-                                       ": error: templates (NAME@.toml) are not supported yet\n");
+    const auto loaded = load_unit_folders({folder.path()}, diagnostics);
+    EXPECT_TRUE(loaded.units.empty());
+    ASSERT_EQ(loaded.rejected.size(), 1U);
+    EXPECT_EQ(loaded.rejected[0].message,
+              folder.path("a.toml.d/x.toml") + ":1:1: unknown key 'usr'");
+    EXPECT_EQ(diagnostics.warnings(), 1U);
+}
+
+TEST(LoadUnitFolders, MakesInstancesOfTemplates) {
+    const Folder folder;
+    folder.write("w@.toml", "instances = [\"1\", \"two\"]\n"
+                            "command = [\"/bin/echo\", \"%i of %n\"]\nwants = [\"v@%i\"]\n");
+    folder.write("v@.toml", "command = \"/bin/true %i\"\n");
+    folder.write("n@.toml", "instances = 3\ncommand = \"/bin/true\"\n");
+    folder.write("n@2.toml", "command = \"/bin/false\"\n");
+    for (const char* name : {"w@.toml.d", "w@two.toml.d"})
+        ASSERT_EQ(::mkdir(folder.path(name).c_str(), 0700), 0);
+    folder.write("w@.toml.d/x.toml", "user = \"all\"\n");
+    folder.write("w@two.toml.d/x.toml", "user = \"one\"\n");
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({folder.path()}, diagnostics);
+    EXPECT_EQ(render(diagnostics), "");
+    std::map<std::string, UnitSpec> units;
+    for (const UnitSpec& unit : loaded.units)
+        units[unit.name] = unit;
+    ASSERT_EQ(units.size(), 7U);
+    EXPECT_EQ(units["w@two"].command, (Argv{"/bin/echo", "two of w@two"}));
+    EXPECT_EQ(units["w@1"].user.value, "all");
+    EXPECT_EQ(units["w@two"].user.value, "one");
+    EXPECT_EQ(units["n@1"].command, Argv{"/bin/true"});
+    EXPECT_EQ(units["n@2"].command, Argv{"/bin/false"});
+    // Only wanted by others, so it does not start by itself.
+    EXPECT_FALSE(units["v@1"].enabled);
+    EXPECT_TRUE(units["w@1"].enabled);
+}
+
+TEST(LoadUnitFolders, SaysOnceWhatIsWrongWithATemplate) {
+    const Folder folder;
+    folder.write("w@.toml", "instances = 5\nusr = \"x\"\ncommand = \"/bin/true\"\n");
+    folder.write("v@.toml", "command = \"/bin/true %x\"\n");
+    folder.write("i@.toml", "command = \"/bin/true\"\ninstances = [\"a/b\"]\n");
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({folder.path()}, diagnostics);
+    EXPECT_TRUE(loaded.units.empty());
+    EXPECT_EQ(loaded.rejected.size(), 3U);
+    EXPECT_EQ(diagnostics.errors(), 3U);
+}
+
+TEST(LoadUnitFolders, ReadsEnvironmentFilesBeforeCommands) {
+    const Folder folder;
+    folder.write("a.toml", "command = \"/bin/echo $OPTS ${ONE} $NONE end\"\n"
+                           "environment = { ONE = \"1\", TWO = \"2\" }\n"
+                           "environment-files = [\"/default/a\", \"-/default/%n-more\"]\n");
+    folder.write("b.toml", "command = \"/bin/true\"\nenvironment-files = [\"/default/b\"]\n");
+    folder.write("c.toml", "command = \"/bin/true\"\nenvironment-files = [\"/default/c\"]\n");
+    const FileReader files = [](const std::string& path) {
+        if (path == "/default/a") return FileText{"OPTS=\"-x 'y z'\"\nTWO=two\n", {}};
+        if (path == "/default/c") return FileText{"no variable\n", {}};
+        return FileText{};
+    };
+    Diagnostics diagnostics;
+    const auto loaded = load_unit_folders({folder.path()}, diagnostics, files);
+    ASSERT_EQ(loaded.units.size(), 1U) << render(diagnostics);
+    EXPECT_EQ(loaded.units[0].command, (Argv{"/bin/echo", "-x", "y z", "1", "end"}));
+    EXPECT_EQ(loaded.units[0].environment.at("TWO"), "two");
+    ASSERT_EQ(loaded.rejected.size(), 2U);
+    EXPECT_NE(loaded.rejected[0].message.find("'/default/b' is missing"), std::string::npos);
+    EXPECT_EQ(loaded.rejected[1].message, "/default/c:1: a line without '='; write NAME=VALUE");
 }
 
 TEST(LoadUnitFolders, ReportsAFolderThatIsNone) {

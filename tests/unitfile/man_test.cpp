@@ -149,7 +149,7 @@ TEST_P(ManualPage, ShowsFilesThatAreRealAndWithoutMistakes) {
         settle(page, part_between(page, std::string(kExample) + file + "\n```\n", kFence),
                literal(text), file);
         if (GetParam().kind == Kind::Unit) {
-            test::good_unit(text);
+            test::good_unit(text, file.ends_with("@.toml") ? "web@" : "web");
         } else {
             test::good_guest(text);
         }

@@ -47,7 +47,8 @@ TEST(Advice, KnowsOtherSupervisorsNames) {
 TEST(Advice, SaysWhereAKnownKeyBelongs) {
     EXPECT_EQ(message("limits", "user"), "user belongs above the first table, not in [limits]");
     EXPECT_EQ(message("", "burst"), "burst belongs in [restart], not above the first table");
-    EXPECT_EQ(message("log", "interval"), "interval belongs in [ready] or [restart], not in [log]");
+    EXPECT_EQ(message("log", "interval"),
+              "interval belongs in [ready], [health], [restart] or [watchdog], not in [log]");
     EXPECT_EQ(message("", "network"), "network is a key of guest files, not of units");
 }
 

@@ -265,8 +265,6 @@ TEST(ReadUnit, RefusesNamesThatNoUnitHas) {
     EXPECT_EQ(mistakes("command = \"a\"\n", "a/b"),
               "a/b.toml: error: unit name 'a/b' has a character other than letters, digits and "
               "_ . @ : -\n");
-    EXPECT_EQ(mistakes("command = \"a\"\n", "w@"),
-              "w@.toml: error: templates (NAME@.toml) are not supported yet\n");
     (void)mistakes("command = \"a\"\n", "");
     (void)mistakes("command = \"a\"\n", "a\nb");
     (void)mistakes("command = \"a\"\n", ".a");

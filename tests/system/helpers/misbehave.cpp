@@ -154,11 +154,23 @@ int leave_behind() {
     sleep_for_ever();
 }
 
+/// Names main processes that are not its own, then its child, and goes.
+int main_pid() {
+    notify("MAINPID=0\nMAINPID=1\nMAINPID=x\nMAINPID=" + std::to_string(::getppid()));
+    const pid_t child = ::fork();
+    if (child == 0) sleep_for_ever();
+    const std::string pid = std::to_string(child);
+    notify("STATUS=" + pid + "\nMAINPID=" + pid + "\nREADY=1");
+    // The end of the old main process has to come after the news.
+    ::usleep(300'000);
+    return 3;
+}
+
 int usage() {
     std::fputs("misbehave: facts | exit N | raise N | orphans N | orphans-at-once N | signals | "
                "ignore-term | "
                "sleep | load | stopped | notify TEXT | notify-exit TEXT | flood | "
-               "leave-behind | close-output | ready-fd N\n",
+               "leave-behind | main-pid | close-output | ready-fd N\n",
                stderr);
     return 2;
 }
@@ -229,6 +241,7 @@ int main(int argc, char** argv) {
             notify("STATUS=flood\nREADY=1");
     }
     if (mode == "leave-behind") return leave_behind();
+    if (mode == "main-pid") return main_pid();
     if (mode == "close-output") {
         ::close(1);
         ::close(2);
