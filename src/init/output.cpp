@@ -74,6 +74,18 @@ add_ready_pipe(Supervisor& self, UnitId unit, const ExecView& exec, spawn::Child
     return {};
 }
 
+Result<void>
+fill_outputs(Supervisor& self, UnitId unit, const ExecView& exec, spawn::Child& prepared) {
+    using Kind = spawn::Stream::Kind;
+    prepared.streams[1] = TRY(output_stream(self, unit, false, exec.output, exec.output_path));
+    if (exec.error_follows_output && prepared.streams[1].fd != STDOUT_FILENO) {
+        prepared.streams[2] = {.kind = Kind::Output};
+    } else {
+        prepared.streams[2] = TRY(output_stream(self, unit, true, exec.error, exec.error_path));
+    }
+    return {};
+}
+
 } // namespace
 
 Result<void> fill_streams(
@@ -85,13 +97,8 @@ Result<void> fill_streams(
     if (main && exec.inherit_input && exec.controlling_terminal && ::isatty(STDIN_FILENO) == 1)
         prepared.controlling_terminal = true;
 
-    if (prepared.own_terminal) return {};
-    prepared.streams[1] = TRY(output_stream(self, unit, false, exec.output, exec.output_path));
-    if (exec.error_follows_output && prepared.streams[1].fd != STDOUT_FILENO) {
-        prepared.streams[2] = {.kind = Kind::Output};
-    } else {
-        prepared.streams[2] = TRY(output_stream(self, unit, true, exec.error, exec.error_path));
-    }
+    // A terminal of the unit's own is opened by the child.
+    if (!prepared.own_terminal) TRY(fill_outputs(self, unit, exec, prepared));
 
     const UnitPolicy& policy = self.table.policy(unit);
     if (main && (policy.type == UnitType::NotifyFd || policy.ready == ReadyKind::Fd))

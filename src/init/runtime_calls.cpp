@@ -74,6 +74,7 @@ CALL(ftruncate);
 CALL(getegid);
 CALL(geteuid);
 CALL(getpeername);
+CALL(getpgid);
 CALL(getpgrp);
 CALL(getpid);
 CALL(getrlimit);

@@ -103,16 +103,13 @@ bool Checker::readiness(const UnitPolicy& policy, const UnitRecord& record) {
 }
 
 bool Checker::health(const UnitPolicy& policy) {
-    const bool none = policy.health == ReadyKind::None;
-    return need(none || (known(policy.health, ReadyKind::Http) && policy.health >= ReadyKind::Tcp),
-                "an unknown health check") &&
-           need(policy.health_interval_ms > 0 && policy.health_timeout_ms > 0 &&
-                    policy.health_threshold > 0,
-                "a health check without a pause") &&
-           need(known(policy.health_action, HealthAction::None) &&
-                    known(policy.oom_policy, OomPolicy::Kill),
-                "an unknown word in its policy") &&
-           need(policy.code_changes <= kMaxCodeChanges, "too many changes of its exit code");
+    const bool probes = policy.health >= ReadyKind::Tcp && known(policy.health, ReadyKind::Http);
+    return need((policy.health == ReadyKind::None || probes) && policy.health_interval_ms > 0 &&
+                    policy.health_timeout_ms > 0 && policy.health_threshold > 0 &&
+                    known(policy.health_action, HealthAction::None),
+                "an impossible health check") &&
+           need(known(policy.oom_policy, OomPolicy::Kill) && policy.code_changes <= kMaxCodeChanges,
+                "an unknown word in its policy");
 }
 
 bool Checker::signal_map(const UnitRecord& record) {
@@ -130,22 +127,20 @@ bool Checker::signal_map(const UnitRecord& record) {
 
 bool Checker::scheduling(const UnitRecord& record) {
     const bool realtime = record.cpu_policy == 1 || record.cpu_policy == 2;
-    return need(inside(record.affinity, count(TableId::Addresses), kMaxAddress),
-                "its mask of processors is too long") &&
-           need(record.io_priority >> 13U <= 3 && (record.io_priority & 0x1fffU) <= 7,
-                "an impossible priority of disk access") &&
-           need(record.cpu_policy <= 5 && record.cpu_policy != 4 &&
-                    ((record.flags & kHasCpuPolicy) != 0 || record.cpu_policy == 0) &&
-                    (realtime ? record.cpu_priority >= 1 && record.cpu_priority <= 99
-                              : record.cpu_priority == 0),
-                "an impossible scheduling policy") &&
+    const bool priority =
+        realtime ? record.cpu_priority >= 1 && record.cpu_priority <= 99 : record.cpu_priority == 0;
+    return need(inside(record.affinity, count(TableId::Addresses), kMaxAddress) &&
+                    record.io_priority >> 13U <= 3 && (record.io_priority & 0x1fffU) <= 7 &&
+                    record.cpu_policy <= 5 && record.cpu_policy != 4 && priority &&
+                    ((record.flags & kHasCpuPolicy) != 0 || record.cpu_policy == 0),
+                "impossible scheduling") &&
            need(is_empty(record.terminal) || is_path(record.terminal),
                 "its terminal is no plain absolute path");
 }
 
 bool Checker::conditions(const UnitRecord& record) {
     if (!need(inside(record.conditions, count(TableId::Lists), kMaxConditions),
-              "too many conditions"))
+              "an unknown condition"))
         return false;
     for (const StringRef at : table<StringRef>(TableId::Lists)
                                   .subspan(record.conditions.first, record.conditions.count)) {
@@ -160,7 +155,7 @@ bool Checker::conditions(const UnitRecord& record) {
 
 bool Checker::credentials(const UnitRecord& record) {
     if (!need(inside(record.credentials, count(TableId::Lists), kMaxCredentials),
-              "too many credentials"))
+              "an impossible credential"))
         return false;
     for (const StringRef at : table<StringRef>(TableId::Lists)
                                   .subspan(record.credentials.first, record.credentials.count)) {
@@ -168,7 +163,7 @@ bool Checker::credentials(const UnitRecord& record) {
         const std::size_t equals = pair.find('=');
         if (!need(equals <= kMaxCredentialName && is_unit_name(pair.substr(0, equals)) &&
                       is_plain_path(pair.substr(equals + 1)),
-                  "a credential that is no name and path"))
+                  "an impossible credential"))
             return false;
     }
     return true;
