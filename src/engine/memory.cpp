@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint32_t kMagic = 0x45445453; // "STDE"
 /// Fields are only ever added at the end of GuestRuntime and UnitRuntime; whoever moves or drops
 /// one counts this up, and then the state of an older version is not taken over (`migrate`).
-constexpr std::uint32_t kVersion = 3;
+constexpr std::uint32_t kVersion = 4;
 /// The shortest records of this version.
 constexpr std::size_t kOldestGuest = sizeof(GuestRuntime);
 constexpr std::size_t kOldestUnit = sizeof(UnitRuntime);

@@ -102,25 +102,24 @@ void look_into_pid_file(Supervisor& self, UnitId unit) {
         tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
 }
 
-SenderFacts facts_of(Supervisor& self, int pidfd) {
-    SenderFacts facts;
+SenderFacts facts_of(int pidfd) {
     PidfdInfo info;
     info.mask = kInfoCgroup | kInfoExit;
-    if (pidfd < 0 || !self.cgroups.units || ::syscall(SYS_ioctl, pidfd, kGetInfo, &info) < 0)
-        return facts;
-    facts.ended = (info.mask & kInfoExit) != 0;
-    if ((info.mask & kInfoCgroup) == 0) return facts;
-    for (std::size_t i = 0; i < self.units.size(); ++i) {
+    if (pidfd < 0 || ::syscall(SYS_ioctl, pidfd, kGetInfo, &info) < 0) return {};
+    return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
+            .ended = (info.mask & kInfoExit) != 0};
+}
+
+std::optional<UnitId> find_unit(Supervisor& self, std::uint64_t cgroup) {
+    for (std::size_t i = 0; cgroup != 0 && self.cgroups.units && i < self.units.size(); ++i) {
         const auto unit = static_cast<UnitId>(i);
         if (!self.units[i].has_cgroup) continue;
         // The number of a cgroup is that of its folder (cgroups(7)).
         const FixedString<kMaxUnitName> name(self.table.name(unit));
         const auto status = sys::status_at(self.cgroups.units.get(), name.c_str(), 0);
-        if (!status || status->st_ino != info.cgroup) continue;
-        facts.unit = unit;
-        return facts;
+        if (status && status->st_ino == cgroup) return unit;
     }
-    return facts;
+    return std::nullopt;
 }
 
 } // namespace stead::init

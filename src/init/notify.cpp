@@ -31,20 +31,21 @@ constexpr int kPassPidfd = 76;
 /// Whose message counts: the unit whose main process sent it, or, where the unit allows more than
 /// its main process, in whose cgroup the sender lives.
 std::optional<UnitId> find_sender(Supervisor& self, pid_t sender, int pidfd) {
-    const SenderFacts facts = facts_of(self, pidfd);
-    if (facts.ended && facts.unit) {
-        // Reaped already, so it was none of ours, and its number says nothing any more.
-        const bool all = self.table.exec(*facts.unit).notify_access == NotifyAccess::All;
-        return all ? facts.unit : std::nullopt;
-    }
-    if (sender <= 0) return std::nullopt;
-    if (const Child* child = find_child(self, sender)) {
+    const SenderFacts facts = facts_of(pidfd);
+    // Of a sender that was reaped already the number says nothing any more.
+    if (Child* child = facts.ended ? nullptr : find_child(self, sender)) {
         if (child->unit == kNoUnit) return std::nullopt;
-        const bool main = child->role == CommandRole::Main;
+        // What it says must not overtake the news that it is the program by now.
+        read_report(self, *child);
+        const bool main = child->role == CommandRole::Main && !child->replaced;
         const NotifyAccess access = self.table.exec(child->unit).notify_access;
         if (main || access != NotifyAccess::Main) return child->unit;
         return std::nullopt;
     }
+    // It may end, and be reaped, before its /proc could be read.
+    if (const auto unit = find_unit(self, facts.cgroup))
+        return self.table.exec(*unit).notify_access == NotifyAccess::All ? unit : std::nullopt;
+    if (sender <= 0 || facts.ended) return std::nullopt;
     std::array<char, 1024> buffer;
     const std::string_view name = find_cgroup_of(self, sender, buffer);
     if (!name.empty()) {
@@ -160,7 +161,7 @@ void read_notify(Supervisor& self) {
         auto record = sys::receive(self.notify.get(), self.scratch->received.first(kMaxNotice),
                                    self.mailbox.control);
         // Descriptors that ride along (a barrier's among them) are closed with the record.
-        if (record && !record->truncated) 
+        if (record && !record->truncated)
             obey_message(self, record->sender, record->pidfd.get(), record->size);
         end_mail(self, record ? record->size : 0);
         if (!record) return;

@@ -67,8 +67,8 @@ void reconcile(Supervisor& self, Child& child) {
         (void)::waitid(P_PID, static_cast<id_t>(child.pid), &info, WEXITED | WNOHANG);
         return end_child(self, child);
     }
-    const bool lives = child.taken && 
-                       ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), 0, nullptr, 0) == 0;
+    const bool lives =
+        child.taken && ::syscall(SYS_pidfd_send_signal, child.pidfd.get(), 0, nullptr, 0) == 0;
     if (!lives && !is_ours(child.pid)) {
         child.status = {ExitStatus::Kind::Unknown, 0};
         child.ended = true;

@@ -72,21 +72,13 @@ TEST(UnitKeys, OfLivenessBecomeProbesAndTimes) {
 
 TEST(UnitKeys, OfSurroundingsBecomeListsOfThePlan) {
     const auto outcome = units(
-        {{"web", kTrue + "credentials.key = \"file:/etc/key\"\ntty = \"console\"\n"
-                         "scheduling = { io = \"idle\", cpu-policy = \"batch\", cpu-affinity = "
-                         "\"0,9\" }\n[conditions]\npath-exists = [\"/a\", \"!/b\"]\n"
-                         "environment = [\"X=1\"]\ncapability = [\"NET_RAW\"]\n"
-                         "virtualization = [\"!machine\"]\n"}});
-    // [tty] has no shorthand.
-    EXPECT_EQ(outcome.unit("web"), nullptr);
-    const auto again = units(
         {{"web", kTrue + "credentials.key = \"file:/etc/key\"\ntty.path = \"console\"\n"
                          "scheduling = { io = \"idle\", cpu-policy = \"batch\", cpu-affinity = "
                          "\"0,9\" }\n[conditions]\npath-exists = [\"/a\", \"!/b\"]\n"
                          "environment = [\"X=1\"]\ncapability = [\"NET_RAW\"]\n"
                          "virtualization = [\"!machine\"]\n"}});
-    ASSERT_NE(again.unit("web"), nullptr) << again.messages;
-    const plan::ExecInput& exec = again.unit("web")->exec;
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    const plan::ExecInput& exec = outcome.unit("web")->exec;
     EXPECT_EQ(exec.credentials, std::vector<std::string>{"key=/etc/key"});
     EXPECT_EQ(exec.terminal, "/dev/console");
     EXPECT_EQ(exec.io_priority, 3U << 13U);
@@ -95,7 +87,7 @@ TEST(UnitKeys, OfSurroundingsBecomeListsOfThePlan) {
     EXPECT_EQ(exec.cpu_affinity[1], std::byte{2});
     EXPECT_EQ(exec.conditions,
               (std::vector<std::string>{"p=/a", "p!/b", "e=X=1", "c=13", "v!machine"}));
-    EXPECT_TRUE(plan::write(again.plan));
+    EXPECT_TRUE(plan::write(outcome.plan));
 }
 
 } // namespace
