@@ -219,6 +219,9 @@ last_lines(Asking& asking, Client& client, const Target& target, std::int64_t co
     for (std::size_t start = 0, end = 0; (end = text.find('\n', start)) != std::string::npos;
          start = end + 1)
         lines.push_back(text.substr(start, end - start));
+    // A PID 1 without keeper sends all that it remembers.
+    const auto wanted = static_cast<std::size_t>(count);
+    if (lines.size() > wanted) lines.erase(lines.begin(), lines.end() - count);
     return lines;
 }
 

@@ -25,9 +25,13 @@ std::string plural(std::size_t count, std::string_view thing) {
 nlohmann::json lines_json(const std::vector<std::string>& lines) {
     nlohmann::json list = nlohmann::json::array();
     for (const std::string& line : lines) {
-        if (const auto parsed = parse_log_line(line))
+        // What a PID 1 without keeper remembers are bare lines.
+        if (const auto parsed = parse_log_line(line)) {
             list.push_back(
                 {{"time", parsed->time}, {"stream", parsed->stream}, {"text", parsed->text}});
+        } else {
+            list.push_back({{"text", line}});
+        }
     }
     return list;
 }

@@ -388,13 +388,9 @@ void set_output(const UnitSpec& spec, const UnitOptions& options, plan::UnitInpu
     exec.error_follows_output = spec.error_follows_output;
     exec.error = spec.error_follows_output ? spec.output : spec.error;
     exec.error_path = spec.error_follows_output ? spec.output_target : spec.error_target;
-    if (options.foreign && !spec.keys.has("log.output")) {
-        exec.output = OutputKind::Inherit;
-        if (!spec.keys.has("log.error")) {
-            exec.error = OutputKind::Inherit;
-            exec.error_follows_output = false;
-        }
-    }
+    // Whoever collects a container's output tells its streams apart.
+    if (options.foreign && !spec.keys.has("log.output") && !spec.keys.has("log.error"))
+        exec.error_follows_output = false;
     unit.log_size = spec.log_size;
     unit.log_keep = spec.log_keep;
     unit.log_timestamp = spec.log_timestamp;

@@ -28,13 +28,16 @@ Result<void> remove_if_there(int folder, const char* name) {
 } // namespace
 
 bool is_alive(const Paths& paths, std::string_view name, const Claim& claim) {
-    // No record, no guest: PID 1 ends with a launcher that has not come as far.
-    if (!sys::status_at(claim.folder.get(), "state.json", AT_SYMLINK_NOFOLLOW)) return false;
     const auto record = read_record(claim.folder.get());
     if (record && verify(*record)) return true;
-    // A record that cannot be read, or a process seen from another pid namespace: who is dead
-    // answers nobody.
-    return sys::connect_unix(paths.control(name), SOCK_SEQPACKET).has_value();
+    // A record that cannot be read, or of a process that is seen from another pid namespace: who is
+    // dead answers nobody. A PID 1 whose launcher died before there was a record ends in moments.
+    constexpr int kPauseMilliseconds = 5;
+    for (int attempts = record ? 1 : 20; attempts > 0; --attempts) {
+        if (!sys::connect_unix(paths.control(name), SOCK_SEQPACKET)) return false;
+        if (attempts > 1) ::poll(nullptr, 0, kPauseMilliseconds);
+    }
+    return true;
 }
 
 void end_process(const sys::Process& child) {

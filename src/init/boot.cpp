@@ -110,6 +110,7 @@ int boot(char** argv, char** environment) {
     }
     Supervisor& self = **made;
     self.launched = true;
+    self.ring.memory = {self.ring.memory.data(), kRingSize};
 
     const auto prepared = prepare_boot(self, given);
     if (self.ended) return finish(self);

@@ -10,6 +10,7 @@
 #include "init/cgroups.h"
 #include "init/children.h"
 #include "init/keeper.h"
+#include "init/output.h"
 #include "init/say.h"
 #include "sys/file.h"
 
@@ -48,6 +49,12 @@ int finish(Supervisor& self) {
     for (std::size_t i = 0; i < self.units.size(); ++i)
         remove_cgroup(self, self.table.name(static_cast<UnitId>(i)));
     kill_leftovers(self);
+    if (!self.launched) {
+        constexpr int kPatience = 2000;
+        self.console_full = false;
+        for (std::size_t i = 0; i < self.units.size(); ++i)
+            drain_output(self, static_cast<UnitId>(i), kPatience);
+    }
     leave_cgroups(self);
     if (!self.control_path.empty()) (void)::unlink(self.control_path.c_str());
     if (!self.launched && !self.notify_path.empty()) (void)::unlink(self.notify_path.c_str());

@@ -2,10 +2,13 @@
 
 #include <sys/socket.h>
 
+#include <cstdlib>
+
 #include "init/loop.h"
 #include "init/mailbox.h"
 #include "init/output.h"
 #include "init/ring.h"
+#include "keep/notifier.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
 
@@ -153,6 +156,12 @@ void tell_keeper(Supervisor& self, Priority priority, std::string_view text) {
 }
 
 void tell_readiness(Supervisor& self, std::string_view words) {
+    if (!self.launched) {
+        // A service manager that takes nothing is its own affair.
+        auto outside =
+            keep::Notifier::open(std::getenv("NOTIFY_SOCKET")); // NOLINT(concurrency-mt-unsafe)
+        if (outside) (void)outside->forward(words);
+    }
     if (!self.keeper) return;
     std::array<std::byte, 768> buffer;
     wire::Writer message(buffer, wire::Kind::Notify);

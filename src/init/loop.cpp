@@ -138,6 +138,8 @@ void serve(Supervisor& self, const epoll_event& event) {
         return read_output(self, static_cast<UnitId>(index), false);
     case Source::ErrorOutput:
         return read_output(self, static_cast<UnitId>(index), true);
+    case Source::Console:
+        return resume_console(self, static_cast<int>(index));
     }
 }
 

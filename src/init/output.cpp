@@ -1,9 +1,12 @@
 #include "init/output.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 
 #include "init/keeper.h"
 #include "init/loop.h"
@@ -15,6 +18,45 @@
 namespace stead::init {
 
 namespace {
+
+int console_of(bool error_stream) {
+    return error_stream ? STDERR_FILENO : STDOUT_FILENO;
+}
+
+/// In somebody else's container: whether units write to a pipe of ours, not to the console itself.
+/// So they do where a runtime collects what is written; a terminal or a file is theirs.
+bool relays(bool error_stream) {
+    struct stat about {};
+
+    return ::fstat(console_of(error_stream), &about) == 0 &&
+           (S_ISFIFO(about.st_mode) || S_ISSOCK(about.st_mode));
+}
+
+/// Passes on what is in the pipe, to `patience` milliseconds late, and keeps it in the ring; false
+/// when there was nothing, or the console takes nothing.
+bool relay(Supervisor& self, UnitId unit, bool error_stream, int patience) {
+    SlotFd& read = error_stream ? self.units[unit].error_read : self.units[unit].output_read;
+    const int console = console_of(error_stream);
+    pollfd room{console, POLLOUT, 0};
+    if (self.console_full && patience != 0) return false;
+    if (::poll(&room, 1, patience) == 0) {
+        // What units write next waits in their own pipes.
+        self.console_full = true;
+        watch_outputs(self, false);
+        (void)sys::watch(self.epoll.get(), console, EPOLLOUT, event_data(Source::Console, console));
+        return false;
+    }
+    // A pipe with room takes so many bytes at once.
+    const auto buffer = self.scratch->received.first(PIPE_BUF);
+    const ssize_t size = ::read(read.get(), buffer.data(), buffer.size());
+    if (size <= 0) return false;
+    const auto bytes = buffer.first(static_cast<std::size_t>(size));
+    ring_append(self.ring, unit, error_stream, bytes);
+    const bool gone = ::write(console, bytes.data(), bytes.size()) < 0 && errno == EPIPE;
+    // Nobody reads any more, which whoever writes next is told by his own pipe.
+    if (gone) read.close();
+    return !gone;
+}
 
 Result<int> log_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     Unit& record = self.units[unit];
@@ -44,8 +86,6 @@ Result<spawn::Stream> output_stream(
     switch (kind) {
     case OutputKind::Null:
         return spawn::Stream{.kind = Kind::Null};
-    case OutputKind::Console:
-        return spawn::Stream{.kind = Kind::Console};
     case OutputKind::File:
         return spawn::Stream{.kind = Kind::File, .path = path.data()};
     case OutputKind::Inherit:
@@ -54,12 +94,25 @@ Result<spawn::Stream> output_stream(
     case OutputKind::Unit:
         return make_error("output into another unit", {}, ENOTSUP);
     case OutputKind::Log:
+    case OutputKind::Console: // A guest's console is its keeper; ours is what we write to.
         break;
     }
-    // A container's runtime collects what its processes write to the console.
-    if (!self.launched) return output_stream(self, unit, error_stream, OutputKind::Inherit, path);
+    if (!self.launched && (kind == OutputKind::Console || !relays(error_stream)))
+        return output_stream(self, unit, error_stream, OutputKind::Inherit, path);
     const int fd = TRY(log_pipe(self, unit, error_stream));
     return spawn::Stream{.kind = Kind::Descriptor, .fd = fd};
+}
+
+/// Both streams of a unit end in the same pipe, where their order is to stay.
+bool is_one_console(const Supervisor& self, const ExecView& exec) {
+    struct stat output {};
+
+    struct stat error {};
+
+    if (self.launched || exec.output != OutputKind::Log || exec.error != OutputKind::Log)
+        return false;
+    return ::fstat(STDOUT_FILENO, &output) == 0 && ::fstat(STDERR_FILENO, &error) == 0 &&
+           output.st_dev == error.st_dev && output.st_ino == error.st_ino;
 }
 
 Result<void>
@@ -78,7 +131,8 @@ Result<void>
 fill_outputs(Supervisor& self, UnitId unit, const ExecView& exec, spawn::Child& prepared) {
     using Kind = spawn::Stream::Kind;
     prepared.streams[1] = TRY(output_stream(self, unit, false, exec.output, exec.output_path));
-    if (exec.error_follows_output && prepared.streams[1].fd != STDOUT_FILENO) {
+    const bool together = exec.error_follows_output || is_one_console(self, exec);
+    if (together && prepared.streams[1].fd != STDOUT_FILENO) {
         prepared.streams[2] = {.kind = Kind::Output};
     } else {
         prepared.streams[2] = TRY(output_stream(self, unit, true, exec.error, exec.error_path));
@@ -114,6 +168,10 @@ void close_ready_write(spawn::Child& prepared) {
 void read_output(Supervisor& self, UnitId unit, bool error_stream) {
     SlotFd& read = error_stream ? self.units[unit].error_read : self.units[unit].output_read;
     if (!read) return;
+    if (!self.launched) {
+        (void)relay(self, unit, error_stream, 0); // It comes back as long as there is more.
+        return;
+    }
     auto& buffer = self.scratch->received;
     const ssize_t size = ::read(read.get(), buffer.data(), buffer.size());
     if (size <= 0) return;
@@ -136,10 +194,32 @@ void watch_outputs(Supervisor& self, bool on) {
     }
 }
 
+void resume_console(Supervisor& self, int console) {
+    (void)sys::unwatch(self.epoll.get(), console);
+    self.console_full = false;
+    watch_outputs(self, true);
+}
+
+void drain_output(Supervisor& self, UnitId unit, int patience) {
+    for (const bool error_stream : {false, true}) {
+        const Unit& record = self.units[unit];
+        const SlotFd& read = error_stream ? record.error_read : record.output_read;
+        while (read && relay(self, unit, error_stream, patience)) {
+        }
+    }
+}
+
 void close_output(Supervisor& self, UnitId unit) {
     Unit& record = self.units[unit];
-    if (!self.keeper && record.output_read) read_output(self, unit, false);
-    if (!self.keeper && record.error_read) read_output(self, unit, true);
+    if (!self.launched) {
+        drain_output(self, unit, 0);
+        // What the console does not take yet keeps its pipe, which the next start uses again.
+        if (self.console_full) return;
+    }
+    if (self.launched && !self.keeper) {
+        read_output(self, unit, false);
+        read_output(self, unit, true);
+    }
     // A pipe that the keeper has not been given yet would take the last lines with it.
     if (self.keeper && record.output_read && !record.handed_output) return;
     if (self.keeper && record.error_read && !record.handed_error) return;

@@ -5,7 +5,8 @@
 #include "spawn/spawn.h"
 
 /// The units' output: one pipe per unit and stream, whose read end goes to the keeper while PID 1
-/// keeps a duplicate. While no keeper is connected PID 1 reads them itself.
+/// keeps a duplicate. While no keeper is connected PID 1 reads them itself. In somebody else's
+/// container it passes on what it reads, never waiting for whoever collects it.
 namespace stead::init {
 
 /// Standard input, output, error and the readiness descriptor of a command.
@@ -18,6 +19,11 @@ void close_ready_write(spawn::Child& prepared);
 void read_output(Supervisor& self, UnitId unit, bool error_stream);
 /// Whether readers are needed: starts or stops PID 1's own reading of every pipe.
 void watch_outputs(Supervisor& self, bool on);
+/// In somebody else's container: the console that took nothing has room again.
+void resume_console(Supervisor& self, int console);
+/// There, too: passes on all that the unit has written, waiting `patience` milliseconds for a
+/// console that takes nothing, once.
+void drain_output(Supervisor& self, UnitId unit, int patience);
 /// The unit rests: its pipes go.
 void close_output(Supervisor& self, UnitId unit);
 

@@ -132,6 +132,7 @@ void resume_mail(Supervisor& self) {
     case Source::Output:
     case Source::ErrorOutput:
     case Source::MainEnd:
+    case Source::Console:
         break;
     }
     clear_mail(self);

@@ -81,7 +81,7 @@ Result<Supervisor*> open_memory(std::span<std::byte> memory, char** argv, char**
     const auto scratch = TRY(sys::map_memory(sizeof(Scratch)));
     self->scratch = reinterpret_cast<Scratch*>(scratch.data());
     self->scratch->received = memory.subspan(kReceivedAt, wire::kMaxMessage);
-    self->ring.memory = memory.subspan(kRingAt);
+    self->ring.memory = memory.subspan(kRingAt, self->launched ? kRingSize : kForeignRing);
     self->argv = argv;
     self->environment = environment;
     return self;

@@ -58,6 +58,8 @@ inline constexpr std::size_t kMaxTransients = 16;
 inline constexpr std::size_t kMaxStatusText = 95;
 /// Lines kept while no keeper is connected.
 inline constexpr std::size_t kRingSize = std::size_t{256} << 10U;
+/// Of it, in somebody else's container, for the last lines of a unit.
+inline constexpr std::size_t kForeignRing = std::size_t{16} << 10U;
 /// What an epoll event is about: Source in the upper half of its data, an index in the lower.
 enum class Source : std::uint32_t {
     Signals,
@@ -74,7 +76,8 @@ enum class Source : std::uint32_t {
     Output,
     ErrorOutput,
     /// A main process that we did not start ourselves has ended.
-    MainEnd
+    MainEnd,
+    Console
 };
 
 constexpr std::uint64_t event_data(Source source, std::size_t index = 0) {

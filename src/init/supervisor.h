@@ -54,6 +54,8 @@ struct Locals {
     std::optional<engine::Engine> engine;
     UnitTable table;
     Instant armed = Instant::never();
+    /// In somebody else's container: what we write to took nothing, and nothing more is read.
+    bool console_full = false;
     /// What is in the mailbox had been told to the engine before we began.
     bool mail_told = false;
 };

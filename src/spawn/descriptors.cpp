@@ -20,9 +20,6 @@ int open_stream(const Child& child, const Stream& stream, bool input) {
     case Stream::Kind::Output:
         fd = ::open("/dev/null", (input ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY);
         break;
-    case Stream::Kind::Console:
-        fd = ::open("/dev/console", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        break;
     case Stream::Kind::File:
         // Without O_NONBLOCK a FIFO that nobody reads would hold the child for ever.
         fd = ::open(stream.path,

@@ -31,8 +31,6 @@ struct Stream {
         Descriptor,
         /// Appended to `path`, which is made when it is missing.
         File,
-        /// /dev/console, write only.
-        Console,
         /// Standard error only: the same description as standard output.
         Output
     };

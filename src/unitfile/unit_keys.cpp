@@ -349,7 +349,8 @@ constexpr std::array kSurroundingKeys{
                 "output",
                 Output,
                 "\"log\"",
-                "Where standard output goes: log, console, null, file:PATH or inherit")),
+                "Where standard output goes: log, console, null, file:PATH or inherit. A guest's "
+                "console is its log; elsewhere it is what stead-init itself writes to")),
     expands(now("log",
                 "error",
                 Output,

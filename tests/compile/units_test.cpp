@@ -223,7 +223,7 @@ TEST(Levels, OfAUnitNeedTheirController) {
         << outcome.rejection("web");
 }
 
-TEST(ForeignContainer, InheritsItsEnvironmentAndOutput) {
+TEST(ForeignContainer, InheritsItsEnvironmentAndKeepsStreamsApart) {
     auto options = system_options();
     options.foreign = true;
     const auto outcome = units(
@@ -231,7 +231,7 @@ TEST(ForeignContainer, InheritsItsEnvironmentAndOutput) {
     const plan::ExecInput& web = outcome.unit("web")->exec;
     EXPECT_TRUE(web.inherit_all);
     EXPECT_TRUE(web.environment.empty());
-    EXPECT_EQ(web.output, OutputKind::Inherit);
+    EXPECT_EQ(web.output, OutputKind::Log);
     EXPECT_FALSE(web.error_follows_output);
     EXPECT_EQ(outcome.unit("api")->exec.output, OutputKind::Null);
     EXPECT_FALSE(outcome.unit("api")->exec.environment.empty());

@@ -140,6 +140,17 @@ TEST_F(Run, TheKeepersDeathStopsNoService) {
     EXPECT_TRUE(eventually([&] { return host_.remains().empty(); })) << host_.remains();
 }
 
+TEST_F(Run, TheConsoleOfAGuestIsItsLog) {
+    unit("web", "talker",
+         "command = [\"sh\", \"-c\", \"echo heard; exec sleep 1000\"]\nlog = \"console\"\n");
+    Background running(host_.command({"run", guest("web")}), host_.folder() + "/out");
+    EXPECT_TRUE(eventually([&] {
+        return running.output().find("talker: heard") != std::string::npos;
+    })) << running.output();
+    EXPECT_NE(host_.stead({"logs", "web/talker"}).out.find("heard"), std::string::npos);
+    EXPECT_EQ(inside("web", "test -e /dev/console").code, 1);
+}
+
 TEST_F(Run, ABareUnitFileRunsAsAJailOfIt) {
     const std::string file = host_.write(
         "job.toml", "command = [\"sh\", \"-c\", \"id -u; exit 9\"]\nrestart = \"no\"\n");
