@@ -96,11 +96,11 @@ void obey_keeper(Supervisor& self) {
         const auto record =
             sys::receive(self.keeper.get(), self.scratch->received, self.mailbox.control);
         const std::size_t size = record ? record->size : 0;
-        const bool none =
-            !record && (record.error().code == EAGAIN || record.error().code == EINTR);
+        const int error = record ? 0 : record.error().code;
+        const bool none = error == EAGAIN || error == EINTR;
         if (size != 0) {
             obey_keeper_message(self, size);
-        } else if (!none) {
+        } else if (!none && error != ECONNRESET) { // Told once; what was sent before follows.
             lose_keeper(self);
         }
         end_mail(self, size);

@@ -36,6 +36,8 @@ bool Keeper::receive_message() {
     if (!channel_open_) return false;
     auto record = sys::receive(wire::kKeeperChannel, message_);
     if (!record && record.error().code == EAGAIN) return false;
+    // Told once, of a PID 1 that ended without reading its own messages: those for us follow.
+    if (!record && record.error().code == ECONNRESET) return true;
     if (!record || record->size == 0) {
         // PID 1 is ending, or has given us up; its pidfd tells which.
         (void)sys::unwatch(epoll_.get(), wire::kKeeperChannel); // it was added at the start

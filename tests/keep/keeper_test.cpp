@@ -113,6 +113,8 @@ protected:
     std::string notify_socket;
     /// Given to the keeper as kKeeperOutput, where it is a descriptor.
     int jail_output = -1;
+    /// The launcher has said something to PID 1.
+    bool committed = false;
 
 private:
     [[noreturn]] void become_keeper(const Init& init, unsigned flags) const {
@@ -150,6 +152,7 @@ private:
         const int pidfd = ::fcntl(process->pidfd.get(), F_DUPFD_CLOEXEC, 100);
         redirect(STDOUT_FILENO, "out");
         redirect(STDERR_FILENO, "err");
+        if (committed) say_text(given.channel, Kind::Committed, {});
         for (int fd = 3; fd < wire::kKeeperDescriptors; ++fd)
             ::close(fd);
         (void)::dup2(given.config, wire::kKeeperConfig);
@@ -176,6 +179,17 @@ private:
         (void)::dup2(file, fd);
     }
 };
+
+TEST_F(Kept, HearsAPidOneThatEndsWithoutReadingItsOwnMessages) {
+    committed = true;
+    const int code = run([](int channel) {
+        pollfd ready{channel, POLLIN, 0};
+        (void)::poll(&ready, 1, 5000);
+        end_guest(channel, EndKind::Reboot, 0);
+        return 0;
+    });
+    EXPECT_EQ(code, 133) << read("err");
+}
 
 TEST_F(Kept, WritesEachUnitsLinesToItsOwnFileAndLeavesWithTheGuestsCode) {
     const int code = run([](int channel) {
