@@ -15,6 +15,7 @@
 #include "sys/file.h"
 #include "sys/process.h"
 #include "sys/signals.h"
+#include "sys/stream.h"
 
 namespace stead::init {
 
@@ -171,11 +172,16 @@ Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& settin
     return write_file(cgroup, file.c_str(), setting.value);
 }
 
+bool is_populated(int events) {
+    std::array<char, 128> text; // Filled by the kernel.
+    const auto size = sys::read_at(events, text, 0);
+    return size &&
+           std::string_view(text.data(), *size).find("populated 1") != std::string_view::npos;
+}
+
 bool is_populated(Supervisor& self, std::string_view name) {
-    std::array<char, 128> text;
-    const std::size_t size =
-        read_file(self.cgroups.units.get(), path_of(name, "cgroup.events").c_str(), text);
-    return std::string_view(text.data(), size).find("populated 1") != std::string_view::npos;
+    const auto events = open_events(self, name);
+    return events && is_populated(events->get());
 }
 
 std::int64_t count_oom_kills(Supervisor& self, std::string_view name) {

@@ -25,6 +25,8 @@ Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& settin
 
 /// Whether a process of `name` lives. An unknown cgroup has none.
 bool is_populated(Supervisor& self, std::string_view name);
+/// The same by an open cgroup.events. Until it is read, epoll tells of a change again and again.
+bool is_populated(int events);
 /// cgroup.events of `name`, for epoll (EPOLLPRI at every change).
 Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name);
 /// How many processes of the cgroup the kernel has killed for want of memory; 0 without that

@@ -220,25 +220,32 @@ void reap_children(Supervisor& self) {
 }
 
 bool has_processes(Supervisor& self, UnitId unit) {
+    const Unit& record = self.units[unit];
+    // Read whatever comes next: an unread change would wake PID 1 again and again.
+    const bool populated = record.cgroup_events && is_populated(record.cgroup_events.get());
     for (const Child& child : self.children.first(self.children_end)) {
         if (child.pid != 0 && !child.ended && child.unit == unit) return true;
     }
-    const Unit& record = self.units[unit];
+    if (record.cgroup_events) return populated;
     if (record.has_cgroup) return is_populated(self, self.table.name(unit));
     return record.group != 0 && ::kill(-record.group, 0) == 0;
 }
 
+void watch_cgroup(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    auto events = open_events(self, self.table.name(unit));
+    if (!events) return;
+    record.cgroup_events.take(std::move(*events));
+    (void)sys::watch(self.epoll.get(), record.cgroup_events.get(), EPOLLPRI,
+                     event_data(Source::CgroupEvents, unit));
+}
+
 void check_empty(Supervisor& self, UnitId unit) {
     Unit& record = self.units[unit];
+    if (record.has_cgroup && !record.watch_empty && has_processes(self, unit))
+        watch_cgroup(self, unit);
+    // By the watched descriptor, which makes the changes until now old ones.
     if (has_processes(self, unit)) {
-        if (!record.watch_empty && record.has_cgroup) {
-            auto events = open_events(self, self.table.name(unit));
-            if (events) {
-                record.cgroup_events.take(std::move(*events));
-                (void)sys::watch(self.epoll.get(), record.cgroup_events.get(), EPOLLPRI,
-                                 event_data(Source::CgroupEvents, unit));
-            }
-        }
         record.watch_empty = true;
         return;
     }

@@ -59,6 +59,31 @@ TEST(Forking, FollowsTheProcessOfThePidFile) {
     EXPECT_TRUE(becomes(control, "daemon", static_cast<int>(UnitState::Failed)));
 }
 
+/// How long a process has run, by its /proc/PID/schedstat.
+std::chrono::nanoseconds ran(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/schedstat");
+    std::int64_t nanoseconds = 0;
+    file >> nanoseconds;
+    return std::chrono::nanoseconds(nanoseconds);
+}
+
+TEST(Forking, LeavesPid1AsleepWhileTheDaemonRuns) {
+    const TemporaryFolder folder;
+    plan::UnitInput unit = shell("daemon", "setsid sleep 1005 & sleep 0.1; exit 0");
+    unit.policy.type = UnitType::Forking;
+    unit.policy.restart = RestartPolicy::No;
+    Guest guest({write_plan(folder.path(), {unit})});
+    Control control = guest.control();
+    const auto notices = control.ask(Kind::Status).notices;
+    if (!notices.empty() && notices[0].find("no cgroup") == 0)
+        GTEST_SKIP() << "needs a cgroup2 tree of its own";
+    ASSERT_TRUE(becomes(control, "daemon", kUp)) << guest.said();
+    const auto before = ran(guest.pid());
+    std::this_thread::sleep_for(400ms);
+    EXPECT_LT(ran(guest.pid()) - before, 20ms);
+    EXPECT_EQ(control.ask(Kind::Stop, "daemon").code, 0);
+}
+
 TEST(Forking, BelievesNoForeignEmptyOrLatePidFile) {
     const TemporaryFolder folder;
     const fs::path file = folder.path() / "pid";
