@@ -93,7 +93,7 @@ void Console::line(std::string_view text) {
 void Console::error(std::string_view text) {
     // Results first, so that a terminal shows both in the order they came about.
     (void)std::fflush(out_);
-    write(err_, "stead: ");
+    write(err_, speaker_);
     write(err_, text);
     write(err_, "\n");
 }

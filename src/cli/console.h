@@ -25,6 +25,10 @@ public:
     void line(std::string_view text);
     /// "stead: TEXT" on standard error: place, fact, way out.
     void error(std::string_view text);
+
+    /// Errors begin with the text alone, for whoever passes them on under a name of his own.
+    void speak_for_another() { speaker_ = {}; }
+
     /// A second line that says how to get further; indented below the error.
     void hint(std::string_view text);
     /// A remark on standard error, only where a person looks.
@@ -48,6 +52,7 @@ public:
 private:
     std::FILE* out_;
     std::FILE* err_;
+    std::string_view speaker_ = "stead: ";
     bool out_terminal_ = false;
     bool err_terminal_ = false;
     bool colour_ = false;

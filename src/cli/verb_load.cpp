@@ -61,6 +61,7 @@ int verb_load(Context& context, Arguments arguments) {
     options.list("--dir", set.folders, "DIR", "search here instead of the usual folders");
     options.flag("--foreign", set.foreign, "for somebody else's container");
     if (const auto code = options.parse(arguments)) return *code;
+    context.console.speak_for_another(); // PID 1 says whose guest it is.
     if (out < 0 || out > 1 << 20) {
         context.console.error("load needs --out-fd NUMBER");
         return kAskedWrongly;

@@ -82,10 +82,9 @@ Result<void> clean_up(const Paths& paths, std::string_view name) {
     return clear(paths, name, *claimed);
 }
 
-void clear_ended(const Paths& paths) {
-    if (::geteuid() != 0) return;
+bool clear_ended_guests(const Paths& paths) {
     const auto names = names_of_guests(paths);
-    if (!names) return;
+    if (!names) return false;
     for (const std::string& name : *names) {
         // One whose lock is held is somebody's: its keeper, or a start, clears it.
         const std::string lock = paths.guest(name) + "/lock";
@@ -93,7 +92,11 @@ void clear_ended(const Paths& paths) {
         const auto locked = file ? sys::is_locked(file->get()) : Result<bool>(false);
         if (locked && !*locked) (void)clean_up(paths, name);
     }
-    if (!names->empty()) return;
+    return names->empty();
+}
+
+void clear_ended(const Paths& paths) {
+    if (::geteuid() != 0 || !clear_ended_guests(paths)) return;
     // The last of them may have ended between its own removal and this one's.
     if (const auto cgroup2 = find_cgroup2())
         (void)sys::remove_at(AT_FDCWD, cgroup_parent(paths, *cgroup2).c_str(), true);

@@ -13,6 +13,10 @@ namespace stead::guests {
 /// Whether the guest of a folder whose lock we hold runs without its keeper.
 bool is_alive(const Paths& paths, std::string_view name, const Claim& claim);
 
+/// Clears what every guest left that has ended without its keeper; whether there was no folder of
+/// any guest.
+bool clear_ended_guests(const Paths& paths);
+
 /// Kills a child of ours and reaps it.
 void end_process(const sys::Process& child);
 

@@ -179,7 +179,7 @@ Start::~Start() {
 }
 
 Result<Start> Start::begin(const Paths& paths, std::string_view name) {
-    clear_ended(paths);
+    (void)clear_ended_guests(paths); // A start makes the common folder of all again.
     Claim claimed = TRY(claim(paths, name));
     if (!claimed.is_new) {
         // It runs, and only its keeper is gone.

@@ -123,6 +123,7 @@ TEST_F(Run, AGuestWithoutAnyUnitNamesTheSearchedFolders) {
     EXPECT_NE(outcome.code, 0);
     EXPECT_NE(outcome.err.find("/etc/stead/units"), std::string::npos) << outcome.err;
     EXPECT_NE(outcome.err.find("/usr/lib/stead/units"), std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find("stead: stead:"), std::string::npos) << outcome.err;
     EXPECT_EQ(host_.remains(), "");
 }
 
