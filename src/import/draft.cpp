@@ -214,7 +214,9 @@ void Draft::refuse(const std::string& key, const std::string& reason) {
         if (items_[number].keys.empty()) {
             leave_out(number, reason);
         } else {
-            approximate(number, "without " + key + ": " + reason);
+            std::string note = "without ";
+            note.append(key).append(": ").append(reason);
+            approximate(number, note);
         }
     }
 }

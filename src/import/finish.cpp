@@ -3,7 +3,7 @@
 
 #include "import/command.h"
 #include "import/rules.h"
-#include "unitfile/command_line.h"
+#include "unitfile/values.h"
 
 /// What single directives cannot decide: the commands together, the type, and what has to be
 /// written because systemd's defaults are others.
@@ -35,6 +35,7 @@ public:
         hooks();
         reload();
         stop();
+        hook("hooks.post-stop", commands_of("ExecStopPost"));
         user();
         defaults();
     }
@@ -64,10 +65,7 @@ private:
     }
 
     /// Environment files are read together with the unit file: their variables are known there.
-    [[nodiscard]] bool is_open() const {
-        return facts_.has_environment_files &&
-               !unitfile::split_command("true $WORDS").problem.has_value();
-    }
+    [[nodiscard]] bool is_open() const { return facts_.has_environment_files; }
 
     /// The variables whose values are known here: none once a file may change them.
     [[nodiscard]] std::map<std::string, std::string> known_variables() const {
@@ -202,7 +200,6 @@ private:
         hook("hooks.pre-start", commands_of("ExecStartPre"));
         hook("hooks.pre-start", earlier_starts_);
         hook("hooks.post-start", commands_of("ExecStartPost"));
-        hook("hooks.post-stop", commands_of("ExecStopPost"));
     }
 
     /// Several commands, one after the other until one fails, as one.
@@ -235,6 +232,8 @@ private:
         sequence("reload.command", commands);
     }
 
+    /// Whatever ExecStop= does, systemd sends the signal behind it: that is what hooks before the
+    /// stop are for, and not what a stop command is.
     void stop() {
         const std::vector<Read> commands = commands_of("ExecStop");
         if (commands.empty()) return;
@@ -243,7 +242,16 @@ private:
             if (!signal.empty())
                 return draft_.put(commands[0].item, "stop.signal", unitfile::text_node(signal));
         }
-        sequence("stop.command", commands);
+        const bool ends_at_once = oneshot() && !facts_.remain_after_exit;
+        for (const Read& read : commands) {
+            if (ends_at_once) {
+                draft_.approximate(read.item, "also after a start that failed");
+            } else if (!oneshot()) {
+                draft_.approximate(read.item, "not after an end that nobody asked for");
+            }
+        }
+        hook(ends_at_once ? "hooks.post-stop" : "hooks.pre-stop", commands);
+        has_stop_hooks_ = true;
     }
 
     void user() {
@@ -287,6 +295,24 @@ private:
         }
     }
 
+    /// One time counts for all hooks: the longest that one of them may need.
+    void hook_timeout() {
+        const auto time_of = [this](const char* key) {
+            const Node* const known = draft_.find(key);
+            return known == nullptr ? std::string("90s") : known->text;
+        };
+        std::string longest = time_of("ready.timeout");
+        if (has_stop_hooks_) {
+            const std::string stop = time_of("stop.timeout");
+            const auto a = unitfile::parse_duration(longest).value;
+            const auto b = unitfile::parse_duration(stop).value;
+            if (a && b && a->ns < b->ns) longest = stop;
+        }
+        draft_.supply("hooks.timeout", unitfile::text_node(longest),
+                      has_stop_hooks_ ? "systemd times hooks as it times the start and the stop."
+                                      : "systemd times hooks as it times the start.");
+    }
+
     void supply(const char* key, Node value, const char* reason) {
         if (draft_.find(key) == nullptr) draft_.supply(key, std::move(value), reason);
     }
@@ -309,13 +335,11 @@ private:
             supply("remain-after-exit", boolean_node(false), "systemd's default.");
             supply("ready.timeout", text_node("infinity"), "systemd's default for Type=oneshot.");
         } else if (draft_.find("remain-after-exit") != nullptr) {
+            for (const std::size_t item : draft_.items_naming("remain-after-exit", ""))
+                draft_.leave_out(item, "only a oneshot stays up after its end");
             draft_.erase("remain-after-exit");
         }
-        if (has_hooks_) {
-            const Node* const start = draft_.find("ready.timeout");
-            supply("hooks.timeout", text_node(start == nullptr ? "90s" : start->text),
-                   "systemd times hooks as it times the start.");
-        }
+        if (has_hooks_) hook_timeout();
         if (facts_.filters_calls && !facts_.names_call_error)
             supply("system-call-error", text_node("kill"), "systemd's default.");
     }
@@ -325,6 +349,7 @@ private:
     Facts& facts_;
     std::vector<Read> earlier_starts_;
     bool has_hooks_ = false;
+    bool has_stop_hooks_ = false;
 };
 
 } // namespace

@@ -30,7 +30,7 @@ struct Facts {
     /// Environment=, expanded; without what environment files may change.
     std::map<std::string, std::string> environment;
     bool has_environment_files = false;
-    std::string type = "";
+    std::string type;
     std::optional<std::size_t> type_item;
     std::string user;
     std::string bus_name;
@@ -109,6 +109,7 @@ inline bool is_for(const Rule& rule, std::string_view name) {
 }
 
 std::span<const Rule> unit_rules();
+std::span<const Rule> condition_rules();
 std::span<const Rule> install_rules();
 std::span<const Rule> service_rules();
 std::span<const Rule> exec_rules();

@@ -73,6 +73,19 @@ std::string_view last_part(std::string_view prefix) {
     return dash == std::string_view::npos ? prefix : prefix.substr(dash + 1);
 }
 
+/// The unescaped instance of a template, for which unit files have no notation.
+std::string of_template(char letter, const UnitNames& names, std::string& note) {
+    const std::string specifier = std::string("%") + letter;
+    if (names.only_instance.empty()) {
+        note = specifier + " has the instance's name as it is, '-' does not become '/'";
+        return "%i";
+    }
+    const std::string text = unescaped(names.only_instance);
+    if (text == names.only_instance) return "%i";
+    note = specifier + " is that of the instance '" + names.only_instance + "'";
+    return double_percents(text);
+}
+
 /// The specifiers that depend on the unit's name.
 std::optional<std::string> from_name(char letter, const UnitNames& names, std::string& note) {
     const bool has_instance = names.is_template || !names.instance.empty();
@@ -92,13 +105,11 @@ std::optional<std::string> from_name(char letter, const UnitNames& names, std::s
         return has_instance ? "%i" : "";
     case 'I':
         if (!names.is_template) return double_percents(unescaped(names.instance));
-        note = "%I is the instance's name as it is, '-' does not become '/'";
-        return "%i";
+        return of_template(letter, names, note);
     case 'f':
         if (!names.is_template)
             return "/" + double_percents(unescaped(has_instance ? names.instance : names.prefix));
-        note = "%f is '/' and the instance's name as it is, '-' does not become '/'";
-        return "/%i";
+        return "/" + of_template(letter, names, note);
     case 'y':
         return double_percents(names.path);
     case 'Y':
@@ -158,6 +169,16 @@ Expanded expand_specifiers(std::string_view text, const UnitNames& names) {
         out.text += letter;
     }
     return out;
+}
+
+bool depends_on_instance(std::string_view text, const UnitNames& names) {
+    if (!names.is_template || !names.only_instance.empty()) return false;
+    for (std::size_t i = 0; i + 1 < text.size(); ++i) {
+        if (text[i] != '%') continue;
+        ++i;
+        if (text[i] == 'I' || text[i] == 'f') return true;
+    }
+    return false;
 }
 
 bool make_plain(std::string& text) {

@@ -20,6 +20,8 @@ struct UnitNames {
     std::string suffix;
     /// Behind the '@' comes nothing: %i is not known yet.
     bool is_template = false;
+    /// Of a template: its only instance, where that is known.
+    std::string only_instance;
     /// The main file's path.
     std::string path;
 };
@@ -36,6 +38,9 @@ struct Expanded {
 };
 
 Expanded expand_specifiers(std::string_view text, const UnitNames& names);
+
+/// True if `text` has a specifier that is '/' for each '-' of an instance, and that is not known.
+bool depends_on_instance(std::string_view text, const UnitNames& names);
 
 /// The same text for keys that expand nothing; false if it has `%i` or `%n` in it.
 bool make_plain(std::string& text);

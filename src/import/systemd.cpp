@@ -70,6 +70,7 @@ private:
         if (unit.sources.empty() || trimmed(unit.sources.front().text).empty())
             return skip(unit, "it is masked: the file is empty", true);
         names.path = unit.sources.front().path;
+        if (unit.instances.size() == 1) names.only_instance = unit.instances.front();
         if (names.suffix == "target") names.stem = names.full;
         const auto lines = parse_systemd(unit.sources);
         if (names.suffix == "socket" || names.suffix == "timer")
@@ -132,7 +133,7 @@ private:
     using Tables = std::vector<std::span<const Rule>>;
 
     static Tables tables_of(const std::string& section) {
-        if (section == "Unit") return {unit_rules()};
+        if (section == "Unit") return {unit_rules(), condition_rules()};
         if (section == "Install") return {install_rules()};
         if (section == "Service")
             return {service_rules(), exec_rules(), sandbox_rules(), resource_rules()};
@@ -150,6 +151,7 @@ private:
         const bool enabled_before = std::exchange(part.facts.enabled, false);
         Job job{*part.draft, names, part.facts, options_};
         std::vector<std::size_t> items;
+        items.reserve(lines.size());
         for (const Assignment& line : lines)
             items.push_back(take_down(*part.draft, names, line));
         for (const char* section : {"Unit", "Install", "Service", "Socket", "Timer"})
@@ -228,14 +230,33 @@ private:
         }
     }
 
+    /// True if `part` waits for the unit `other`.
+    static bool comes_after(const Part& part, const std::string& other) {
+        for (const char* key : {"after", "requires", "binds-to", "wants"}) {
+            const Node* const list = part.draft->find(key);
+            if (list == nullptr) continue;
+            for (const Node& item : list->items)
+                if (item.text == other) return true;
+        }
+        return false;
+    }
+
     /// WantedBy= another unit: it is that one's list.
     void pull_in() {
         for (auto& [name, part] : parts_) {
             for (const auto& [item, other] : part.facts.wanted_by) {
                 const auto found = parts_.find(other);
+                if (found != parts_.end() && comes_after(part, other)) {
+                    // Here `wants` would include the other order.
+                    part.facts.enabled = part.facts.enabled || found->second.facts.enabled;
+                    part.draft->approximate(item, "it starts with the guest, after '" + other +
+                                                      "', and not whenever that one does");
+                    continue;
+                }
                 if (found == parts_.end()) {
-                    part.draft->approximate(item, "add \"" + name + "\" to the `wants` of unit '" +
-                                                      other + "'");
+                    std::string note = "add \"";
+                    note.append(name).append("\" to the `wants` of unit '").append(other);
+                    part.draft->approximate(item, note.append("'"));
                     continue;
                 }
                 Item copy = part.draft->item(item);

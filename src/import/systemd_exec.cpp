@@ -93,6 +93,14 @@ void limit(Job& job, const Line& line) {
     }
 }
 
+/// Below 0 a process is favoured over those of the host: the kernel leaves that to the host's root,
+/// and systemd in a container goes without it.
+void own_disadvantage(Job& job, const Line& line) {
+    if (line.value.starts_with('-') && unitfile::parse_digits(line.value.substr(1), 1000))
+        return job.draft.leave_out(line.item, "a guest's processes are not favoured over others");
+    put_integer(job, line);
+}
+
 void io_class(Job& job, const Line& line) {
     std::string word(line.value);
     constexpr std::array<std::string_view, 4> kClasses{"none", "realtime", "best-effort", "idle"};
@@ -100,6 +108,7 @@ void io_class(Job& job, const Line& line) {
     if (std::find(kClasses.begin(), kClasses.end(), word) == kClasses.end())
         return job.refuse(line, "there is no such class");
     if (word == "none") return;
+    if (word == "realtime") word = "real-time";
     std::string level = ":4";
     if (const Node* const known = job.draft.find(line.key)) {
         const auto colon = known->text.find(':');
@@ -124,16 +133,22 @@ void cpu_policy(Job& job, const Line& line) {
     constexpr std::array<std::string_view, 5> kPolicies{"other", "batch", "idle", "fifo", "rr"};
     if (std::find(kPolicies.begin(), kPolicies.end(), line.value) == kPolicies.end())
         return job.refuse(line, "there is no such policy");
-    job.draft.put(line.item, line.key, unitfile::text_node(std::string(line.value)));
+    // Without a word about it systemd takes the lowest priority.
+    const bool real_time = line.value == "fifo" || line.value == "rr";
+    job.draft.put(line.item, line.key,
+                  unitfile::text_node(std::string(line.value) + (real_time ? ":1" : "")));
 }
 
 void cpu_priority(Job& job, const Line& line) {
     const auto priority = unitfile::parse_digits(line.value, 99);
     if (!priority) return job.refuse(line, "it is no priority from 1 to 99");
     const Node* const known = job.draft.find(line.key);
-    const std::string policy = known == nullptr ? "" : known->text;
-    if (policy != "fifo" && policy != "rr")
+    const std::string policy = known == nullptr ? "" : known->text.substr(0, known->text.find(':'));
+    if (policy != "fifo" && policy != "rr") {
+        if (*priority == 0) return;
         return job.draft.leave_out(line.item, "only the real-time policies have priorities");
+    }
+    if (*priority == 0) return job.refuse(line, "it is no priority from 1 to 99");
     job.draft.put(line.item, line.key,
                   unitfile::text_node(policy + ":" + std::to_string(*priority)));
 }
@@ -227,16 +242,16 @@ constexpr std::array kExecRules{
     Rule{"DynamicUser", Many::Last, dynamic_user, "user"},
     Rule{"SupplementaryGroups", Many::List, append_words, "supplementary-groups"},
     Rule{"PAMName", Many::Last, no_counterpart, "", "no PAM session is opened"},
-    Rule{"SetLoginEnvironment", Many::Last, no_counterpart, "",
-         "HOME and USER are not set by themselves"},
+    Rule{"SetLoginEnvironment", Many::Last, holds_when_on, "",
+         "HOME, SHELL, USER and LOGNAME are those of the user"},
     Rule{"WorkingDirectory", Many::Last, working_directory, "working-directory"},
     Rule{"UMask", Many::Last, put_mode, "umask"},
     Rule{"Environment", Many::List, environment, "environment"},
     Rule{"EnvironmentFile", Many::List, environment_file, "environment-files"},
     Rule{"PassEnvironment", Many::List, pass_environment, "environment-inherit"},
     Rule{"UnsetEnvironment", Many::List, pass_environment, "environment-inherit"},
-    Rule{"Nice", Many::Last, put_integer, "scheduling.nice"},
-    Rule{"OOMScoreAdjust", Many::Last, put_integer, "scheduling.oom-score-adjust"},
+    Rule{"Nice", Many::Last, own_disadvantage, "scheduling.nice"},
+    Rule{"OOMScoreAdjust", Many::Last, own_disadvantage, "scheduling.oom-score-adjust"},
     Rule{"IOSchedulingClass", Many::Last, io_class, "scheduling.io"},
     Rule{"IOSchedulingPriority", Many::Last, io_priority, "scheduling.io"},
     Rule{"CPUSchedulingPolicy", Many::Last, cpu_policy, "scheduling.cpu-policy"},

@@ -68,6 +68,31 @@ TEST(Services, ReloadByASignalWhereTheCommandOnlySendsOne) {
     EXPECT_EQ(value(service("ExecStop=/bin/kill -QUIT $MAINPID\n"), "stop.signal"), R"("QUIT")");
 }
 
+TEST(Services, AreSignalledBehindWhatStopsThem) {
+    const ImportedUnit unit =
+        service("ExecStop=/bin/tidy\nExecStop=-/bin/kick $MAINPID\nTimeoutStopSec=3min\n");
+    EXPECT_EQ(value(unit, "hooks.pre-stop"),
+              R"([["/bin/tidy"], ["/bin/sh", "-c", "/bin/kick $MAINPID || :"]])");
+    EXPECT_EQ(value(unit, "stop.command"), "");
+    EXPECT_EQ(value(unit, "hooks.timeout"), R"("3m")");
+    EXPECT_EQ(mapping(unit, "ExecStop"), Mapping::Approximated);
+    EXPECT_EQ(mistakes(unit), "");
+}
+
+TEST(Services, OfOneCommandAreStoppedWhenItHasEnded) {
+    const std::string commands = "Type=oneshot\nExecStop=/bin/b\nExecStopPost=/bin/c\n";
+    EXPECT_EQ(value(service(commands), "hooks.post-stop"), R"([["/bin/b"], ["/bin/c"]])");
+    const ImportedUnit remaining = service(commands + "RemainAfterExit=yes\n");
+    EXPECT_EQ(value(remaining, "hooks.pre-stop"), R"([["/bin/b"]])");
+    EXPECT_EQ(mapping(remaining, "ExecStop"), Mapping::Exact);
+}
+
+TEST(Services, ThatAreUpWithoutAProcessAreOneshots) {
+    const ImportedUnit unit = service("RemainAfterExit=yes\n");
+    EXPECT_EQ(value(unit, "remain-after-exit"), "");
+    EXPECT_EQ(mapping(unit, "RemainAfterExit"), Mapping::NotMapped);
+}
+
 TEST(Services, RunTheEarlierCommandsOfAOneshotAsHooks) {
     const ImportedUnit unit = unit_of("[Service]\nType=oneshot\nRemainAfterExit=yes\n"
                                       "ExecStartPre=/bin/a\nExecStart=/bin/b\n"
@@ -91,6 +116,14 @@ TEST(Commands, PutInVariablesThatAreKnown) {
     const ImportedUnit unit = unit_of("[Service]\nEnvironment=ONE=a \"TWO=b c\"\n"
                                       "ExecStart=/bin/a --x=${ONE} $ONE $TWO\n");
     EXPECT_EQ(value(unit, "command"), R"(["/bin/a", "--x=${ONE}", "${ONE}", "b", "c"])");
+    EXPECT_EQ(mapping(unit, "ExecStart"), Mapping::Exact);
+    EXPECT_EQ(mistakes(unit), "");
+}
+
+TEST(Commands, LeaveTheWordsOfFilesToTheUnitFile) {
+    const ImportedUnit unit = unit_of("[Service]\nEnvironment=B=1\nEnvironmentFile=-/etc/a\n"
+                                      "ExecStart=/bin/a $OPTS --b=${B} 'c d' $B\n");
+    EXPECT_EQ(value(unit, "command"), R"("/bin/a $OPTS --b=\"${B}\" 'c d' $B")");
     EXPECT_EQ(mapping(unit, "ExecStart"), Mapping::Exact);
     EXPECT_EQ(mistakes(unit), "");
 }
@@ -152,13 +185,14 @@ TEST(Folders, AreToldToTheProgramAsSystemdDoes) {
 
 TEST(Execution, KeepsUserEnvironmentLimitsAndLogs) {
     const ImportedUnit unit =
-        service("User=web\nGroup=www-data\nUMask=7\nNice=-5\nOOMScoreAdjust=-900\n"
+        service("User=web\nGroup=www-data\nUMask=7\nNice=5\nOOMScoreAdjust=900\n"
                 "LimitNOFILE=1024:4096\nLimitCORE=0\nStandardOutput=null\nStandardError=append:/a\n"
                 "PassEnvironment=A\nUnsetEnvironment=LANG\nIOSchedulingPriority=2\n"
                 "CPUSchedulingPolicy=rr\nCPUSchedulingPriority=10\nCPUAffinity=0 2-3\n"
                 "LoadCredential=key:/etc/key\n");
     EXPECT_EQ(value(unit, "umask"), R"("0007")");
-    EXPECT_EQ(value(unit, "scheduling.nice"), "-5");
+    EXPECT_EQ(value(unit, "scheduling.nice"), "5");
+    EXPECT_EQ(value(unit, "scheduling.oom-score-adjust"), "900");
     EXPECT_EQ(value(unit, "limits.nofile"), R"("1024:4096")");
     EXPECT_EQ(value(unit, "limits.core"), "0");
     EXPECT_EQ(value(unit, "log.output"), R"("null")");
@@ -169,6 +203,30 @@ TEST(Execution, KeepsUserEnvironmentLimitsAndLogs) {
     EXPECT_EQ(value(unit, "scheduling.cpu-affinity"), R"("0,2-3")");
     EXPECT_EQ(value(unit, "credentials.key"), R"("file:/etc/key")");
     EXPECT_EQ(unit.count(Mapping::NotMapped), 0U);
+    EXPECT_EQ(mistakes(unit), "");
+}
+
+TEST(Execution, HasTheClassesAndPoliciesOfUnitFiles) {
+    for (const char* word : {"realtime", "1"}) {
+        const ImportedUnit unit =
+            service("IOSchedulingClass=" + std::string(word) + "\nCPUSchedulingPolicy=fifo\n");
+        EXPECT_EQ(value(unit, "scheduling.io"), R"("real-time:4")");
+        EXPECT_EQ(value(unit, "scheduling.cpu-policy"), R"("fifo:1")");
+        EXPECT_EQ(unit.count(Mapping::NotMapped), 0U);
+        EXPECT_EQ(mistakes(unit), "");
+    }
+    EXPECT_EQ(value(service("IOSchedulingClass=idle\n"), "scheduling.io"), R"("idle")");
+    const ImportedUnit plain = service("CPUSchedulingPolicy=batch\nCPUSchedulingPriority=5\n");
+    EXPECT_EQ(value(plain, "scheduling.cpu-policy"), R"("batch")");
+    EXPECT_EQ(mapping(plain, "CPUSchedulingPriority"), Mapping::NotMapped);
+    EXPECT_EQ(mapping(service("SetLoginEnvironment=yes\n"), "SetLoginEnvironment"), Mapping::Exact);
+}
+
+TEST(Execution, IsNotFavouredOverTheHosts) {
+    const ImportedUnit unit = service("Nice=-5\nOOMScoreAdjust=-900\n");
+    EXPECT_EQ(value(unit, "scheduling.nice"), "");
+    EXPECT_EQ(value(unit, "scheduling.oom-score-adjust"), "");
+    EXPECT_EQ(unit.count(Mapping::NotMapped), 2U);
     EXPECT_EQ(mistakes(unit), "");
 }
 

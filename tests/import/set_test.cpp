@@ -57,6 +57,19 @@ TEST(Installation, BelowAnotherUnitIsThatUnitsList) {
     EXPECT_EQ(mistakes(find(import, "b.target")), "");
 }
 
+TEST(Installation, BelowAUnitThatComesFirstIsTheGuestsStart) {
+    const Import import = import_systemd(
+        {unit_file("a.service", "[Unit]\nAfter=b.service\n[Service]\nExecStart=/bin/a\n"
+                                "[Install]\nWantedBy=b.service\n"),
+         unit_file("b.service",
+                   "[Service]\nExecStart=/bin/b\n[Install]\nWantedBy=multi-user.target\n")},
+        {});
+    EXPECT_EQ(value(find(import, "b"), "wants"), "");
+    EXPECT_EQ(value(find(import, "a"), "after"), R"(["b"])");
+    EXPECT_EQ(value(find(import, "a"), "enabled"), "");
+    EXPECT_EQ(mapping(find(import, "a"), "WantedBy"), Mapping::Approximated);
+}
+
 TEST(Sockets, AreTablesOfTheirUnit) {
     const Import import = import_systemd(
         {unit_file("a.socket", "[Socket]\nListenStream=80\nListenStream=[::1]:81\n"
@@ -112,6 +125,42 @@ TEST(Conditions, KeepTheirNegation) {
     EXPECT_EQ(value(unit, "conditions.path-exists"), R"(["!/etc/no", "/etc/yes", "/a"])");
     EXPECT_EQ(mapping(unit, "ConditionACPower"), Mapping::NotMapped);
     EXPECT_EQ(mapping(unit, "AssertPathExists"), Mapping::Approximated);
+}
+
+TEST(Conditions, KnowContainersAndMachines) {
+    const auto condition = [](const std::string& text) {
+        return unit_of("[Unit]\nConditionVirtualization=" + text +
+                       "\n[Service]\nExecStart=/bin/a\n");
+    };
+    const auto is = [](const ImportedUnit& unit, const char* list, Mapping kind) {
+        EXPECT_EQ(value(unit, "conditions.virtualization"), list);
+        EXPECT_EQ(mapping(unit, "ConditionVirtualization"), kind);
+        EXPECT_EQ(mistakes(unit), "");
+    };
+    is(condition("!container"), R"(["!container"])", Mapping::Exact);
+    is(condition("container"), R"(["container"])", Mapping::Exact);
+    is(condition("!vm"), R"(["!machine"])", Mapping::Approximated);
+    is(condition("no"), R"(["machine"])", Mapping::Approximated);
+    is(condition("!true"), R"(["!container"])", Mapping::Approximated);
+    is(condition("!docker"), "", Mapping::NotMapped);
+    is(condition("!container\nConditionVirtualization=!vm"), R"(["!container", "!machine"])",
+       Mapping::Exact);
+}
+
+TEST(Conditions, NameThePathsOfAnInstanceOrNone) {
+    const std::string text = "[Unit]\nDescription=%I\nAssertPathExists=/etc/db/%I/conf\n"
+                             "ConditionPathExists=/srv/%i\n[Service]\nExecStart=/bin/a %f\n";
+    const ImportedUnit open = unit_of(text, "db@.service");
+    EXPECT_EQ(value(open, "conditions.path-exists"), R"(["/srv/%i"])");
+    EXPECT_EQ(mapping(open, "AssertPathExists"), Mapping::NotMapped);
+    const Import import =
+        import_systemd({{"db@.service", {{"/units/db@.service", text}}, {"15-main"}, {}}}, {});
+    const ImportedUnit& known = find(import, "db@");
+    EXPECT_EQ(value(known, "conditions.path-exists"), R"(["/srv/%i", "/etc/db/15/main/conf"])");
+    EXPECT_EQ(value(known, "description"), R"("15/main")");
+    EXPECT_EQ(value(known, "command"), R"(["/bin/a", "/15/main"])");
+    EXPECT_NE(note(known, "Description").find("15-main"), std::string::npos);
+    EXPECT_EQ(mistakes(known), "");
 }
 
 TEST(OtherKinds, AreSkippedWithTheReason) {
