@@ -269,7 +269,7 @@ Amount resource_limit(std::string_view name, std::string_view text) {
     const auto colon = text.find(':');
     Amount soft = one_limit(name, trimmed(text.substr(0, colon)));
     if (colon == std::string_view::npos || !soft.text) return soft;
-    const Amount hard = one_limit(name, trimmed(text.substr(colon + 1)));
+    Amount hard = one_limit(name, trimmed(text.substr(colon + 1)));
     if (!hard.text) return hard;
     soft.text = *soft.text + ":" + *hard.text;
     soft.is_infinite = false;

@@ -47,6 +47,11 @@ std::string base_name(std::string_view path) {
     return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
 }
 
+std::string inside(std::string folder, std::string_view name) {
+    if (!folder.ends_with('/')) folder += '/';
+    return folder.append(name);
+}
+
 std::string folder_name(std::string_view path) {
     const auto slash = path.rfind('/');
     if (slash == std::string_view::npos) return ".";
@@ -140,7 +145,7 @@ private:
     void take_folder(const std::string& folder) {
         const std::size_t before = units_.size() + supervisord_.size() + skipped_.size();
         for (const std::string& name : entries_of(folder)) {
-            const std::string path = folder + (folder.ends_with('/') ? "" : "/") + name;
+            const std::string path = inside(folder, name);
             std::error_code failed;
             if (fs::is_directory(path, failed)) continue;
             if (is_unit_name(name)) {
@@ -182,7 +187,7 @@ private:
     /// looked for in the link's own folder.
     std::string real_file(const std::string& path) const {
         std::error_code failed;
-        const std::string real = resolved(path);
+        std::string real = resolved(path);
         if (real == path || !is_unit_name(base_name(real))) return path;
         if (fs::exists(real, failed)) return real;
         const std::string beside = folder_name(path) + "/" + base_name(real);
@@ -204,11 +209,12 @@ private:
         const std::string general =
             names.instance.empty() ? name : names.prefix + "@." + names.suffix;
         std::vector<std::string> folders;
+        folders.reserve(kFolders.size());
         for (const std::string_view folder : kFolders)
             folders.push_back(below_root(folder));
         for (const std::string& wanted : {name, general}) {
             for (const std::string& folder : folders) {
-                const std::string path = folder + "/" + wanted;
+                const std::string path = inside(folder, wanted);
                 std::error_code failed;
                 if (!fs::exists(fs::symlink_status(path, failed))) continue;
                 // A link between names is an alias: the unit is called as it is there.
@@ -278,7 +284,7 @@ private:
                 const std::string path = folder + "/" + *level;
                 for (const std::string& file : entries_of(path))
                     if (file.ends_with(".conf") && !file.starts_with('.'))
-                        found.emplace(file, path + "/" + file);
+                        found.emplace(file, inside(path, file));
             }
         }
         for (const auto& [file, path] : found) {
@@ -321,7 +327,7 @@ private:
         for (const std::string& name : entries_of(folder)) {
             if (::fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;
             if (sources.size() + sources_ >= kMaxSources) return;
-            const std::string path = folder + "/" + name;
+            const std::string path = inside(folder, name);
             ReadText read = read_source(path);
             if (read.text) {
                 sources.push_back({path, std::move(*read.text)});
