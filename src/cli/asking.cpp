@@ -138,12 +138,15 @@ void Asking::revive_keeper(const Target& target) {
                                    std::string(describe(revived.error()).view()) + " (ignored)");
 }
 
-std::optional<Reply> Asking::ask(Client& client, wire::Writer& request, const Patience& patience) {
+std::optional<Reply> Asking::ask(Client& client,
+                                 wire::Writer& request,
+                                 const Patience& patience,
+                                 std::span<const int> descriptors) {
     const auto lost = [&](const Error& error) -> std::optional<Reply> {
         fail(kCouldNot, describe(error).view());
         return std::nullopt;
     };
-    if (const auto sent = client.send(request); !sent) return lost(sent.error());
+    if (const auto sent = client.send(request, descriptors); !sent) return lost(sent.error());
 
     Reply reply;
     Instant speak = sys::now() + kSilence;
@@ -169,8 +172,9 @@ std::optional<Reply> Asking::ask(Client& client, wire::Writer& request, const Pa
 std::optional<Reply> Asking::order(Client& client,
                                    wire::Writer& request,
                                    const Target& target,
-                                   const Patience& patience) {
-    auto reply = ask(client, request, patience);
+                                   const Patience& patience,
+                                   std::span<const int> descriptors) {
+    auto reply = ask(client, request, patience, descriptors);
     if (!reply || reply->code == kDone) return reply;
     if (reply->code == kNoSuch) {
         no_such_unit(client, target);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,11 +59,18 @@ public:
     std::optional<Client> open(const Target& target);
 
     /// Sends a request and collects everything up to its End, whatever code that has.
-    std::optional<Reply> ask(Client& client, wire::Writer& request, const Patience& patience);
+    /// `descriptors` ride along.
+    std::optional<Reply> ask(Client& client,
+                             wire::Writer& request,
+                             const Patience& patience,
+                             std::span<const int> descriptors = {});
 
     /// As `ask`; a code that is not 0 is a failure, in words about `target`.
-    std::optional<Reply>
-    order(Client& client, wire::Writer& request, const Target& target, const Patience& patience);
+    std::optional<Reply> order(Client& client,
+                               wire::Writer& request,
+                               const Target& target,
+                               const Patience& patience,
+                               std::span<const int> descriptors = {});
 
     /// The state of one unit (`target.unit`) or of the guest and all its units.
     std::optional<Reply> status(Client& client, const Target& target);

@@ -27,6 +27,7 @@ int verb_start(Context& context, Arguments arguments);
 int verb_status(Context& context, Arguments arguments);
 int verb_stop(Context& context, Arguments arguments);
 int verb_top(Context& context, Arguments arguments);
+int verb_upgrade(Context& context, Arguments arguments);
 int verb_wait(Context& context, Arguments arguments);
 int verb_why(Context& context, Arguments arguments);
 

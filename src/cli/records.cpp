@@ -119,6 +119,7 @@ UnitRecord read_unit(const wire::Reader& message) {
 GuestRecord read_guest(const wire::Reader& message) {
     GuestRecord guest;
     guest.name = text(message, Tag::Name);
+    guest.version = text(message, Tag::Version);
     guest.state = enumerator(message, Tag::State, wire::GuestState::Stopping);
     guest.now = {at_least_zero(message, Tag::Now)};
     guest.boot_time = {at_least_zero(message, Tag::BootTime)};
@@ -156,6 +157,7 @@ nlohmann::json to_json(const GuestRecord& guest) {
                         {"seconds-since-boot", seconds(guest.age())},
                         {"units", guest.count},
                         {"notices", guest.notices}};
+    if (!guest.version.empty()) json["version"] = guest.version;
     if (guest.log_bytes_lost > 0) json["log-bytes-lost"] = guest.log_bytes_lost;
     return json;
 }

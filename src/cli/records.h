@@ -54,6 +54,8 @@ struct UnitRecord {
 
 struct GuestRecord {
     std::string name;
+    /// Of its PID 1.
+    std::string version;
     wire::GuestState state = wire::GuestState::Starting;
     Instant now;
     Instant boot_time;

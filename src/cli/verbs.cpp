@@ -37,6 +37,8 @@ constexpr std::array kVerbs = {
     Verb{"poweroff", "the same", "[NAME]", VerbGroup::Units, verb_poweroff},
     Verb{"reboot", "end a guest and have it started again", "[NAME]", VerbGroup::Units,
          verb_reboot},
+    Verb{"upgrade", "PID 1 of running guests, with all they do going on", "NAME ...",
+         VerbGroup::Guests, verb_upgrade},
     Verb{"list", "guests, or the units of one guest", "[NAME]", VerbGroup::Looking, verb_list},
     Verb{"status", "how a guest or unit is, and why", "[NAME[/UNIT]]", VerbGroup::Looking,
          verb_status},

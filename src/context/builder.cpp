@@ -38,15 +38,10 @@ bool has_cgroup_namespace(const Job& job) {
     return job.lent.cgroup >= 0 && (job.recipe.namespaces & CLONE_NEWCGROUP) != 0;
 }
 
-/// A detached copy of the mount of `fd` that can be executed and read, and nothing else. What the
-/// launcher lends belongs to the launcher's mount namespace, so this comes before our own.
+/// What the launcher lends belongs to the launcher's mount namespace, so this comes before our own.
 Result<int> seal(int fd, std::string_view thing) {
-    auto copy = sys::clone_mount(fd, "", /*recursive=*/false);
+    auto copy = sys::seal_program(fd);
     if (!copy) return about(copy.error(), thing, {});
-    const sys::MountChange change{.set =
-                                      sys::kMountReadOnly | sys::kMountNoSuid | sys::kMountNoDevice,
-                                  .clear = sys::kMountNoExecute};
-    TRY(sys::change_mount(copy->get(), change));
     return keep(*std::move(copy));
 }
 

@@ -13,14 +13,19 @@
 #include <link.h>
 
 #include "guests/state.h"
+#include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/memory.h"
+#include "sys/mounts.h"
 
 namespace stead::guests {
 
 namespace {
 
 constexpr const char* kSelf = "/proc/self/exe";
+/// Many times what stead-init is: a mistake is not copied into /run.
+constexpr off_t kMaxInit = off_t{16} << 20U;
+constexpr std::size_t kBuildDigits = 8;
 
 /// A file's content in memory, as long as this lives.
 class Content {
@@ -156,11 +161,56 @@ std::string name_of_self(std::span<const std::byte> content) {
     return "stead-" + id + "-" + std::to_string(content.size());
 }
 
+/// A program that lies nowhere, and that nobody can write to any more.
+Result<sys::UniqueFd> in_memory(std::span<const std::byte> content) {
+    const sys::UniqueFd memfd = TRY(sys::make_memfd("stead-init"));
+    const std::string_view text(reinterpret_cast<const char*>(content.data()), content.size());
+    TRY(sys::write_full(memfd.get(), text));
+    TRY(sys::seal(memfd.get()));
+    // What is open for writing cannot be executed.
+    const std::string path = "/proc/self/fd/" + std::to_string(memfd.get());
+    return sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY);
+}
+
+/// The program for another process to execute, whatever the mount of the library allows. Inside a
+/// container there may be no place for a file, nor the right to mount.
+Result<sys::UniqueFd>
+provide_sealed(const Paths& paths, const std::string& name, std::span<const std::byte> content) {
+    const auto program = provide(paths, name, content);
+    auto sealed = program ? sys::seal_program(program->get()) : program.error();
+    const int code = sealed ? 0 : sealed.error().code;
+    if (code == EPERM || code == EACCES || code == EROFS) return in_memory(content);
+    return sealed;
+}
+
 } // namespace
 
 Result<sys::UniqueFd> init_program(const Paths& paths) {
     const std::string name = "stead-init-" + std::string(embedded_init_hash());
     return provide(paths, name, embedded_init());
+}
+
+Result<sys::UniqueFd> upgrade_program(const Paths& paths, const std::string& file) {
+    if (file.empty()) {
+        const std::string name = "stead-init-" + std::string(embedded_init_hash());
+        return provide_sealed(paths, name, embedded_init());
+    }
+    const auto flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+    const sys::UniqueFd given = TRY(sys::open_at(AT_FDCWD, file.c_str(), flags));
+    const struct stat status = TRY(sys::status_at(given.get(), "", AT_EMPTY_PATH));
+    if (!S_ISREG(status.st_mode) || status.st_size == 0) return make_error("read", file, EINVAL);
+    if (status.st_size > kMaxInit) return make_error("read", file, EFBIG);
+    const auto content = TRY(Content::of(given, static_cast<std::size_t>(status.st_size)));
+    return provide_sealed(paths, "stead-init-" + hash_of(content.bytes()), content.bytes());
+}
+
+std::string build_of(const std::string& path) {
+    const auto file = sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) return {};
+    const auto status = sys::status_at(file->get(), "", AT_EMPTY_PATH);
+    if (!status || !S_ISREG(status->st_mode) || status->st_size > kMaxInit) return {};
+    const auto content = Content::of(*file, static_cast<std::size_t>(status->st_size));
+    return content ? hash_of(content->bytes()).substr(0, kBuildDigits) : std::string();
 }
 
 Result<sys::UniqueFd> stead_program(const Paths& paths) {

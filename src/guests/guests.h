@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "sys/process.h"
+#include "sys/unique_fd.h"
 
 /// The life of guests on the host: which run, where their files and cgroups are, how one is started
 /// and how what is left of one is cleared away. State is files under /run/stead and /var/lib/stead,
@@ -80,6 +81,13 @@ Result<void> clean_up(const Paths& paths, std::string_view name);
 /// The same for every guest that has ended without its keeper; what cannot be cleared stays for the
 /// next time. Only root's commands do it.
 void clear_ended(const Paths& paths);
+
+/// What PID 1 of a running guest is to execute instead of itself: the stead-init of this `stead`,
+/// or, with `file`, a copy of that, written to /run/stead/lib as for a start and sealed as there.
+Result<sys::UniqueFd> upgrade_program(const Paths& paths, const std::string& file);
+/// Eight digits that tell the program at `path` from every other build of its version; empty if it
+/// cannot be read.
+std::string build_of(const std::string& path);
 
 /// Starts a new keeper for a running guest whose keeper has died; does nothing if it has one.
 Result<void> revive_keeper(const Paths& paths, const Guest& guest);

@@ -102,6 +102,17 @@ bool count_crash(CrashAccount& account) {
 #endif
 }
 
+/// The program before the last upgrade takes over, once; without one the services go on alone.
+void go_back(State& state) {
+    if (!state.fallback) outlive_services();
+    tell("stead-init: the new version fails; the one before it goes on\n");
+    state.crashes.on_trial = false;
+    state.crashes.recent = 0;
+    state.program.value = state.fallback.value;
+    // The failed one closes with the execution.
+    state.fallback.value = 0;
+}
+
 void execute(int program) {
     const State& state = *rescue.self;
     // A crash that follows at once must find its signal unblocked, or the kernel ends us.
@@ -117,6 +128,15 @@ void execute(int program) {
 }
 
 #ifdef STEAD_CRASH_TEST
+
+// PID 1 of a launched guest has no environment of the test's making: for it there are builds with
+// other defaults.
+#ifndef STEAD_CRASH_COUNT
+#define STEAD_CRASH_COUNT 0
+#endif
+#ifndef STEAD_CRASH_FORGETS
+#define STEAD_CRASH_FORGETS false
+#endif
 
 /// Five ways to fail, and one that exhausts the stack.
 [[gnu::noinline]] int exhaust(volatile char* above) {
@@ -171,6 +191,13 @@ void on_timer() {
         auto* base = reinterpret_cast<std::byte*>(rescue.self) + rescue.roots.layout.engine_at;
         base[rescue.roots.layout.engine_bytes / 8] ^= std::byte{0x5a};
     }
+    if (STEAD_CRASH_FORGETS) {
+        // Nothing is left of the engine, nor of any child.
+        auto* base = reinterpret_cast<std::byte*>(rescue.self) + rescue.roots.layout.engine_at;
+        std::memset(base, 0, rescue.roots.layout.engine_bytes);
+        for (Child& child : rescue.children)
+            child = {};
+    }
     planned = true;
     fail(rescue.self->crashes.total);
 }
@@ -202,13 +229,7 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
     if (++rescue.depth > kMaxDepth) outlive_services();
     restore_roots();
     State& state = *rescue.self;
-    if (state.crashes.on_trial && state.fallback) {
-        // The new version goes back to the old one.
-        state.crashes.on_trial = false;
-        std::swap(state.program, state.fallback);
-        execute(state.program.get());
-    }
-    if (!count_crash(state.crashes)) outlive_services();
+    if (state.crashes.on_trial || !count_crash(state.crashes)) go_back(state);
     execute(state.program.get());
     outlive_services();
 }
@@ -274,7 +295,7 @@ std::uint32_t number_of(const char* name, std::uint32_t otherwise) {
 } // namespace
 
 void plan_crash(Supervisor& self) {
-    const std::uint32_t limit = number_of("STEAD_CRASH_COUNT", 0);
+    const std::uint32_t limit = number_of("STEAD_CRASH_COUNT", STEAD_CRASH_COUNT);
     if (self.crashes.total >= limit) return;
     static timer_t timer = nullptr;
     if (timer == nullptr) {

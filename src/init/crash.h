@@ -24,9 +24,14 @@ void remember_roots(Supervisor& self);
 /// Executes `program` on the state in our place; returns if it cannot be executed.
 void execute_again(Supervisor& self, int program);
 
-/// The test build crashes itself at random instructions of the turns of the loop.
+/// Test builds crash themselves: at random instructions of the turns of the loop; or always, while
+/// they are on trial (true) or from then on (false).
 #ifdef STEAD_CRASH_TEST
 void plan_crash(Supervisor& self);
+#elif defined(STEAD_CRASH_ON_TRIAL)
+inline void plan_crash(Supervisor& self) {
+    if (self.crashes.on_trial == STEAD_CRASH_ON_TRIAL) __builtin_trap();
+}
 #else
 inline void plan_crash(Supervisor& /*self*/) {}
 #endif

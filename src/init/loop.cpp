@@ -18,6 +18,7 @@
 #include "init/say.h"
 #include "init/signals.h"
 #include "init/transient.h"
+#include "init/upgrade.h"
 #include "sys/clock.h"
 #include "sys/events.h"
 #include "sys/memory.h"
@@ -198,6 +199,8 @@ void run_loop(Supervisor& self) {
 
 void continue_loop(Supervisor& self) {
     obey_engine(self);
+    if (!self.ended) turn(self);
+    end_upgrade(self);
     while (!self.ended)
         turn(self);
 }

@@ -196,12 +196,13 @@ int resume(int /*argc*/, char** argv, char** environment) {
     Supervisor& self = **found;
     const auto rebuilt = rebuild(self);
     if (!rebuilt) {
+        // The program before it takes over.
+        if (self.crashes.on_trial) __builtin_trap();
         say_error(self, "PID 1 cannot go on after its own mistake", rebuilt.error());
         self.exit_code = kLostCode;
         tell_end(self);
         return kLostCode;
     }
-    end_upgrade(self);
     continue_loop(self);
     return finish(self);
 }
@@ -209,17 +210,18 @@ int resume(int /*argc*/, char** argv, char** environment) {
 int test_state(char** argv, char** environment) {
     // A private mapping: what is tried here changes nothing.
     void* at = ::mmap(nullptr, kStateSize, PROT_READ | PROT_WRITE, MAP_PRIVATE, kTestState, 0);
-    if (at == MAP_FAILED) return kLostCode;
+    if (at == MAP_FAILED) return kTestOtherState;
     const auto found =
         open_memory(std::span(static_cast<std::byte*>(at), kStateSize), argv, environment);
-    if (!found || !fits((*found)->layout)) return kLostCode;
+    if (!found || !fits((*found)->layout)) return kTestOtherState;
     Supervisor& self = **found;
     if (self.launcher_plan) self.launcher_plan.value = kTestLauncherPlan;
     if (self.unit_plan) self.unit_plan.value = kTestUnitPlan;
     // The words of `-- CMD` are not here; its unit is the last one and needs none of them.
-    if (self.command_at != 0) return 0;
-    if (!open_units(self)) return kLostCode;
-    return engine::Engine::resume(self.table.graph(), find_tables(self)) ? 0 : kLostCode;
+    if (self.command_at != 0) return kTestPassed;
+    if (!open_units(self)) return kTestOtherPlan;
+    return engine::Engine::resume(self.table.graph(), find_tables(self)) ? kTestPassed
+                                                                         : kTestOtherPlan;
 }
 
 } // namespace stead::init

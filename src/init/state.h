@@ -250,7 +250,7 @@ struct CrashAccount {
     /// Since `window` began.
     std::uint32_t recent = 0;
     Instant window;
-    /// The version that runs is on trial: its failure goes back to `fallback`.
+    /// The version that runs is on trial: its first failure goes back to `fallback`.
     bool on_trial = false;
 };
 
@@ -289,7 +289,7 @@ enum class Adoption : std::uint8_t {
 struct State : Roots {
     std::uint32_t children_end = 0;
     SlotFd keeper;
-    /// The program before an upgrade, as long as the new one is on trial.
+    /// The program before the last upgrade: it takes over again when the new one fails.
     SlotFd fallback;
 
     /// The keeper's channel is full; pipes wait to be handed over.

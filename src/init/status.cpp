@@ -67,6 +67,7 @@ bool send_guest(Supervisor& self, Client& client) {
     wire::Writer message(self.scratch->sent, wire::Kind::Guest);
     const auto& guest = self.table.guest();
     message.text(Tag::Name, guest ? guest->name : std::string_view{})
+        .text(Tag::Version, STEAD_VERSION)
         .number(Tag::State, static_cast<int>(guest_state(self)))
         .number(Tag::Now, sys::now().ns)
         .number(Tag::BootTime, self.boot_time.ns)

@@ -21,6 +21,20 @@ namespace {
 /// The only time that PID 1 waits for anybody: a program that does not answer is killed.
 constexpr Duration kTestTime = 2_s;
 
+std::string_view reason_for(ExitStatus status) {
+    if (status.kind != ExitStatus::Kind::Exited) return "crashes in its self-test";
+    switch (status.value) {
+    case kTestOtherState:
+        return "keeps PID 1's state in another form";
+    case kTestOtherPlan:
+        return "cannot read the plan";
+    case 127:
+        return "cannot be executed here";
+    default:
+        return "knows no self-test of this kind";
+    }
+}
+
 Result<void> wait_for_test(const sys::Process& test) {
     const Instant limit = sys::now() + kTestTime;
     const auto left = static_cast<int>((limit - sys::now()).ms());
@@ -33,8 +47,10 @@ Result<void> wait_for_test(const sys::Process& test) {
             (void)::poll(&ready, 1, -1); // It was killed.
             continue;
         }
-        if (ended && status->success()) return {};
-        return make_error("the new program", ended ? "fails its self-test" : "does not answer", 0);
+        const bool passed =
+            status->kind == ExitStatus::Kind::Exited && status->value == kTestPassed;
+        if (ended && passed) return {};
+        return make_error("the new program", ended ? reason_for(*status) : "does not answer", 0);
     }
 }
 
@@ -72,6 +88,7 @@ void start_upgrade(Supervisor& self, Client& client, sys::Record& record) {
     self.fallback.take(self.program.release());
     self.program.take(std::move(record.descriptors[0]));
     self.crashes.on_trial = true;
+    self.crashes.recent = 0;
     remember_roots(self);
     execute_again(self, self.program.get());
     // It could not even be executed.
@@ -84,8 +101,6 @@ void start_upgrade(Supervisor& self, Client& client, sys::Record& record) {
 void end_upgrade(Supervisor& self) {
     const bool holds = self.crashes.on_trial;
     self.crashes.on_trial = false;
-    if (!self.fallback) return;
-    self.fallback.close();
     for (Client& client : self.clients) {
         if (!client.fd || client.pending != Pending::Upgrade) continue;
         if (holds) {

@@ -88,6 +88,13 @@ Result<void> change_mount(int mount, const MountChange& change) {
     return {};
 }
 
+Result<UniqueFd> seal_program(int program) {
+    UniqueFd copy = TRY(clone_mount(program, "", /*recursive=*/false));
+    TRY(change_mount(copy.get(), {.set = kMountReadOnly | kMountNoSuid | kMountNoDevice,
+                                  .clear = kMountNoExecute}));
+    return copy;
+}
+
 Result<void> attach_mount(int mount, int target) {
     const unsigned flags = kMoveFromEmptyPath | kMoveToEmptyPath;
     if (::syscall(SYS_move_mount, mount, "", target, "", flags) < 0)

@@ -31,6 +31,10 @@ struct MountChange {
 
 Result<void> change_mount(int mount, const MountChange& change);
 
+/// A detached copy of the mount of `program` that can be executed and read, and nothing else,
+/// whatever the mount it lies on allows.
+Result<UniqueFd> seal_program(int program);
+
 /// move_mount(2): attaches a detached mount on the folder or file `target`.
 Result<void> attach_mount(int mount, int target);
 /// The same, by name below `folder`, for folders that nobody else can change.

@@ -78,9 +78,8 @@ enum class Kind : std::uint16_t {
     /// The transient unit ended: Tag::ExitKind, Tag::Code.
     Ended = 0x103,
     /// A guest-wide record that precedes the units of a Status answer: Name, State (a GuestState),
-    /// Now, BootTime, Since (when it
-    /// was up for the first time), Count (units), Notice..., Dropped (bytes of log lost while no
-    /// keeper was there). Left-out units appear as Notice.
+    /// Now, BootTime, Since (when it was up for the first time), Version, Count (units), Notice...,
+    /// Dropped (bytes of log lost while no keeper was there). Left-out units appear as Notice.
     Guest = 0x104,
 
     /// PID 1 -> keeper: a unit's pipe (one descriptor): Tag::Name, Tag::Stream (1, 2),
@@ -158,7 +157,9 @@ enum class Tag : std::uint16_t {
     Dropped = 45,
     /// Three numbers in one field: when the unit's first start began, was up, and was over
     /// (engine::Moment), on the clock of Since; 0: not yet.
-    Moments = 46
+    Moments = 46,
+    /// Of the program that answers.
+    Version = 47
 };
 
 /// Tag::State of a Guest record.

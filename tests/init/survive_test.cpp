@@ -257,14 +257,45 @@ TEST(Survive, AnUpgradeToABrokenProgramChangesNothing) {
     const fs::path junk = steady.folder.path() / "junk";
     std::ofstream(junk) << "no program";
     fs::permissions(junk, fs::perms::owner_all);
-    for (const std::string& program : {junk.string(), std::string("/bin/false")}) {
+    const std::map<std::string, std::string> wrong = {{junk.string(), "cannot be executed here"},
+                                                      {"/bin/true", "knows no self-test"},
+                                                      {"/bin/false", "knows no self-test"}};
+    for (const auto& [program, words] : wrong) {
         const Answer answer = steady.upgrade(program);
         EXPECT_EQ(answer.code, 1) << program;
-        EXPECT_TRUE(answer.text.find("self-test") != std::string::npos) << answer.text;
+        EXPECT_TRUE(answer.text.find(words) != std::string::npos) << answer.text;
         EXPECT_TRUE(steady.runs_as_before()) << program;
     }
     EXPECT_EQ(steady.upgrade("/does/not/exist").code, 2);
     EXPECT_TRUE(steady.runs_as_before());
+}
+
+TEST(Survive, AVersionThatFailsOnTrialGoesBackToTheOneBefore) {
+    Steady steady;
+    ASSERT_TRUE(steady.runs_as_before());
+    const std::string exe = "/proc/" + std::to_string(steady.guest.pid()) + "/exe";
+    const Answer answer = steady.upgrade(STEAD_BIN "/stead-init-fails-at-once");
+    EXPECT_EQ(answer.code, 1);
+    EXPECT_EQ(answer.text, "the new program failed; the old one goes on");
+    EXPECT_EQ(fs::read_symlink(exe), kInit);
+    EXPECT_TRUE(steady.runs_as_before()) << steady.guest.said();
+    EXPECT_EQ(steady.upgrade(kInit).code, 0) << "it can be upgraded after that";
+    EXPECT_TRUE(steady.runs_as_before()) << steady.guest.said();
+}
+
+TEST(Survive, AVersionThatFailsAgainAndAgainGoesBackToTheOneBefore) {
+    Steady steady;
+    ASSERT_TRUE(steady.runs_as_before());
+    const std::string exe = "/proc/" + std::to_string(steady.guest.pid()) + "/exe";
+    EXPECT_EQ(steady.upgrade(STEAD_BIN "/stead-init-fails-later").code, 0);
+    // Whatever comes is one event too many for it.
+    Control another = steady.guest.control();
+    (void)another.ask(wire::Kind::Ping);
+    EXPECT_TRUE(steady.guest.says("the one before it goes on")) << steady.guest.said();
+    EXPECT_EQ(fs::read_symlink(exe), kInit);
+    EXPECT_TRUE(steady.runs_as_before()) << steady.guest.said();
+    EXPECT_EQ(crashes_of(steady.control), 11);
+    EXPECT_TRUE(steady.runs_as_before()) << steady.guest.said();
 }
 
 } // namespace
