@@ -157,6 +157,10 @@ Error last_error(const char* operation, std::string_view subject) {
     return make_error(operation, subject, errno);
 }
 
+Error last_error(const char* operation) {
+    return {operation, errno, 0};
+}
+
 Error make_error(const char* operation, std::string_view subject, int code) {
     return {operation, code, keep_text(subject)};
 }

@@ -27,7 +27,8 @@ struct Error {
 
 /// The error of the system call that just failed. (Both are out of line and cold: failures are made
 /// in hundreds of places and taken in few.)
-[[gnu::cold, gnu::noinline]] Error last_error(const char* operation, std::string_view subject = {});
+[[gnu::cold, gnu::noinline]] Error last_error(const char* operation, std::string_view subject);
+[[gnu::cold, gnu::noinline]] Error last_error(const char* operation);
 
 [[gnu::cold, gnu::noinline]] Error
 make_error(const char* operation, std::string_view subject, int code);

@@ -7,7 +7,7 @@ namespace stead::detail {
 void append_bytes(char* bytes, std::size_t capacity, TextEnd& end, std::string_view text) {
     const std::size_t count = std::min(capacity - end.size, text.size());
     std::copy_n(text.data(), count, bytes + end.size);
-    end.size += count;
+    end.size += static_cast<std::uint32_t>(count);
     bytes[end.size] = '\0';
     if (count < text.size()) end.truncated = true;
 }

@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace stead {
 
 namespace detail {
 
 struct TextEnd {
-    std::size_t size = 0;
+    std::uint32_t size = 0;
     bool truncated = false;
 };
 
@@ -24,9 +26,16 @@ void append_decimal(char* bytes, std::size_t capacity, TextEnd& end, long long v
 template <std::size_t Capacity>
 class FixedString {
 public:
-    constexpr FixedString() = default;
+    constexpr FixedString() {
+        // What lies behind the end is never looked at: on a stack it costs neither code nor pages.
+        if (std::is_constant_evaluated()) bytes_ = {};
+        bytes_[0] = '\0';
+    }
 
-    explicit FixedString(std::string_view text) { append(text); }
+    explicit FixedString(std::string_view text)
+        : FixedString() {
+        append(text);
+    }
 
     // Out of line, and their bodies the same for every capacity: they are called everywhere.
     [[gnu::noinline]] FixedString& append(std::string_view text) {
@@ -60,8 +69,8 @@ public:
     }
 
 private:
-    std::array<char, Capacity + 1> bytes_{};
     detail::TextEnd end_;
+    std::array<char, Capacity + 1> bytes_;
 };
 
 } // namespace stead

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cassert>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <type_traits>
@@ -12,11 +12,29 @@ namespace stead {
 
 namespace detail {
 
-/// An Error without its operation.
-struct Rest {
-    std::int32_t code = 0;
-    std::uint32_t text = 0;
+/// An Error without its operation, in one piece: hundreds of functions pass it on as it is, and
+/// would else take it apart and put it together again.
+enum class Rest : std::uint64_t {};
+
+static_assert(sizeof(Error) == 2 * sizeof(Rest) && offsetof(Error, code) == sizeof(Rest));
+
+/// An Error on its way from one Result to the next.
+struct Failure {
+    const char* operation = nullptr;
+    Rest rest{};
+
+    operator Error() const { // NOLINT(google-explicit-constructor)
+        Error error{operation};
+        __builtin_memcpy(&error.code, &rest, sizeof rest);
+        return error;
+    }
 };
+
+inline Rest rest_of(const Error& error) {
+    Rest rest{};
+    __builtin_memcpy(&rest, &error.code, sizeof rest);
+    return rest;
+}
 
 template <typename T>
 inline constexpr bool kSmall = std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(Rest);
@@ -87,7 +105,11 @@ public:
 
     Result(const Error& error) // NOLINT(google-explicit-constructor)
         : failed_(error.operation)
-        , held_(detail::Rest{error.code, error.text}) {}
+        , held_(detail::rest_of(error)) {}
+
+    Result(const detail::Failure& failure) // NOLINT(google-explicit-constructor)
+        : failed_(failure.operation)
+        , held_(failure.rest) {}
 
     [[nodiscard]] bool has_value() const { return failed_ == nullptr; }
 
@@ -103,7 +125,9 @@ public:
 
     const T* operator->() const { return &held_.value(); }
 
-    [[nodiscard]] Error error() const { return {failed_, held_.rest.code, held_.rest.text}; }
+    [[nodiscard]] Error error() const { return failure(); }
+
+    [[nodiscard]] detail::Failure failure() const { return {failed_, held_.rest}; }
 
 private:
     /// The operation of the error; none: there is a value.
@@ -117,16 +141,21 @@ public:
     Result() = default;
 
     Result(const Error& error) // NOLINT(google-explicit-constructor)
-        : error_(error) {}
+        : failure_{error.operation, detail::rest_of(error)} {}
 
-    [[nodiscard]] bool has_value() const { return error_.operation == nullptr; }
+    Result(const detail::Failure& failure) // NOLINT(google-explicit-constructor)
+        : failure_(failure) {}
+
+    [[nodiscard]] bool has_value() const { return failure_.operation == nullptr; }
 
     explicit operator bool() const { return has_value(); }
 
-    [[nodiscard]] Error error() const { return error_; }
+    [[nodiscard]] Error error() const { return failure_; }
+
+    [[nodiscard]] detail::Failure failure() const { return failure_; }
 
 private:
-    Error error_{nullptr};
+    detail::Failure failure_;
 };
 
 namespace detail {
@@ -147,6 +176,6 @@ inline void take(Result<void>& /*result*/) {}
 #define TRY(expression)                                                                            \
     __extension__({                                                                                \
         auto try_result = (expression);                                                            \
-        if (!try_result.has_value()) return try_result.error();                                    \
+        if (!try_result.has_value()) return try_result.failure();                                  \
         ::stead::detail::take(try_result);                                                         \
     })

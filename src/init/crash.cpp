@@ -21,7 +21,8 @@ namespace stead::init {
 
 namespace {
 
-constexpr std::array kCrashes = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+constexpr std::array<std::uint8_t, 7> kCrashes = {SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+                                                  SIGABRT, SIGTRAP, SIGSYS};
 constexpr int kCrashCode = 125;
 /// Within one execution: the second crash is one of the rescue itself.
 constexpr int kMaxDepth = 2;
