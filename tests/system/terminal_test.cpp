@@ -73,8 +73,14 @@ TEST_F(JailTerminal, LetsAShellControlItsJobs) {
     EXPECT_TRUE(terminal.sees("ready> ")) << terminal.shown();
     terminal.type("fg\n");
     EXPECT_TRUE(terminal.sees("sleep 1000'\r\n")) << terminal.shown();
-    terminal.type(kInterrupt);
-    EXPECT_TRUE(terminal.sees("ready> ")) << terminal.shown();
+    // The shell says what it continues before it hands the terminal over: a key that comes in
+    // between is the shell's own, and it takes no notice.
+    bool back = false;
+    for (int i = 0; i < 15 && !back; ++i) {
+        terminal.type(kInterrupt);
+        back = terminal.sees("ready> ", 1s);
+    }
+    EXPECT_TRUE(back) << terminal.shown();
     terminal.type("echo code=$?\n");
     EXPECT_TRUE(terminal.sees("code=130")) << terminal.shown();
     terminal.type("exit 41\n");
