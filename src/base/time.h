@@ -12,7 +12,9 @@ namespace stead {
 struct Duration {
     std::int64_t ns = 0;
 
-    friend constexpr auto operator<=>(Duration, Duration) = default;
+    // clang-tidy 14 takes the comparison's zero for a null pointer.
+    friend constexpr auto operator<=>(Duration,
+                                      Duration) = default; // NOLINT(modernize-use-nullptr)
 
     [[nodiscard]] static constexpr Duration infinity() {
         return {std::numeric_limits<std::int64_t>::max()};
@@ -27,7 +29,7 @@ struct Duration {
 struct Instant {
     std::int64_t ns = 0;
 
-    friend constexpr auto operator<=>(Instant, Instant) = default;
+    friend constexpr auto operator<=>(Instant, Instant) = default; // NOLINT(modernize-use-nullptr)
 
     [[nodiscard]] static constexpr Instant never() {
         return {std::numeric_limits<std::int64_t>::max()};

@@ -97,8 +97,9 @@ std::string legend(const std::array<bool, kEdges.size()>& used) {
     for (std::size_t i = 0; i < kEdges.size(); ++i) {
         if (!used[i]) continue;
         const std::string number = std::to_string(i);
-        text.append("    a" + number + " [label=\"A\"]; b" + number + " [label=\"B\"];\n    a");
-        text.append(number + " -> b" + number + " [label=\"").append(kEdges[i].name);
+        text.append("    a").append(number).append(" [label=\"A\"]; b").append(number);
+        text.append(" [label=\"B\"];\n    a").append(number).append(" -> b").append(number);
+        text.append(" [label=\"").append(kEdges[i].name);
         text.append("\", fontsize=10, ").append(kEdges[i].attributes).append("];\n");
     }
     return text + "  }\n";

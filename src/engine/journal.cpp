@@ -49,7 +49,7 @@ void Core::save(const void* range, std::size_t size) {
     const auto* base = reinterpret_cast<const std::byte*>(guest_);
     const auto tables = static_cast<std::size_t>(reinterpret_cast<std::byte*>(touched_) - base);
     // Holds for every event there is; a mistake of ours must not leave the memory.
-    if (journal_->used + size > tables + 2 * this->size() * sizeof(SavedRange)) return;
+    if (journal_->used + size > tables + std::size_t{2} * this->size() * sizeof(SavedRange)) return;
     std::byte* at = saved() + journal_->used;
     std::memcpy(at, bytes, size);
     const SavedRange about{static_cast<std::uint32_t>(bytes - base),

@@ -123,6 +123,7 @@ std::string hexadecimal(std::span<const std::byte> bytes) {
 int find_build_id(dl_phdr_info* program, std::size_t /*size*/, void* found) {
     for (const ElfW(Phdr) & part : std::span(program->dlpi_phdr, program->dlpi_phnum)) {
         if (part.p_type != PT_NOTE) continue;
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): dl_iterate_phdr gives addresses as numbers
         const auto* at = reinterpret_cast<const std::byte*>(program->dlpi_addr + part.p_vaddr);
         std::span<const std::byte> notes(at, part.p_memsz);
         ElfW(Nhdr) note{};

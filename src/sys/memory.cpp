@@ -57,12 +57,12 @@ void keep_from_children(std::span<std::byte> memory) {
 
 bool give_back(std::span<std::byte> memory) {
     // Where pages are larger the kernel refuses.
-    constexpr std::uintptr_t page = 4096;
+    constexpr std::uintptr_t kPage = 4096;
     const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
-    const std::uintptr_t first = (begin + page - 1) / page * page;
-    const std::uintptr_t last = (begin + memory.size()) / page * page;
+    const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+    const std::uintptr_t last = (begin + memory.size()) / kPage * kPage;
     if (first >= last) return true;
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): page arithmetic
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): kPage arithmetic
     return ::madvise(reinterpret_cast<void*>(first), last - first, MADV_REMOVE) == 0;
 }
 

@@ -150,7 +150,7 @@ Outcome old_shared_memory() {
     if (id < 0) return refused(errno);
     void* at = ::shmat(id, nullptr, 0);
     (void)::shmctl(id, IPC_RMID, nullptr);
-    // The manual names (void *) -1 as the failure.
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the manual names (void *) -1 as the failure
     return at == reinterpret_cast<void*>(-1) ? refused(errno) : done();
 }
 
