@@ -80,6 +80,7 @@ private:
     void on_failure(const wire::Reader& message);
     void on_signals();
     void forward(int signal);
+    void hang_up();
     void resize();
     void lose(const Error& error);
     [[nodiscard]] bool finished() const;
@@ -178,6 +179,14 @@ void Session::forward(int signal) {
     (void)client_.send(message); // a connection that is gone shows at the next receive
 }
 
+/// Our window is gone, so the program's is: its terminal hangs up as a line does. A signal alone
+/// can come while a shell is not listening, an end of its input cannot.
+void Session::hang_up() {
+    pumps_[kIn].close();
+    pumps_[kOut].close();
+    master_.reset();
+}
+
 void Session::on_signals() {
     std::array<sys::Received, 16> received;
     const auto count = sys::read_signals(signals_.get(), received);
@@ -195,6 +204,7 @@ void Session::on_signals() {
                 drain_until_ = Instant{0};
             }
             forward(signal);
+            if (signal == SIGHUP && master_) hang_up();
         }
     }
 }

@@ -1,6 +1,5 @@
 #include "init/transient.h"
 
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -150,15 +149,6 @@ void resume_transients(Supervisor& self) {
 void control_transient(Supervisor& self, Client& client, const wire::Reader& message) {
     if (client.pending != Pending::Exec)
         return answer(self, client, kAskedWrongly, "no command runs on this connection");
-    const Transient& transient = self.transients[client.transient];
-    const std::int64_t rows = message.number(Tag::Rows);
-    const std::int64_t columns = message.number(Tag::Columns);
-    if (transient.master && rows > 0 && columns > 0) {
-        winsize size{};
-        size.ws_row = static_cast<unsigned short>(std::min<std::int64_t>(rows, 0xffff));
-        size.ws_col = static_cast<unsigned short>(std::min<std::int64_t>(columns, 0xffff));
-        (void)::ioctl(transient.master.get(), TIOCSWINSZ, &size);
-    }
     const std::int64_t signal = message.number(Tag::Signal);
     if (signal < 1 || signal > 64) return;
     for (const Child& child : self.children.first(self.children_end)) {
@@ -179,6 +169,8 @@ void transient_started(Supervisor& self, std::size_t index) {
     const int master = transient.master.get();
     const std::span<const int> descriptors(&master, transient.master ? 1 : 0);
     if (!send_to(self, *client, started, descriptors)) return drop_client(self, *client);
+    // Only the client holds it from now on: whenever it lets go, the program's line hangs up.
+    transient.master.close();
     transient.started = true;
 }
 
@@ -204,7 +196,7 @@ void transient_abandoned(Supervisor& self, std::size_t index) {
     transient.has_client = false;
     transient.ending = true;
     transient.kill_at = sys::now() + kGrace;
-    // The terminal's end is what an interactive program knows.
+    // Of a program whose client was gone before it heard of it.
     transient.master.close();
     signal_transient(self, transient, SIGHUP);
     signal_transient(self, transient, SIGTERM);

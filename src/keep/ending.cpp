@@ -31,6 +31,7 @@ void Keeper::on_signals() {
         } else if (signal == SIGCONT) {
             if (foreground_) foreground_->resume();
         } else {
+            if (signal == SIGHUP && foreground_) foreground_->hang_up();
             ask_to_stop();
         }
     }

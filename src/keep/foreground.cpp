@@ -37,6 +37,7 @@ Foreground::~Foreground() {
 Result<void> Foreground::open() {
     if (given_.has(wire::kKeeperTerminal)) {
         used_ = true;
+        terminal_ = true;
         TRY(join(relays_[kIn], STDIN_FILENO, wire::kKeeperTerminal));
         TRY(join(relays_[kOut], wire::kKeeperTerminal, STDOUT_FILENO));
         make_raw();
@@ -71,13 +72,13 @@ void Foreground::restore() {
 }
 
 void Foreground::resume() {
-    if (!given_.has(wire::kKeeperTerminal)) return;
+    if (!terminal_) return;
     make_raw();
     resize();
 }
 
 void Foreground::resize() {
-    if (!given_.has(wire::kKeeperTerminal)) return;
+    if (!terminal_) return;
     const auto size = sys::window_size(STDIN_FILENO);
     // A jail that has closed its terminal has no size to set.
     if (size) (void)sys::set_window_size(wire::kKeeperTerminal, *size);
@@ -99,7 +100,7 @@ bool Foreground::pump() {
 }
 
 void Foreground::end_of_input() {
-    if (!given_.has(wire::kKeeperTerminal)) return;
+    if (!terminal_) return;
     // A terminal has no end but the character that stands for one (termios(3), VEOF).
     (void)sys::write_some(wire::kKeeperTerminal, "\x04"); // a jail that is gone needs none
 }
@@ -129,6 +130,13 @@ void Foreground::unwatch(Line line) {
 void Foreground::input_over() {
     unwatch(kIn);
     relays_[kIn].close();
+}
+
+void Foreground::hang_up() {
+    if (!terminal_) return;
+    give_up();
+    terminal_ = false;
+    drop(wire::kKeeperTerminal);
 }
 
 bool Foreground::drained() const {

@@ -47,6 +47,10 @@ public:
     /// We were stopped and go on: the shell has set the terminal as it likes.
     void resume();
 
+    /// Our window is gone, and with it the jail's: its terminal hangs up, as a line does. A shell
+    /// may miss a signal, never that.
+    void hang_up();
+
     /// The jail has ended: its input is closed, its output goes on until it is empty.
     void input_over();
 
@@ -70,6 +74,7 @@ private:
     std::uint64_t first_token_;
     Given given_;
     bool used_ = false;
+    bool terminal_ = false;
     bool busy_ = false;
     std::optional<termios> before_;
     std::array<int, kLines> watched_{-1, -1, -1};

@@ -47,8 +47,8 @@ enum class Kind : std::uint16_t {
     /// came to run by End alone, with Tag::Code 125, 126 or 127, Tag::ReasonStage and
     /// Tag::ReasonError. Closing the connection ends the transient unit.
     Exec = 9,
-    /// Window size or a signal for the transient unit of this connection: Tag::Rows, Tag::Columns,
-    /// Tag::Signal.
+    /// A signal for the transient unit of this connection: Tag::Signal. Its window's size is set on
+    /// the terminal that came with Started.
     ExecControl = 10,
     /// Lines of Tag::Name (all without it): Tag::Count, Tag::Flags kFollow, Tag::Since. The read
     /// end of a pipe comes back, as descriptor of End.
