@@ -3,6 +3,7 @@
 #include "cli/guest_source.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
+#include "compile/score.h"
 #include "guests/facts.h"
 
 namespace stead::cli {
@@ -33,13 +34,48 @@ nlohmann::json as_json(const std::vector<compile::Explanation>& lines) {
     return list;
 }
 
+std::string in_points(int tenths) {
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10);
+}
+
+void print_score(Console& console, const compile::Score& score) {
+    for (const compile::Finding& finding : score.findings) {
+        std::string heading = in_points(finding.tenths) + "  " + finding.topic;
+        heading.resize(std::max(heading.size() + 1, kTextColumn + 5), ' ');
+        const std::string origin =
+            finding.origin.empty() ? std::string() : "  (" + safe(finding.origin) + ")";
+        console.line(console.paint(Colour::Bold, heading) + safe(finding.text) +
+                     console.paint(Colour::Dim, origin));
+        console.line(std::string(kTextColumn + 5, ' ') +
+                     console.paint(Colour::Dim, "less: " + safe(finding.advice)));
+    }
+    console.line(console.paint(Colour::Bold, "exposure " + in_points(score.tenths) +
+                                                 " of 10: " + std::string(score.grade())));
+}
+
+nlohmann::json as_json(const compile::Score& score) {
+    auto findings = nlohmann::json::array();
+    for (const compile::Finding& finding : score.findings)
+        findings.push_back({{"points", finding.tenths / 10.0},
+                            {"topic", finding.topic},
+                            {"text", finding.text},
+                            {"advice", finding.advice},
+                            {"origin", finding.origin}});
+    return {{"exposure", score.tenths / 10.0},
+            {"grade", std::string(score.grade())},
+            {"findings", std::move(findings)}};
+}
+
 } // namespace
 
 int verb_explain(Context& context, Arguments arguments) {
     std::string word;
     bool json = false;
+    bool graded = false;
     Options options(context, "explain");
     options.positional("NAME|FILE", word, "a guest, a guest file, or a unit file (a jail of it)");
+    options.flag("--score", graded,
+                 "grade it instead: what it leaves open, and what would close that");
     options.flag("--json", json, "the same for programs");
     if (const auto code = options.parse(arguments)) return *code;
 
@@ -52,6 +88,15 @@ int verb_explain(Context& context, Arguments arguments) {
         compile_for(context, *guest, guests::host_facts(paths, false), diagnostics);
     if (!compiled) return kAskedWrongly;
 
+    if (graded) {
+        const compile::Score score = compile::score(*compiled);
+        if (json) {
+            context.console.json(as_json(score));
+        } else {
+            print_score(context.console, score);
+        }
+        return kDone;
+    }
     const auto lines = compile::explain(*compiled);
     if (json) {
         context.console.json(as_json(lines));

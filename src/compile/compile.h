@@ -73,6 +73,8 @@ struct CompiledGuest {
     /// profile jail"), and its system calls in words.
     std::map<std::string, std::string> origins;
     std::string calls;
+    /// For `score`: the names of the system calls that its units may make, some of them checked.
+    std::vector<std::string> allowed_calls;
 };
 
 /// Nothing if the guest cannot be started as it is written; the Diagnostics then hold at least one

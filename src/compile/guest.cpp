@@ -115,7 +115,7 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
         return std::nullopt;
     }
     return CompiledGuest{std::move(draft.context), std::move(draft.plan), std::move(*image),
-                         origins_of(draft), describe_calls(draft)};
+                         origins_of(draft),        describe_calls(draft), allowed_calls(draft)};
 }
 
 } // namespace stead::compile

@@ -95,6 +95,13 @@ std::string describe_calls(const Draft& draft) {
     return text;
 }
 
+std::vector<std::string> allowed_calls(const Draft& draft) {
+    std::vector<std::string> names;
+    for (int number = 0; number <= kNewestCall; ++number)
+        if (draft.calls->of(number) > Answer::Deny) names.push_back(call_name(number));
+    return names;
+}
+
 void set_ids(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;
     recipe::Context& context = draft.context;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compile/compile.h"
 #include "compile/filter.h"
@@ -47,6 +48,8 @@ void set_limits(Draft& draft);
 
 /// The guest's system calls in words: what differs from its profile, and how many are left.
 std::string describe_calls(const Draft& draft);
+/// Their names.
+std::vector<std::string> allowed_calls(const Draft& draft);
 
 /// The range of host ids of a guest with users of its own.
 void set_ids(Draft& draft);
