@@ -59,13 +59,19 @@ if(STEAD_INIT_LIBC STREQUAL "musl")
         -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wimplicit-fallthrough)
     target_link_options(stead_musl_flags INTERFACE -specs=${STEAD_MUSL_SPECS} -static -no-pie -s
         -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--build-id=none -Wl,-z,norelro)
-    # g++ optimizes the program as a whole, in one piece: that is worth a fortieth of it.
+    # g++ optimizes the program as a whole, in one piece: that is worth a fortieth of it. By itself it
+    # would call even the constructor that makes a string_view of a literal (max-inline-insns-size:
+    # the instruction by which an inlined function may be longer than its call), would inline large
+    # functions that are called once, where they compete for registers, and would repeat a function's
+    # end before each call that is its last: together a fifteenth.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-        list(APPEND STEAD_MUSL_CXX_FLAGS -flto)
+        set(whole -flto "SHELL:--param max-inline-insns-size=1" -fno-inline-functions-called-once
+            -fno-optimize-sibling-calls)
+        list(APPEND STEAD_MUSL_CXX_FLAGS ${whole})
         set(CMAKE_AR ${CMAKE_CXX_COMPILER_AR})
         set(CMAKE_RANLIB ${CMAKE_CXX_COMPILER_RANLIB})
-        target_link_options(stead_musl_flags INTERFACE -flto -flto-partition=one -Oz
-            -fno-exceptions -fno-asynchronous-unwind-tables -fno-unwind-tables)
+        target_link_options(stead_musl_flags INTERFACE ${whole} -flto-partition=one -Oz
+            -fno-exceptions -fno-asynchronous-unwind-tables -fno-unwind-tables -fno-ident)
     endif()
     target_compile_options(stead_musl_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${STEAD_MUSL_CXX_FLAGS}>")
 endif()
