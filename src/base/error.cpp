@@ -137,7 +137,7 @@ struct KeptText {
 
 // The one mutable global of the project: an error must neither fail to be made nor be wider than
 // two registers, so what it is about lies here.
-KeptText kept_texts[kKeptTexts];
+constinit KeptText kept_texts[kKeptTexts];
 std::uint32_t last_text = 0;
 
 std::uint32_t keep_text(std::string_view text) {

@@ -41,7 +41,7 @@ struct Rescue {
 };
 
 // A signal handler is given nothing but the signal.
-Rescue rescue; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+constinit Rescue rescue; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 void tell(std::string_view text) {
     (void)!::write(STDERR_FILENO, text.data(), text.size());

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -69,21 +70,22 @@ def run(script, changes, *options):
         return done.returncode, done.stdout + done.stderr
 
 
-def elf(kinds):
+def elf(kinds, address=0, held=1):
     header = bytearray(64)
     header[:6] = b"\x7fELF\x02\x01"
     header[32:40] = (64).to_bytes(8, "little")
     header[54:58] = (56).to_bytes(2, "little") + len(kinds).to_bytes(2, "little")
-    return bytes(header) + b"".join(kind.to_bytes(4, "little") + bytes([4]) + bytes(51) for kind in kinds)
+    return bytes(header) + b"".join(struct.pack("<IIQQQQQQ", kind, 4, 0, address, 0, held, 0, 0) for kind in kinds)
 
 
 def static_cases():
-    for kinds, size, said in [([1], 500, None), ([1, 3], 500, "asks for a dynamic loader"),
-                              ([1, 2], 500, "has a dynamic section"), ([1], 140_001, "more than 140000"),
-                              (None, 500, "is no 64-bit")]:
+    for content, size, said in [(elf([1]), 500, None), (elf([1, 3]), 500, "asks for a dynamic loader"),
+                                (elf([1, 2]), 500, "has a dynamic section"), (elf([1]), 140_001, "more than 140000"),
+                                (elf([1], address=4096, held=0), 500, None),
+                                (elf([1], address=4128, held=0), 500, "has an empty segment within a page"),
+                                (b"#!/bin/sh\n", 500, "is no 64-bit")]:
         with tempfile.TemporaryDirectory() as folder:
-            content = b"#!/bin/sh\n" if kinds is None else elf(kinds).ljust(size, b"\0")
-            (pathlib.Path(folder) / "stead-init").write_bytes(content)
+            (pathlib.Path(folder) / "stead-init").write_bytes(content.ljust(size, b"\0"))
             yield "static_init.py", said, run("static_init.py", {}, "--bin", folder, "--libc", "musl")
     yield "static_init.py", "is not built", run("static_init.py", {}, "--bin", "/nonexistent", "--libc", "musl")
 
