@@ -25,8 +25,8 @@ inline bool inside(Slice slice, std::size_t table, std::size_t most) {
 /// Absolute and in its simplest form: no empty, "." or ".." component, at most kMaxPath bytes.
 bool is_plain_path(std::string_view path);
 
-/// Judges one image. `need` remembers the first thing that is wrong; everything is && chained
-/// behind it, so nothing is looked at before what it depends on has been judged.
+/// Judges one image. `need` remembers what is wrong; everything is && chained behind it, so nothing
+/// is looked at before what it depends on has been judged.
 class Checker {
 public:
     explicit Checker(std::span<const std::byte> image)
@@ -36,7 +36,7 @@ public:
 
 private:
     bool need(bool holds, const char* what) {
-        if (!holds && wrong_ == nullptr) wrong_ = what;
+        if (!holds) wrong_ = what;
         return holds;
     }
 
@@ -90,9 +90,10 @@ private:
 
     [[nodiscard]] bool is_path(StringRef at) const { return is_plain_path(text(at, kMaxPath)); }
 
+    // First, where a hundred stores of it are shortest.
+    const char* wrong_ = nullptr;
     std::span<const std::byte> image_;
     Header header_;
-    const char* wrong_ = nullptr;
     /// The unit that is being judged, and whether its name may be shown.
     UnitId unit_ = kNoUnit;
     bool named_ = false;
