@@ -109,7 +109,7 @@ void Asking::cannot_connect(const Target& target, const Error& error) {
     };
     if (has(running) || has(configured)) {
         fail(kNotRunning, "guest '" + target.guest + "' is not running",
-             has(configured) ? "'stead run " + target.guest + "' starts it" : "");
+             has(configured) ? "'stead start " + target.guest + "' starts it" : "");
         return;
     }
     std::vector<std::string> known = running;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "guests/accounts.h"
+#include "guests/store.h"
 #include "sys/file.h"
 #include "sys/privileges.h"
 #include "unitfile/reader.h"
@@ -36,7 +37,7 @@ std::optional<unitfile::GuestSpec> read_source(const std::string& file,
     if (!text) return std::nullopt;
     const std::string name = unitfile::name_of_file(file);
     if (unitfile::kind_of(*text) == unitfile::Kind::Guest) {
-        return unitfile::read_guest(*text, file, name, diagnostics);
+        return unitfile::load_guest(file, diagnostics);
     }
     auto unit = unitfile::read_unit(*text, file, name, diagnostics);
     if (!unit) return std::nullopt;
@@ -71,8 +72,14 @@ std::optional<unitfile::GuestSpec> find_guest(Context& context,
         file = paths.guest_file(word);
         if (!sys::status_at(AT_FDCWD, file.c_str(), 0)) {
             context.console.error("there is no guest '" + word + "': no file " + file);
-            context.console.hint("a file elsewhere is given with its path: 'stead run ./" + word +
-                                 ".toml'");
+            std::string hint;
+            for (const std::string& near : nearest(word, guests::configured(paths)))
+                hint += (hint.empty() ? "did you mean " : " or ") + near;
+            context.console.hint(hint.empty() ? "'stead create " + word +
+                                                    "' writes one; a file elsewhere is given with "
+                                                    "its path: ./" +
+                                                    word + ".toml"
+                                              : hint + "?");
             code = kNoSuch;
             return std::nullopt;
         }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "guests/store.h"
 #include "model/names.h"
 
 namespace stead::cli {
@@ -90,15 +91,7 @@ std::vector<std::string> Place::guests() const {
 }
 
 std::vector<std::string> Place::configured() const {
-    std::vector<std::string> names;
-    std::error_code unreadable;
-    for (const auto& entry : fs::directory_iterator(paths_.config + "/guests", unreadable)) {
-        if (entry.path().extension() != ".toml") continue;
-        std::string name = entry.path().stem().string();
-        if (guests::valid_name(name)) names.push_back(std::move(name));
-    }
-    std::sort(names.begin(), names.end());
-    return names;
+    return guests::configured(paths_);
 }
 
 } // namespace stead::cli

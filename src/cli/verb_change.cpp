@@ -1,12 +1,19 @@
+#include <algorithm>
 #include <array>
+#include <thread>
 
 #include "cli/asking.h"
 #include "cli/client_verbs.h"
+#include "cli/guest_launch.h"
+#include "cli/guest_set.h"
+#include "cli/guest_stop.h"
 #include "cli/options.h"
 #include "cli/words.h"
+#include "guests/store.h"
 #include "sys/clock.h"
 
-/// start, stop, restart and reload of units, one after the other; stop also of guests.
+/// start, stop, restart and reload: of guests in their order and several at a time, of units one
+/// after the other.
 namespace stead::cli {
 
 namespace {
@@ -23,37 +30,119 @@ struct Change {
 
 struct Wishes {
     std::vector<std::string> names;
-    std::string timeout{kSettleLimit};
+    std::string timeout;
+    std::int64_t parallel = 0;
+    bool all = false;
+    bool enabled = false;
     bool no_wait = false;
     bool force = false;
     bool json = false;
     Instant limit;
 };
 
-/// `stead start NAME` and the like for whole guests.
-int change_guest(Asking& asking, const Change& change, const Target& target, const Wishes& wishes) {
+/// A guest that is killed when it has not ended in time has no longer than this.
+constexpr std::string_view kForceLimit = "100s";
+
+std::size_t parallel_of(const Wishes& wishes) {
+    if (wishes.parallel > 0) return static_cast<std::size_t>(wishes.parallel);
+    return std::clamp(std::thread::hardware_concurrency(), 2U, 16U);
+}
+
+/// Runs on the guests of the machine we are on only.
+int only_on_host(Asking& asking) {
+    return asking.fail(kAskedWrongly, "inside a guest there are only its units",
+                       "whole guests are started and stopped on the host");
+}
+
+int start_guests(Context& context, const guests::Paths& paths, const Wishes& wishes) {
+    const auto set = start_set(context, paths, wishes.names);
+    if (!set) return kAskedWrongly;
+    const StartWishes start{.no_wait = wishes.no_wait, .limit = wishes.limit};
+    return work_on(
+        context, *set,
+        {.doing = "starting", .parallel = parallel_of(wishes), .job = [&](const std::string& name) {
+             return start_guest(context, name, start);
+         }});
+}
+
+int stop_guests(Asking& asking,
+                Context& context,
+                const guests::Paths& paths,
+                const Wishes& wishes,
+                bool despite_others) {
+    const auto set = stop_set(context, paths, wishes.names);
+    if (!set) return kAskedWrongly;
+    for (const SetMember& member : *set) {
+        if (despite_others) break;
+        const auto others = running_dependents(paths, member.name, *set);
+        if (others.empty()) continue;
+        return asking.fail(kCouldNot,
+                           "guest '" + member.name + "' is required by '" + others.front() +
+                               "', which runs",
+                           "'stead stop " + member.name + " " + others.front() +
+                               "' stops both in order, --force only the one");
+    }
+    const StopWishes stop{.no_wait = wishes.no_wait, .force = wishes.force, .limit = wishes.limit};
+    return work_on(
+        context, *set,
+        {.doing = "stopping", .parallel = parallel_of(wishes), .job = [&](const std::string& name) {
+             return stop_guest(context, name, stop);
+         }});
+}
+
+int reload_guest(Asking& asking, const Target& target, const Wishes& wishes) {
     auto client = asking.open(target);
-    if (!client) {
-        if (change.kind == Kind::Start && asking.code() == kNotRunning)
-            asking.console().hint("starting guests in the background is not supported yet");
-        // What does not run need not be stopped.
-        return change.kind == Kind::Stop && asking.code() == kNotRunning ? kDone : asking.code();
-    }
-    if (change.kind == Kind::Stop)
-        return end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
-    if (change.kind == Kind::Start) {
-        asking.console().remark("guest '" + target.guest + "' is running already");
-        return kDone;
-    }
-    if (change.kind == Kind::Restart) {
-        return asking.fail(kCouldNot, "restarting a guest is not supported yet",
-                           "'stead stop " + target.text() + "', then 'stead run' it again");
-    }
+    if (!client) return asking.code();
     std::array<std::byte, 64> buffer;
     wire::Writer request(buffer, Kind::ReloadUnits);
     const auto reply = asking.order(*client, request, target,
                                     {.waiting_for = "the new units", .limit = wishes.limit});
     return reply ? kDone : asking.code();
+}
+
+/// `stead stop /`: the machine whose PID 1 is stead-init.
+int stop_machine(Asking& asking, const Target& target, const Wishes& wishes) {
+    auto client = asking.open(target);
+    if (!client) return asking.code();
+    return end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
+}
+
+/// The first of the words that can be no guest on this host; kDone if there is none.
+int check_names(Asking& asking, const Wishes& wishes, Kind kind) {
+    const auto& paths = asking.place().paths();
+    for (const std::string& name : wishes.names) {
+        if (guests::is_configured(paths, name)) continue;
+        const auto guest = guests::find(paths, name);
+        if (kind == Kind::Stop && guest && *guest) continue;
+        if (guest && *guest && (*guest)->running()) {
+            return asking.fail(kCouldNot, "guest '" + name + "' has no file to start it again from",
+                               "it runs from another place; 'stead stop " + name + "' stops it");
+        }
+        std::vector<std::string> known = guests::configured(paths);
+        for (const std::string& running : asking.place().guests())
+            known.push_back(running);
+        std::sort(known.begin(), known.end());
+        known.erase(std::unique(known.begin(), known.end()), known.end());
+        asking.no_such("guest", name, known);
+        return asking.code();
+    }
+    return kDone;
+}
+
+int change_guests(Context& context, Asking& asking, const Change& change, Wishes& wishes) {
+    const guests::Paths paths = asking.place().paths();
+    const int code = check_names(asking, wishes, change.kind);
+    if (code != kDone) return code;
+    if (change.kind == Kind::Start) return start_guests(context, paths, wishes);
+    if (change.kind == Kind::Stop) return stop_guests(asking, context, paths, wishes, wishes.force);
+    // Whoever requires a guest stays while that one is restarted.
+    const Wishes stop = [&] {
+        Wishes same = wishes;
+        same.no_wait = false;
+        return same;
+    }();
+    const int stopped = stop_guests(asking, context, paths, stop, true);
+    return stopped == kDone ? start_guests(context, paths, wishes) : stopped;
 }
 
 void show_outcome(Asking& asking, const Target& target, const Reply& reply, bool json) {
@@ -80,29 +169,89 @@ int change_unit(Asking& asking, const Change& change, const Target& target, cons
     return kDone;
 }
 
+void add_options(Options& options, const Change& change, Wishes& wishes) {
+    options.flag("--no-wait", wishes.no_wait, "only ask for it");
+    options.value("--timeout", wishes.timeout, "TIME", "give up waiting after TIME (10m)");
+    if (change.kind == Kind::Stop || change.kind == Kind::Restart) {
+        options.flag("--force", wishes.force,
+                     "also where others need it; kill a guest that has not ended in time (100s)");
+    }
+    if (change.kind != Kind::Reload) {
+        options.flag("--all", wishes.all,
+                     change.kind == Kind::Start ? "every guest that has a file"
+                                                : "every guest that runs");
+        options.number("--parallel", wishes.parallel, "N",
+                       "so many guests at a time (the number of processors)");
+    }
+    if (change.kind == Kind::Start)
+        options.flag("--enabled", wishes.enabled, "every guest that starts with the host");
+    options.positionals("NAME", wishes.names, "NAME or NAME/UNIT on the host, UNIT in a guest");
+}
+
+/// --all and --enabled; what to leave with if they cannot be met.
+int add_names(Asking& asking, const Change& change, Wishes& wishes) {
+    const guests::Paths& paths = asking.place().paths();
+    const bool selected = wishes.all || wishes.enabled;
+    if (!selected && wishes.names.empty()) {
+        return asking.fail(kAskedWrongly, std::string(change.verb) + " wants a name",
+                           asking.place().on_host() ? "NAME for a guest, NAME/UNIT for a unit of it"
+                                                    : "UNIT, a unit of this guest");
+    }
+    if (!selected) return kDone;
+    if (!wishes.names.empty())
+        return asking.fail(kAskedWrongly, "either names, or --all or --enabled");
+    if (!asking.place().on_host()) return only_on_host(asking);
+    if (wishes.enabled) {
+        wishes.names = enabled_guests(paths);
+    } else if (change.kind == Kind::Start) {
+        wishes.names = guests::configured(paths);
+    } else {
+        for (const std::string& name : asking.place().guests()) {
+            if (change.kind == Kind::Stop || guests::is_configured(paths, name))
+                wishes.names.push_back(name);
+        }
+    }
+    return kDone;
+}
+
 int change_all(Context& context, Arguments arguments, const Change& change) {
     Wishes wishes;
     Options options(context, change.verb);
-    options.flag("--no-wait", wishes.no_wait, "only ask for it");
-    options.value("--timeout", wishes.timeout, "TIME", "give up waiting after TIME (10m)");
-    if (change.kind == Kind::Stop)
-        options.flag("--force", wishes.force, "also where others need it");
-    options.positionals("NAME", wishes.names, "NAME/UNIT on the host, UNIT in a guest", 1);
+    add_options(options, change, wishes);
     if (const auto code = options.parse(arguments)) return *code;
+    if (wishes.timeout.empty()) wishes.timeout = wishes.force ? kForceLimit : kSettleLimit;
     const auto limit = limit_from(context.console, wishes.timeout);
     if (!limit) return kAskedWrongly;
     wishes.limit = *limit;
-
     Asking asking(context, Place::look());
+    if (wishes.parallel < 0) return asking.fail(kAskedWrongly, "--parallel wants a number above 0");
+    if (const int code = add_names(asking, change, wishes); code != kDone) return code;
+
+    std::vector<std::string> guests;
+    std::vector<Target> units;
     int worst = kDone;
+    const auto note = [&](int code) { worst = worst == kDone ? code : worst; };
     for (const std::string& word : wishes.names) {
         const auto target = asking.target(word);
-        int code = asking.code();
-        if (target)
-            code = target->unit.empty() ? change_guest(asking, change, *target, wishes)
-                                        : change_unit(asking, change, *target, wishes);
-        if (worst == kDone) worst = code;
+        if (!target) {
+            note(asking.code());
+        } else if (!target->unit.empty()) {
+            units.push_back(*target);
+        } else if (change.kind == Kind::Reload) {
+            note(reload_guest(asking, *target, wishes));
+        } else if (target->own()) {
+            note(change.kind == Kind::Stop ? stop_machine(asking, *target, wishes)
+                                           : only_on_host(asking));
+        } else {
+            guests.push_back(target->guest);
+        }
     }
+    if (!guests.empty()) {
+        wishes.names = std::move(guests);
+        note(change_guests(context, asking, change, wishes));
+    }
+    for (const Target& unit : units)
+        note(change_unit(asking, change, unit, wishes));
     return worst;
 }
 

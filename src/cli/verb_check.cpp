@@ -112,7 +112,7 @@ void check_folder(const std::string& folder,
         if (!text) continue;
         const std::string name = unitfile::name_of_file(path);
         if (unitfile::kind_of(*text) == unitfile::Kind::Guest) {
-            const auto guest = unitfile::read_guest(*text, path, name, diagnostics);
+            const auto guest = unitfile::load_guest(path, diagnostics);
             if (guest) (void)compile::compile_guest(*guest, facts, accounts, diagnostics);
         } else if (auto unit = unitfile::read_unit(*text, path, name, diagnostics)) {
             units.push_back(*std::move(unit));
@@ -144,12 +144,15 @@ nlohmann::json as_json(const unitfile::Diagnostic& diagnostic) {
             {"notes", std::move(notes)}};
 }
 
-/// True for mistakes that were asked for: those of a named file, and those of no file.
+/// True for mistakes that were asked for: those of a named file or its drop-ins, and those of no
+/// file.
 bool is_asked_for(const Checked& checked, const unitfile::Diagnostic& diagnostic) {
-    const std::string& file = diagnostic.place.file;
+    std::string file = diagnostic.place.file;
     if (file.empty()) return true;
+    const fs::path folder = fs::path(file).parent_path();
+    if (folder.extension() == ".d") file = folder.string().substr(0, folder.string().size() - 2);
     return std::any_of(checked.files.begin(), checked.files.end(),
-                       [&](const auto& folder) { return folder.second.contains(file); });
+                       [&](const auto& one) { return one.second.contains(file); });
 }
 
 std::string counted(std::size_t count, const char* what) {

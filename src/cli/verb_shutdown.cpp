@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -82,9 +83,9 @@ int end_guest(Asking& asking,
     std::array<std::byte, 64> buffer;
     wire::Writer request(buffer, wire::Kind::Shutdown);
     request.number(wire::Tag::End, static_cast<std::int64_t>(end));
-    const auto reply =
-        asking.order(client, request, target,
-                     {.waiting_for = "an answer of PID 1", .limit = sys::now() + kAnswerLimit});
+    const auto reply = asking.order(
+        client, request, target,
+        {.waiting_for = "an answer of PID 1", .limit = std::min(limit, sys::now() + kAnswerLimit)});
     if (!reply) return asking.code();
     // Inside the guest this command goes down with it.
     if (no_wait || target.own()) return kDone;

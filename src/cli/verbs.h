@@ -42,6 +42,7 @@ std::span<const Verb> all_verbs();
 int verb_check(Context& context, Arguments arguments);
 int verb_cleanup(Context& context, Arguments arguments);
 int verb_compile(Context& context, Arguments arguments);
+int verb_ended(Context& context, Arguments arguments);
 int verb_explain(Context& context, Arguments arguments);
 int verb_import(Context& context, Arguments arguments);
 int verb_jail(Context& context, Arguments arguments);

@@ -57,6 +57,10 @@ struct Record {
     std::int64_t created = 0;
     /// The ids that its units without a user were given.
     std::vector<std::uint32_t> dynamic_uids;
+    /// Its keeper belongs to nobody's terminal; a reboot starts it again.
+    bool detached = false;
+    /// Its keeper ends as `stead ended`.
+    bool epilogue = false;
 };
 
 struct Guest {

@@ -112,15 +112,27 @@ void forget_gone(const Paths& paths, std::vector<Entry>& entries) {
     });
 }
 
+Result<sys::UniqueFd> lock_ranges(const Paths& paths) {
+    TRY(make_folders(paths.state));
+    const std::string path = paths.state + "/ids.lock";
+    sys::UniqueFd lock =
+        TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    TRY(sys::wait_for_lock(lock.get()));
+    return lock;
+}
+
+Result<void> write_entries(const Paths& paths, const std::vector<Entry>& entries) {
+    std::string content;
+    for (const Entry& entry : entries) {
+        content += entry.name + " " + std::to_string(entry.first) + "\n";
+    }
+    return replace_file(AT_FDCWD, (paths.state + "/ids").c_str(), content, 0644);
+}
+
 Result<recipe::IdRange> find_range(const Paths& paths, std::string_view guest, bool keep) {
     const std::string path = paths.state + "/ids";
     sys::UniqueFd lock;
-    if (keep) {
-        TRY(make_folders(paths.state));
-        const std::string lock_path = path + ".lock";
-        lock = TRY(sys::open_at(AT_FDCWD, lock_path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-        TRY(sys::wait_for_lock(lock.get()));
-    }
+    if (keep) lock = TRY(lock_ranges(paths));
     const auto text = read_file(AT_FDCWD, path.c_str(), kMaxIdsFile);
     if (!text && text.error().code != ENOENT) return text.error();
     std::vector<Entry> entries = parse_entries(text ? *text : std::string_view{});
@@ -137,11 +149,7 @@ Result<recipe::IdRange> find_range(const Paths& paths, std::string_view guest, b
     if (!keep) return recipe::IdRange{*first, kRangeSize};
 
     entries.push_back({std::string(guest), *first});
-    std::string content;
-    for (const Entry& entry : entries) {
-        content += entry.name + " " + std::to_string(entry.first) + "\n";
-    }
-    TRY(replace_file(AT_FDCWD, path.c_str(), content, 0644));
+    TRY(write_entries(paths, entries));
     return recipe::IdRange{*first, kRangeSize};
 }
 
@@ -187,6 +195,31 @@ Result<recipe::IdRange> range_of(const Paths& paths, std::string_view guest) {
 
 Result<recipe::IdRange> preview_range(const Paths& paths, std::string_view guest) {
     return find_range(paths, guest, false);
+}
+
+Result<void> rename_range(const Paths& paths, std::string_view from, std::string_view to) {
+    const sys::UniqueFd lock = TRY(lock_ranges(paths));
+    const auto text = read_file(AT_FDCWD, (paths.state + "/ids").c_str(), kMaxIdsFile);
+    if (!text && text.error().code == ENOENT) return {};
+    if (!text) return text.error();
+    std::vector<Entry> entries = parse_entries(*text);
+    const auto named = [](std::string_view name) {
+        return [name](const Entry& entry) { return entry.name == name; };
+    };
+    const auto found = std::find_if(entries.begin(), entries.end(), named(from));
+    if (found == entries.end()) return {};
+    const std::uint32_t first = found->first;
+    std::erase_if(entries, named(from));
+    if (!to.empty()) {
+        // A guest of that name that was deleted by hand.
+        std::erase_if(entries, named(to));
+        entries.push_back({std::string(to), first});
+    }
+    return write_entries(paths, entries);
+}
+
+Result<void> forget_range(const Paths& paths, std::string_view guest) {
+    return rename_range(paths, guest, {});
 }
 
 std::string claim_path(const Paths& paths, std::uint32_t uid) {

@@ -25,6 +25,11 @@ Result<recipe::IdRange> range_of(const Paths& paths, std::string_view guest);
 /// The same without writing anything down: what the guest would get now.
 Result<recipe::IdRange> preview_range(const Paths& paths, std::string_view guest);
 
+/// Gives the range of one guest to another name, or (`forget_range`) to nobody. A guest that has
+/// none is passed over.
+Result<void> rename_range(const Paths& paths, std::string_view from, std::string_view to);
+Result<void> forget_range(const Paths& paths, std::string_view guest);
+
 /// The ids of dynamic users (systemd uses the same, and looks here before it takes one: they never
 /// own a file outside the unit's own folders).
 inline constexpr std::uint32_t kFirstDynamic = 61184;

@@ -72,6 +72,13 @@ keeper_configuration(std::string_view name, unsigned flags, const Remains& remai
     return memfd;
 }
 
+Result<void> silence() {
+    const sys::UniqueFd nothing = TRY(sys::open_at(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY));
+    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        TRY(sys::place(nothing.get(), number));
+    return {};
+}
+
 Error become_keeper(int stead_init,
                     KeeperDescriptors& descriptors,
                     const std::string& name,

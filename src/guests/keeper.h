@@ -29,6 +29,9 @@ struct Remains {
 Result<sys::UniqueFd>
 keeper_configuration(std::string_view name, unsigned flags, const Remains& remains);
 
+/// Makes /dev/null of this process's standard streams.
+Result<void> silence();
+
 /// Replaces this process by the keeper of `name`. It returns only with what went wrong; descriptors
 /// may then have moved, so the caller can do no more than leave.
 Error become_keeper(int stead_init,

@@ -233,9 +233,10 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     Remains remains{made.cgroup.path, claim_.path, {}};
     for (const std::uint32_t uid : dynamic_ids_)
         remains.claims.push_back(claim_path(paths_, uid));
-    const unsigned prefix = options.prefix ? wire::kKeeperPrefix : 0;
-    made.keeper[wire::kKeeperConfig] =
-        TRY(keeper_configuration(name_, wire::kKeeperForeground | prefix, remains));
+    const unsigned flags = (options.detached ? 0 : wire::kKeeperForeground) |
+                           (options.prefix ? wire::kKeeperPrefix : 0) |
+                           (options.epilogue ? wire::kKeeperEpilogue : 0);
+    made.keeper[wire::kKeeperConfig] = TRY(keeper_configuration(name_, flags, remains));
     return made;
 }
 
@@ -262,6 +263,8 @@ Result<void> Start::try_launch(const recipe::Context& context,
     record.file = options.file;
     record.cgroup = endpoints.cgroup.path;
     record.dynamic_uids = dynamic_ids_;
+    record.detached = options.detached;
+    record.epilogue = options.epilogue;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
     Result<void> done = identify(running.init.pid, record);
     if (done) done = write_record(claim_, record);
@@ -272,13 +275,15 @@ Result<void> Start::try_launch(const recipe::Context& context,
     }
     endpoints.keeper[wire::kKeeperPidfd] = std::move(running.init.pidfd);
     await_first_word(endpoints.keeper);
-    return keep(endpoints, running.init.pid);
+    return keep(endpoints, running.init.pid, options.detached);
 }
 
-Error Start::keep(Endpoints& endpoints, pid_t init) {
+Error Start::keep(Endpoints& endpoints, pid_t init, bool detached) {
     endpoints.keeper[wire::kKeeperLock] = std::move(claim_.lock);
+    const Result<void> silent = detached ? silence() : Result<void>{};
     const Error failure =
-        become_keeper(endpoints.init_program.get(), endpoints.keeper, name_, false);
+        silent ? become_keeper(endpoints.init_program.get(), endpoints.keeper, name_, false)
+               : silent.error();
     // Still here, and our descriptors may have been moved: what is left of the start is found by
     // number and by name. The guest must not outlive a start that failed.
     (void)sys::send_signal(init, SIGKILL);

@@ -41,6 +41,10 @@ struct LaunchOptions {
     bool logs = true;
     /// The guest has unit files of its own: PID 1 is given `stead` to read them.
     bool loader = true;
+    /// In the background: the keeper prints nothing and has no standard streams.
+    bool detached = false;
+    /// The keeper ends as `stead ended` (keep.h).
+    bool epilogue = false;
 };
 
 /// A start from the lock to the keeper. Whatever fails, and when it is destroyed before the end,
@@ -81,7 +85,7 @@ private:
     Result<void> try_launch(const recipe::Context& context,
                             std::span<const std::byte> image,
                             const LaunchOptions& options);
-    Error keep(Endpoints& endpoints, pid_t init);
+    Error keep(Endpoints& endpoints, pid_t init, bool detached);
 
     Paths paths_;
     std::string name_;

@@ -10,7 +10,6 @@
 #include "guests/keeper.h"
 #include "guests/state.h"
 #include "sys/clone.h"
-#include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/unix_socket.h"
 
@@ -21,11 +20,7 @@ namespace {
 /// The new keeper belongs to nobody's terminal or session. Returns only when it could not be.
 void detach_and_become(int stead_init, KeeperDescriptors& descriptors, const std::string& name) {
     ::setsid();
-    const auto nothing = sys::open_at(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
-    if (!nothing) return;
-    for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-        if (!sys::place(nothing->get(), number)) return;
-    }
+    if (!silence()) return;
     // Nobody is left to tell; the next command tries again.
     (void)become_keeper(stead_init, descriptors, name, true);
 }
@@ -41,8 +36,9 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
     Remains remains{guest.record.cgroup, paths.guest(name), {}};
     for (const std::uint32_t uid : guest.record.dynamic_uids)
         remains.claims.push_back(claim_path(paths, uid));
+    const unsigned flags = guest.record.epilogue ? wire::kKeeperEpilogue : 0;
     KeeperDescriptors descriptors;
-    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, 0, remains));
+    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, flags, remains));
     descriptors[wire::kKeeperChannel] = TRY(sys::connect_unix(paths.control(name), SOCK_SEQPACKET));
     descriptors[wire::kKeeperStead] = TRY(own_program());
     TRY(make_folders(paths.logs(name)));

@@ -203,6 +203,8 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["cgroup"] = record.cgroup;
     json["created"] = record.created;
     json["dynamic-uids"] = record.dynamic_uids;
+    json["detached"] = record.detached;
+    json["epilogue"] = record.epilogue;
     // Names of files may be no UTF-8: replaced rather than refused, they are for people here.
     const std::string text =
         json.dump(4, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -231,6 +233,12 @@ std::optional<Record> read_record(int folder) {
     record.pid_namespace = static_cast<std::uint64_t>(number("pid-namespace"));
     record.cgroup = text("cgroup");
     record.created = number("created");
+    const auto truth = [&](const char* key) {
+        const auto found = json.find(key);
+        return found != json.end() && found->is_boolean() && found->get<bool>();
+    };
+    record.detached = truth("detached");
+    record.epilogue = truth("epilogue");
     if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
         for (const auto& uid : *uids) {
             if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());

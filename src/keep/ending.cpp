@@ -98,17 +98,26 @@ int Keeper::exit_code(const std::optional<ExitStatus>& status) {
 int Keeper::leave() {
     if (foreground_) foreground_->restore();
     readers_.finish();
+    if (settings_.epilogue && settings_.given.has(wire::kKeeperStead)) {
+        take_leave();
+        const bool reboot = !settings_.foreground && guest_code_ && guest_end_ == EndKind::Reboot;
+        say_about(become_epilogue(wire::kKeeperStead, settings_.name.view(), code_, reboot));
+    }
     if (!remove_remains(wire::kKeeperConfig) && settings_.given.has(wire::kKeeperStead)) {
         const int lock = settings_.given.has(wire::kKeeperLock) ? wire::kKeeperLock : -1;
         const auto cleaned =
             clean_up(wire::kKeeperStead, lock, settings_.name.view(), settings_.cleanup_timeout);
         if (!cleaned) say_about(cleaned.error());
     }
+    take_leave();
+    return code_;
+}
+
+void Keeper::take_leave() {
     log_files_.flush();
     const Instant limit = sys::now() + kLastLines;
     while (!(out_.flush() & err_.flush()) && sys::now() < limit)
         (void)sys::is_writable(out_.fd(), 20); // a pause, whatever it says
-    return code_;
 }
 
 } // namespace stead::keep

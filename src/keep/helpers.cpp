@@ -11,6 +11,7 @@
 
 #include "base/fixed_string.h"
 #include "model/names.h"
+#include "sys/descriptors.h"
 #include "sys/execute.h"
 #include "sys/file.h"
 #include "sys/stream.h"
@@ -147,6 +148,15 @@ Result<void> clean_up(int program, int lock, std::string_view name, Duration lim
     // Its own words have said why.
     if (!status || !status->success()) return make_error("cleanup", name, 0);
     return {};
+}
+
+Error become_epilogue(int program, std::string_view name, int code, bool reboot) {
+    FixedString<kMaxGuestName> guest(name);
+    FixedString<8> number;
+    number.append_number(code);
+    std::array<char*, 6> arguments{word("stead"), word("ended"), word(guest.c_str()),
+                                   word(number.c_str()), reboot ? word("reboot") : nullptr};
+    return sys::execute(program, arguments.data(), environ);
 }
 
 } // namespace stead::keep

@@ -65,4 +65,8 @@ bool remove_remains(int configuration);
 /// why the guest may not be cleared away.
 Result<void> clean_up(int program, int lock, std::string_view name, Duration limit);
 
+/// Becomes `stead ended NAME CODE [reboot]`, which removes what is left and exits with CODE. The
+/// descriptors of wire/boot.h stay open for it, signals stay blocked. Returns only if that failed.
+Error become_epilogue(int program, std::string_view name, int code, bool reboot);
+
 } // namespace stead::keep

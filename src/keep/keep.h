@@ -15,14 +15,18 @@ namespace stead::keep {
 /// Kind::KeeperConfig at its start:
 ///
 ///   Tag::Name      the guest's name; required
-///   Tag::Flags     kKeeperForeground | kKeeperPrefix | kKeeperTimestamp; default 0
+///   Tag::Flags     kKeeperForeground | kKeeperPrefix | kKeeperTimestamp | kKeeperEpilogue;
+///                  default 0
 ///   Tag::LogSize   bytes of one log file where a unit names none; default kDefaultLogSize
 ///   Tag::LogKeep   old files kept beside the current one where a unit names none; default
 ///                  kDefaultLogKeep. A unit never holds more than (keep + 1) * size bytes of disk
 ///   Tag::Timeout   milliseconds that `stead cleanup` may take; default kDefaultCleanupTimeout
 ///
 /// and, at kKeeperRemains, the list of what a guest that ended in order leaves. What of it cannot
-/// be removed at once is left to `stead cleanup NAME`; so is everything without a list.
+/// be removed at once is left to `stead cleanup NAME`; so is everything without a list. With
+/// kKeeperEpilogue the keeper removes nothing: it becomes `stead ended NAME CODE [reboot]`, which
+/// runs the host's hooks, notes how the guest ended and, after a reboot that was asked for, starts
+/// it again.
 ///
 /// NOTIFY_SOCKET of the environment, where set, receives the guest's readiness.
 ///

@@ -95,6 +95,8 @@ private:
     void on_pidfd();
     [[nodiscard]] int exit_code(const std::optional<ExitStatus>& status);
     int leave();
+    /// Everything said has reached files and people.
+    void take_leave();
 
     Settings settings_;
     bool attach_;

@@ -31,6 +31,7 @@ struct Settings {
     bool foreground = false;
     bool prefix = false;
     bool timestamp = false;
+    bool epilogue = false;
     std::uint64_t log_size = kDefaultLogSize;
     std::uint32_t log_keep = kDefaultLogKeep;
     Duration cleanup_timeout = Duration{kDefaultCleanupTimeout * 1'000'000};

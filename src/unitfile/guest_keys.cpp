@@ -10,7 +10,7 @@ constexpr std::array kPlainKeys{
     now("", "description", String, "\"\"", "What the guest is, for people"),
     now("", "hostname", HostName, "the guest's name", "The host name inside"),
     later("", "machine-id", String, "\"auto\"", "The machine id inside"),
-    later("", "enabled", Boolean, "false", "Whether the guest starts with the host"),
+    now("", "enabled", Boolean, "false", "Whether the guest starts with the host"),
     words(now("",
               "profile",
               Word,
@@ -22,12 +22,17 @@ constexpr std::array kPlainKeys{
         Paths,
         "[]",
         "More unit folders of the host, offered read-only below /run/stead/units"),
-    later("", "after", Strings, "[]", "Guests, or units of the host, that this one starts after"),
-    later("",
-          "requires",
-          Strings,
-          "[]",
-          "Guests, or units of the host, that must be up before this one starts"),
+    now("",
+        "after",
+        Strings,
+        "[]",
+        "Guests that this one starts after, and stops before, if they are started or stopped with "
+        "it"),
+    now("",
+        "requires",
+        Strings,
+        "[]",
+        "Guests that must be up before this one starts, and are started for it"),
 
     later("", "image", String, "\"\"", "An image, read-only and shared"),
     now("",
@@ -135,10 +140,16 @@ constexpr std::array kPlainKeys{
           "true",
           "Whether sockets of the host's service manager are taken"),
 
-    later("hooks", "pre-start", Commands, "[]", "Run on the host before the guest starts"),
-    later("hooks", "post-start", Commands, "[]", "Run on the host once it is up"),
-    later("hooks", "pre-stop", Commands, "[]", "Run on the host before it stops"),
-    later("hooks", "post-stop", Commands, "[]", "Run on the host after its end"),
+    now("hooks",
+        "pre-start",
+        Commands,
+        "[]",
+        "Run on the host before the guest starts; a failure refuses the start"),
+    now("hooks", "post-start", Commands, "[]", "Run on the host once it is up"),
+    now("hooks", "pre-stop", Commands, "[]", "Run on the host before a command stops it"),
+    now("hooks", "post-stop", Commands, "[]", "Run on the host after its end"),
+    nonzero(
+        now("hooks", "timeout", KeyType::Duration, "\"30s\"", "The longest time for each of them")),
 };
 
 constexpr auto kGuestKeys = join(kPlainKeys, kLimitKeys);

@@ -40,6 +40,14 @@ constexpr std::array kBindings{
     to<&GuestSpec::hostname>("hostname"),
     to<&GuestSpec::profile>("profile"),
     to<&GuestSpec::unit_folders>("units"),
+    to<&GuestSpec::enabled>("enabled"),
+    to<&GuestSpec::after>("after"),
+    to<&GuestSpec::needs>("requires"),
+    to<&GuestSpec::pre_start>("hooks.pre-start"),
+    to<&GuestSpec::post_start>("hooks.post-start"),
+    to<&GuestSpec::pre_stop>("hooks.pre-stop"),
+    to<&GuestSpec::post_stop>("hooks.post-stop"),
+    to<&GuestSpec::hook_timeout>("hooks.timeout"),
     to<&GuestSpec::root>("root"),
     to<&GuestSpec::ephemeral>("ephemeral"),
     to<&GuestSpec::read_only>("read-only"),
@@ -58,10 +66,6 @@ constexpr std::array kBindings{
     to<&GuestSpec::own_uptime>("view.uptime"),
     Binding<GuestDraft>{"limits.*", store_limit<GuestDraft>},
 };
-
-Position position(const Place& place) {
-    return {place.line, place.column};
-}
 
 /// The init of a distribution, or a program, is no mistake of the file's.
 bool is_other_init(const FoundKey& found, Reporter& reporter) {
@@ -122,11 +126,12 @@ void read_inner_units(GuestSpec& guest, const Node& root, Reporter& reporter) {
 
 void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     for (const UnitSpec& unit : guest.units) {
-        reporter.error(position(unit.place),
-                       "[unit." + unit.name +
-                           "] belongs to a jail; a system has its units in its "
-                           "own files",
-                       {{"write profile = \"jail\", or name folders of unit files in units", {}}});
+        reporter.error_at(
+            unit.place,
+            "[unit." + unit.name +
+                "] belongs to a jail; a system has its units in its "
+                "own files",
+            {{"write profile = \"jail\", or name folders of unit files in units", {}}});
     }
     // A root or an image that was written has had its message, if there was one to give.
     const Member* const written = root.find("root");
@@ -139,13 +144,37 @@ void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) 
                          {}}});
     }
     if (guest.root.value == "host" && !guest.ephemeral) {
-        reporter.error(position(guest.root.place),
-                       "root = \"host\" needs ephemeral = true; a guest never writes to the "
-                       "host's own files");
+        reporter.error_at(guest.root.place,
+                          "root = \"host\" needs ephemeral = true; a guest never writes to the "
+                          "host's own files");
+    }
+}
+
+/// Guests that `key` names.
+void check_others(const GuestSpec& guest, const TextList& names, Reporter& reporter) {
+    constexpr std::array kHostUnits{".service", ".socket", ".target",   ".mount",
+                                    ".path",    ".timer",  ".slice",    ".scope",
+                                    ".device",  ".swap",   ".automount"};
+    for (const Text& name : names) {
+        const bool host_unit =
+            std::any_of(kHostUnits.begin(), kHostUnits.end(),
+                        [&](std::string_view suffix) { return name.value.ends_with(suffix); });
+        const std::string problem = guest_name_problem(name.value);
+        if (host_unit) {
+            reporter.error_at(name.place, "'" + name.value +
+                                              "' is a unit of the host's service manager; waiting "
+                                              "for those is not supported yet");
+        } else if (!problem.empty()) {
+            reporter.error_at(name.place, "guest name '" + name.value + "' " + problem);
+        } else if (name.value == guest.name) {
+            reporter.error_at(name.place, "the guest names itself");
+        }
     }
 }
 
 void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
+    check_others(guest, guest.after, reporter);
+    check_others(guest, guest.needs, reporter);
     if (guest.profile.value == ProfileKind::System) {
         check_system(guest, root, reporter);
     } else if (root.find("unit") == nullptr || guest.units.empty()) {
@@ -154,17 +183,17 @@ void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
                            {{"write [unit.NAME] and below it command = \"...\"", {}}});
     }
     if (guest.root.given() && guest.root.value.find_first_not_of('/') == std::string::npos) {
-        reporter.error(position(guest.root.place),
-                       "root is the host's own root; write root = \"host\"");
+        reporter.error_at(guest.root.place, "root is the host's own root; write root = \"host\"");
     }
     if (guest.ephemeral && guest.read_only.given() && guest.read_only.value) {
-        reporter.error(position(guest.read_only.place),
-                       "read-only contradicts ephemeral, which makes the root writable in memory",
-                       {{"ephemeral is here", guest.keys.find("ephemeral")}});
+        reporter.error_at(
+            guest.read_only.place,
+            "read-only contradicts ephemeral, which makes the root writable in memory",
+            {{"ephemeral is here", guest.keys.find("ephemeral")}});
     }
     if (!guest.listen.empty() && guest.network_mode.value != "host") {
-        reporter.error(position(guest.keys.find("network.listen")),
-                       "network.listen needs the host's network; write network.mode = \"host\"");
+        reporter.error_at(guest.keys.find("network.listen"),
+                          "network.listen needs the host's network; write network.mode = \"host\"");
     }
 }
 
@@ -180,30 +209,38 @@ std::span<const Binding<GuestDraft>> guest_bindings() {
     return kBindings;
 }
 
-std::optional<GuestSpec> read_guest(std::string_view text,
-                                    const std::string& file,
-                                    const std::string& name,
-                                    Diagnostics& diagnostics) {
+std::optional<GuestSpec> read_guest_layers(const Layers& layers,
+                                           const std::string& file,
+                                           const std::string& name,
+                                           Diagnostics& diagnostics) {
     const std::size_t first = diagnostics.all().size();
     Reporter reporter(file, diagnostics);
+    reporter.set_layers(layers.files);
     const std::string problem = guest_name_problem(name);
     if (!problem.empty()) {
         reporter.error({}, "guest name '" + name + "' " + problem);
         return std::nullopt;
     }
-    const auto document = parse_document(text, file, diagnostics);
-    if (!document) return std::nullopt;
-
     GuestDraft draft;
     draft.spec.name = name;
     draft.spec.file = file;
+    draft.spec.drop_ins = layers.files;
     draft.spec.hostname = host_name_of(name);
-    read_keys(draft, *document, reporter);
-    read_inner_units(draft.spec, *document, reporter);
-    check_guest(draft.spec, *document, reporter);
+    read_keys(draft, layers.document, reporter);
+    read_inner_units(draft.spec, layers.document, reporter);
+    check_guest(draft.spec, layers.document, reporter);
     diagnostics.sort(first);
     if (reporter.failed()) return std::nullopt;
     return std::move(draft.spec);
+}
+
+std::optional<GuestSpec> read_guest(std::string_view text,
+                                    const std::string& file,
+                                    const std::string& name,
+                                    Diagnostics& diagnostics) {
+    auto document = parse_document(text, file, diagnostics);
+    if (!document) return std::nullopt;
+    return read_guest_layers({std::move(*document), {}}, file, name, diagnostics);
 }
 
 GuestSpec jail_of(UnitSpec unit) {

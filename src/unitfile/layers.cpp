@@ -31,10 +31,20 @@ bool is_text(const Node& node, std::string_view text) {
     return node.is(NodeType::String) && node.text == text;
 }
 
+/// The name of a key or table as its own kind of file has it: [unit.NAME] of a guest file is a unit
+/// file's.
+std::string_view inner_name(std::string_view name) {
+    constexpr std::string_view kUnits = "unit.";
+    if (!name.starts_with(kUnits)) return name;
+    const std::size_t dot = name.find('.', kUnits.size());
+    return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+
 /// Whether "..." in the list of `key` (by its full name) has a meaning without anything below it.
-bool has_default_items(const std::string& name) {
-    for (const Key& key : unit_keys()) {
-        if (full_name(key) != name) continue;
+/// Names that both kinds of files have mean the same in both.
+bool has_default_items(const std::string& name, std::span<const Key> keys) {
+    for (const Key& key : keys) {
+        if (full_name(key) != inner_name(name)) continue;
         switch (key.type) {
         case KeyType::Capabilities:
         case KeyType::SystemCalls:
@@ -47,6 +57,10 @@ bool has_default_items(const std::string& name) {
         }
     }
     return false;
+}
+
+bool has_default_items(const std::string& name) {
+    return has_default_items(name, unit_keys()) || has_default_items(name, guest_keys());
 }
 
 /// `above` with its "..." replaced by the items of `below`.
@@ -81,8 +95,11 @@ void splice(const std::string& name, const std::vector<Node>& below, Node& above
 
 /// The main key of the table called `name`; empty: it is no table, or has none.
 std::string_view main_key_of(const std::string& name) {
-    for (const Table& table : unit_tables()) {
-        if (table.name == name) return table.main_key;
+    const std::string_view inner = inner_name(name);
+    for (const std::span<const Table> tables : {unit_tables(), guest_tables()}) {
+        for (const Table& table : tables) {
+            if (table.name == inner && !table.main_key.empty()) return table.main_key;
+        }
     }
     return {};
 }

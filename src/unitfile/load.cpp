@@ -127,10 +127,4 @@ std::optional<UnitSpec> load_unit(const std::string& path, Diagnostics& diagnost
     return read_unit(*text, path, name_of_file(path), diagnostics);
 }
 
-std::optional<GuestSpec> load_guest(const std::string& path, Diagnostics& diagnostics) {
-    const auto text = load_text(path, diagnostics);
-    if (!text) return std::nullopt;
-    return read_guest(*text, path, name_of_file(path), diagnostics);
-}
-
 } // namespace stead::unitfile

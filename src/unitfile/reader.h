@@ -40,6 +40,16 @@ std::optional<GuestSpec> read_guest(std::string_view text,
                                     const std::string& name,
                                     Diagnostics& diagnostics);
 
+/// The same of a guest file with its drop-ins laid over it.
+std::optional<GuestSpec> read_guest_layers(const Layers& layers,
+                                           const std::string& file,
+                                           const std::string& name,
+                                           Diagnostics& diagnostics);
+
+/// The drop-ins of the guest file `path`: PATH.d/*.toml in the order of their names. A folder that
+/// is not there has none; hidden files are not counted.
+std::vector<std::string> guest_drop_ins(const std::string& path, Diagnostics& diagnostics);
+
 /// A jail around one unit, as `stead run nginx.toml` makes it.
 GuestSpec jail_of(UnitSpec unit);
 
@@ -51,7 +61,9 @@ std::string name_of_file(std::string_view path);
 std::optional<std::string> load_text(const std::string& path, Diagnostics& diagnostics);
 
 std::optional<UnitSpec> load_unit(const std::string& path, Diagnostics& diagnostics);
-std::optional<GuestSpec> load_guest(const std::string& path, Diagnostics& diagnostics);
+/// With its drop-ins laid over it; `text`, if given, is what to read in place of the file's own.
+std::optional<GuestSpec>
+load_guest(const std::string& path, Diagnostics& diagnostics, const std::string* text = nullptr);
 
 /// A unit file that was left out, and why in one line (its first error).
 struct RejectedUnit {

@@ -284,12 +284,26 @@ struct BindSpec {
 struct GuestSpec {
     std::string name;
     std::string file;
+    /// Its drop-ins, in the order in which they lie over it.
+    std::vector<std::string> drop_ins;
     KeyPlaces keys;
 
     std::string description;
     std::string hostname;
     Placed<ProfileKind> profile{ProfileKind::System, {}};
     TextList unit_folders;
+
+    /// Started with the host.
+    bool enabled = false;
+    /// Names of other guests.
+    TextList after;
+    TextList needs;
+    /// [hooks]: commands on the host.
+    std::vector<Argv> pre_start;
+    std::vector<Argv> post_start;
+    std::vector<Argv> pre_stop;
+    std::vector<Argv> post_stop;
+    Duration hook_timeout = 30_s;
 
     /// A directory, or "host"; empty in a jail, whose root is the host's programs.
     Text root;

@@ -56,5 +56,6 @@ inline constexpr unsigned kKeeperForeground =
     1; // print lines, relay signals, return the guest's exit code
 inline constexpr unsigned kKeeperPrefix = 2; // "unit: line" in the foreground
 inline constexpr unsigned kKeeperTimestamp = 4;
+inline constexpr unsigned kKeeperEpilogue = 8; // `stead ended` has the last word, see keep.h
 
 } // namespace stead::wire

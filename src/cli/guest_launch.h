@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+#include "cli/verbs.h"
+#include "guests/guests.h"
+
+/// Starting whole guests: in the foreground, where this process becomes the keeper, and in the
+/// background.
+namespace stead::cli {
+
+struct Launch {
+    /// A name or a file.
+    std::string word;
+    /// In place of the file's name; empty: that.
+    std::string name;
+    bool detached = false;
+};
+
+/// Reads, checks and starts the guest and becomes its keeper; returns only with the exit code of a
+/// start that failed, which has been explained.
+int launch_guest(Context& context, const guests::Paths& paths, const Launch& launch);
+
+struct StartWishes {
+    bool no_wait = false;
+    Instant limit;
+};
+
+/// `stead start NAME`: starts the guest in the background unless it runs, waits until it is up and
+/// runs its post-start hooks. The exit code; everything has been said.
+int start_guest(Context& context, const std::string& name, const StartWishes& wishes);
+
+} // namespace stead::cli

@@ -1,0 +1,97 @@
+#include "cli/guest_stop.h"
+
+#include <csignal>
+
+#include "cli/asking.h"
+#include "cli/client_verbs.h"
+#include "guests/ending.h"
+#include "guests/hooks.h"
+#include "sys/clock.h"
+#include "sys/process.h"
+#include "sys/stream.h"
+#include "unitfile/reader.h"
+
+namespace stead::cli {
+
+namespace {
+
+/// The kernel ends what was killed at once; its keeper then runs hooks.
+constexpr Duration kKilledLimit = 60_s;
+constexpr int kLookAgainMs = 10;
+
+void run_pre_stop(Console& console, const guests::Paths& paths, const guests::Guest& guest) {
+    guests::HookSet hooks;
+    unitfile::Diagnostics ignored; // A file that was broken meanwhile stops no stop.
+    const std::string& file = guest.record.file;
+    const auto spec = file.empty() ? std::nullopt : unitfile::load_guest(file, ignored);
+    if (spec) hooks = guests::hooks_of(*spec);
+    hooks.guest = guest.record.name;
+    hooks.file = file;
+    for (const std::string& failure : guests::run_hooks(paths, hooks, guests::Stage::PreStop)) {
+        console.error(guest.record.name + ": " + safe(failure) + " (ignored)");
+        guests::append_to_log(paths, guest.record.name, failure);
+    }
+}
+
+int kill_guest(Asking& asking, const std::string& name) {
+    const auto& paths = asking.place().paths();
+    const Instant limit = sys::now() + kKilledLimit;
+    asking.console().error("guest '" + name + "' has not ended in time: killing it");
+    while (sys::now() < limit) {
+        guests::clear_ended(paths); // Of one whose keeper has died.
+        const auto guest = guests::find(paths, name);
+        if (!guest || !*guest) return kDone;
+        if ((*guest)->init) {
+            (void)sys::send_signal(*(*guest)->init, SIGKILL); // ESRCH: it has just ended.
+        } else if (!(*guest)->kept) {
+            return kDone;
+        }
+        (void)sys::is_readable(-1, kLookAgainMs); // a pause
+    }
+    return asking.fail(kTimedOut, "guest '" + name + "' was killed, but something of it stays",
+                       "the kernel waits for one of its processes, or a post-stop hook runs");
+}
+
+/// Until whoever holds the guest's lock, a keeper that clears it away or a start, has let go of it.
+int wait_for_keeper(Asking& asking, const std::string& name, const StopWishes& wishes) {
+    while (!wishes.no_wait) {
+        const auto guest = guests::find(asking.place().paths(), name);
+        if (!guest || !*guest || !(*guest)->kept) break;
+        // A start that we have met too early.
+        if ((*guest)->running()) return asking.fail(kCouldNot, "guest '" + name + "' is starting");
+        if (sys::now() >= wishes.limit)
+            return asking.fail(kTimedOut, "timed out waiting for the keeper of " + name);
+        (void)sys::is_readable(-1, kLookAgainMs); // a pause
+    }
+    return kDone;
+}
+
+} // namespace
+
+int stop_guest(Context& context, const std::string& name, const StopWishes& wishes) {
+    Asking asking(context, Place::look());
+    const Target target{.guest = name, .unit = {}};
+    const auto& paths = asking.place().paths();
+    const auto guest = guests::find(paths, name);
+    const bool runs = guest && *guest && (*guest)->running();
+    if (!runs && !(guest && *guest && (*guest)->kept)) {
+        context.console.remark("guest '" + name + "' does not run");
+        return kDone;
+    }
+    if (runs) {
+        (void)context.console.flush();
+        run_pre_stop(context.console, paths, **guest);
+    }
+    auto client = asking.open(target);
+    if (!client) {
+        // It has just ended, or is on its way up or down.
+        if (asking.code() == kNotRunning) return wait_for_keeper(asking, name, wishes);
+        return runs && wishes.force ? kill_guest(asking, name) : asking.code();
+    }
+    const int code =
+        end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
+    if (code != kDone && wishes.force && !wishes.no_wait) return kill_guest(asking, name);
+    return code;
+}
+
+} // namespace stead::cli

@@ -1,0 +1,65 @@
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <dirent.h>
+
+#include "base/error.h"
+#include "unitfile/layers.h"
+#include "unitfile/reader.h"
+
+/// Guest files with what lies over them.
+namespace stead::unitfile {
+
+namespace {
+
+/// More drop-ins of one guest are a mistake.
+constexpr std::size_t kMaxDropIns = 256;
+
+struct CloseFolder {
+    void operator()(DIR* folder) const { (void)::closedir(folder); }
+};
+
+} // namespace
+
+std::vector<std::string> guest_drop_ins(const std::string& path, Diagnostics& diagnostics) {
+    std::vector<std::string> files;
+    const std::string folder = path + ".d";
+    const std::unique_ptr<DIR, CloseFolder> open(::opendir(folder.c_str()));
+    if (!open) {
+        if (errno != ENOENT)
+            diagnostics.error({folder, 0, 0}, describe(last_error("open", "the folder")).c_str());
+        return files;
+    }
+    // readdir is safe here: the stream is ours alone.
+    while (const dirent* entry = ::readdir(open.get())) { // NOLINT(concurrency-mt-unsafe)
+        const std::string_view name = entry->d_name;
+        if (name.starts_with('.') || !name.ends_with(".toml")) continue;
+        if (files.size() == kMaxDropIns) {
+            diagnostics.error({folder, 0, 0}, "more than 256 drop-ins");
+            break;
+        }
+        files.push_back(folder + "/" + std::string(name));
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+std::optional<GuestSpec>
+load_guest(const std::string& path, Diagnostics& diagnostics, const std::string* text) {
+    const auto own = text != nullptr ? std::optional(*text) : load_text(path, diagnostics);
+    if (!own) return std::nullopt;
+    auto document = parse_document(*own, path, diagnostics);
+    if (!document) return std::nullopt;
+    Layers layers{std::move(*document), {}};
+    for (const std::string& file : guest_drop_ins(path, diagnostics)) {
+        const auto drop_in = load_text(file, diagnostics);
+        if (!drop_in) return std::nullopt;
+        auto over = parse_document(*drop_in, file, diagnostics);
+        if (!over) return std::nullopt;
+        lay_over(layers, std::move(*over), file);
+    }
+    return read_guest_layers(layers, path, name_of_file(path), diagnostics);
+}
+
+} // namespace stead::unitfile
