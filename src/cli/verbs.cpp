@@ -14,6 +14,8 @@ constexpr std::array kVerbs = {
          verb_jail},
     Verb{"check", "every mistake of unit and guest files", "FILE|DIR ...", VerbGroup::Files,
          verb_check},
+    Verb{"schema", "JSON Schema of the files, for editors", "unit|guest", VerbGroup::Files,
+         verb_schema},
     Verb{"compile", "unit files into a plan for an image", "DIR -o FILE", VerbGroup::Files,
          verb_compile},
     Verb{"import", "systemd's and supervisord's files into unit files",

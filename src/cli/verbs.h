@@ -40,6 +40,7 @@ struct Verb {
 std::span<const Verb> all_verbs();
 
 int verb_check(Context& context, Arguments arguments);
+int verb_schema(Context& context, Arguments arguments);
 int verb_cleanup(Context& context, Arguments arguments);
 int verb_compile(Context& context, Arguments arguments);
 int verb_ended(Context& context, Arguments arguments);

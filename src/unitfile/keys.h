@@ -147,4 +147,9 @@ std::string_view describe(KeyType type);
 /// The reference of all keys as scdoc source, section by section: what unit.5 and guest.5 hold.
 std::string render_keys_scdoc(Kind kind);
 
+/// A JSON Schema (draft 7) of the format, for editors that complete and check TOML as it is
+/// written. It knows names, types, words and ranges of the keys that act today; the rest is `stead
+/// check`'s.
+std::string render_json_schema(Kind kind);
+
 } // namespace stead::unitfile
