@@ -6,6 +6,7 @@
 #include <array>
 
 #include "guests/accounts.h"
+#include "guests/facts.h"
 #include "guests/store.h"
 #include "sys/file.h"
 #include "sys/privileges.h"
@@ -110,6 +111,19 @@ std::optional<compile::CompiledGuest> compile_for(Context& context,
     print_mistakes(context, diagnostics);
     if (diagnostics.has_errors()) return std::nullopt;
     return compiled;
+}
+
+bool check_guest_text(Context& context,
+                      const guests::Paths& paths,
+                      const std::string& file,
+                      const std::string& text) {
+    unitfile::Diagnostics diagnostics;
+    const auto guest = unitfile::load_guest(file, diagnostics, &text);
+    if (guest && !diagnostics.has_errors())
+        return compile_for(context, *guest, guests::host_facts(paths, false), diagnostics)
+            .has_value();
+    print_mistakes(context, diagnostics);
+    return false;
 }
 
 bool may_start_guests(Context& context) {

@@ -32,6 +32,13 @@ std::optional<compile::CompiledGuest> compile_for(Context& context,
                                                   const compile::HostFacts& facts,
                                                   unitfile::Diagnostics& diagnostics);
 
+/// Whether `text` can be the guest's file `file`: read with its drop-ins, and compiled for this
+/// host. Mistakes have been printed.
+bool check_guest_text(Context& context,
+                      const guests::Paths& paths,
+                      const std::string& file,
+                      const std::string& text);
+
 /// What this process lacks to start a guest, printed; false then.
 bool may_start_guests(Context& context);
 

@@ -1,9 +1,14 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/client_verbs.h"
 #include "cli/options.h"
 #include "cli/words.h"
+#include "guests/ending.h"
+#include "guests/store.h"
 #include "sys/clock.h"
+#include "unitfile/reader.h"
 
 namespace stead::cli {
 
@@ -21,7 +26,62 @@ struct Row {
     std::size_t failed = 0;
     std::size_t units = 0;
     std::optional<GuestRecord> guest;
+    /// Of its file, if it has one that can be read.
+    std::optional<bool> enabled;
+    std::optional<guests::Ending> ending;
+    std::string note;
 };
+
+/// Reading TOML takes longer than all else of a long list: a file without drop-ins that has the
+/// word in comments only is not read as TOML.
+bool may_be_enabled(const std::string& file) {
+    unitfile::Diagnostics mistakes;
+    const auto text = unitfile::load_text(file, mistakes);
+    if (!text || !unitfile::guest_drop_ins(file, mistakes).empty()) return true;
+    for (std::size_t at = 0; (at = text->find("enabled", at)) != std::string::npos; ++at) {
+        const std::size_t newline = text->rfind('\n', at);
+        const std::size_t start = newline == std::string::npos ? 0 : newline + 1;
+        if (text->find('#', start) > at) return true;
+    }
+    return false;
+}
+
+/// What the files of a guest say; they are not needed for it to run.
+void look_into_files(const Place& place, Row& row) {
+    if (guests::is_configured(place.paths(), row.name)) {
+        const std::string file = place.paths().guest_file(row.name);
+        unitfile::Diagnostics mistakes;
+        if (!may_be_enabled(file)) {
+            row.enabled = false;
+        } else if (const auto spec = unitfile::load_guest(file, mistakes)) {
+            row.enabled = spec->enabled;
+        } else {
+            row.note = "its file has mistakes";
+        }
+    }
+    if (row.guest || row.state != "down") return;
+    row.ending = guests::read_ending(place.paths(), row.name);
+    if (row.ending && row.note.empty()) row.note = ending_words(*row.ending);
+}
+
+nlohmann::json as_json(const Row& row) {
+    nlohmann::json entry{{"name", row.name}, {"state", row.state}};
+    if (row.guest) entry.update(to_json(*row.guest));
+    entry["name"] = row.name;
+    entry["state"] = row.state;
+    entry["units"] = row.units;
+    entry["units-up"] = row.up;
+    entry["units-failed"] = row.failed;
+    if (row.enabled) entry["enabled"] = *row.enabled;
+    if (!row.note.empty()) entry["note"] = row.note;
+    if (row.ending) {
+        entry["last-end"] = {{"code", row.ending->code},
+                             {"reboot", row.ending->reboot},
+                             {"started", row.ending->started},
+                             {"ended", row.ending->ended}};
+    }
+    return entry;
+}
 
 /// What one guest answers; a row that says so if it answers nothing.
 Row look_at(const Place& place, const std::string& name) {
@@ -59,34 +119,36 @@ Row look_at(const Place& place, const std::string& name) {
 }
 
 int list_guests(Console& console, const Place& place, bool json) {
+    std::vector<std::string> names = place.guests();
+    for (std::string& name : place.configured())
+        names.push_back(std::move(name));
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
     std::vector<Row> rows;
-    for (const std::string& name : place.guests())
+    for (const std::string& name : names) {
         rows.push_back(look_at(place, name));
+        look_into_files(place, rows.back());
+    }
     if (json) {
         nlohmann::json list = nlohmann::json::array();
-        for (const Row& row : rows) {
-            nlohmann::json entry{{"name", row.name}, {"state", row.state}};
-            if (row.guest) entry.update(to_json(*row.guest));
-            entry["name"] = row.name;
-            entry["units"] = row.units;
-            entry["units-up"] = row.up;
-            entry["units-failed"] = row.failed;
-            list.push_back(std::move(entry));
-        }
+        for (const Row& row : rows)
+            list.push_back(as_json(row));
         console.json(list);
         return kDone;
     }
     if (rows.empty()) {
-        console.remark("no guest is running");
+        console.remark("there is no guest; 'stead create' makes one");
         return kDone;
     }
-    Table table({"GUEST", "STATE", "SINCE", "UNITS", "FAILED"});
+    Table table({"GUEST", "STATE", "SINCE", "UNITS", "FAILED", "ENABLED", "NOTE"});
     for (const Row& row : rows) {
         table.row({row.name,
                    {row.state, row.colour},
                    row.since,
                    row.guest ? std::to_string(row.up) + "/" + std::to_string(row.units) : "",
-                   row.failed > 0 ? Cell{std::to_string(row.failed), Colour::Red} : Cell{}});
+                   row.failed > 0 ? Cell{std::to_string(row.failed), Colour::Red} : Cell{},
+                   row.enabled && *row.enabled ? "yes" : "",
+                   row.note});
     }
     table.print(console);
     return kDone;

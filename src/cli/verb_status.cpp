@@ -5,6 +5,9 @@
 #include "cli/options.h"
 #include "cli/why_text.h"
 #include "cli/words.h"
+#include "guests/ending.h"
+#include "guests/store.h"
+#include "unitfile/reader.h"
 
 /// status and show: what PID 1 says of its guest and of a unit, in words or one value a line.
 namespace stead::cli {
@@ -136,6 +139,71 @@ int guest_status(Asking& asking, Client& client, const Target& target, const Wis
     return code;
 }
 
+/// `status` of a guest that does not run: what its files say. False if it runs, or there is none.
+bool stopped_status(Asking& asking, const Target& target, const Wishes& wishes) {
+    const guests::Paths& paths = asking.place().paths();
+    if (target.own() || !target.unit.empty() || !guests::is_configured(paths, target.guest))
+        return false;
+    const auto guest = guests::find(paths, target.guest);
+    if (guest && *guest && ((*guest)->running() || (*guest)->kept)) return false;
+    unitfile::Diagnostics mistakes;
+    const std::string file = paths.guest_file(target.guest);
+    const auto spec = unitfile::load_guest(file, mistakes);
+    const auto ending = guests::read_ending(paths, target.guest);
+    Console& console = asking.console();
+    if (wishes.json) {
+        nlohmann::json json{{"name", target.guest}, {"state", "down"}, {"ready", false}};
+        json["file"] = file;
+        if (spec) json["enabled"] = spec->enabled;
+        if (ending)
+            json["last-end"] = {{"code", ending->code},
+                                {"reboot", ending->reboot},
+                                {"started", ending->started},
+                                {"ended", ending->ended}};
+        console.json(json);
+        return true;
+    }
+    if (wishes.ready) return true;
+    console.line(console.paint(Colour::Bold, target.guest) + ": " +
+                 console.paint(Colour::Dim, "down") +
+                 (ending ? ", " + ending_words(*ending) : std::string(", never started")));
+    if (spec && !spec->description.empty()) console.line("  what      " + safe(spec->description));
+    console.line("  file      " + file + (spec ? "" : ", which has mistakes"));
+    if (spec) console.line(std::string("  enabled   ") + (spec->enabled ? "yes" : "no"));
+    console.line(spec ? "  next      'stead start " + target.guest + "' starts it"
+                      : "  next      'stead check " + file + "' tells them");
+    return true;
+}
+
+/// The guest's file with its drop-ins laid over it, each value with the place it comes from.
+int show_file(Asking& asking, const std::string& name, bool json) {
+    const guests::Paths& paths = asking.place().paths();
+    if (!guests::is_configured(paths, name)) {
+        asking.no_such("guest", name, guests::configured(paths));
+        return asking.code();
+    }
+    unitfile::Diagnostics mistakes;
+    const auto keys = unitfile::effective_keys(paths.guest_file(name), mistakes);
+    if (!keys) return asking.fail(kAskedWrongly, unitfile::render(mistakes));
+    Console& console = asking.console();
+    if (json) {
+        nlohmann::json list = nlohmann::json::array();
+        for (const auto& key : *keys)
+            list.push_back({{"key", key.name},
+                            {"value", key.value},
+                            {"file", key.place.file},
+                            {"line", key.place.line}});
+        console.json(list);
+        return kDone;
+    }
+    for (const auto& key : *keys) {
+        console.line(safe(key.name + " = " + key.value) +
+                     console.paint(Colour::Dim, "   # " + safe(key.place.file) + ":" +
+                                                    std::to_string(key.place.line)));
+    }
+    return kDone;
+}
+
 /// "key=value" lines of `json`, nested ones as "outer.key".
 void print_values(Console& console, const nlohmann::json& json, const std::string& prefix) {
     for (const auto& [key, value] : json.items()) {
@@ -173,6 +241,7 @@ int verb_status(Context& context, Arguments arguments) {
             wishes.json ? std::vector<std::string>{"--json"} : std::vector<std::string>{};
         return verb_list(context, all);
     }
+    if (stopped_status(asking, target, wishes)) return kNotRunning;
     auto client = asking.open(target);
     if (!client) return asking.code();
     return target.unit.empty() ? guest_status(asking, *client, target, wishes)
@@ -182,7 +251,9 @@ int verb_status(Context& context, Arguments arguments) {
 int verb_show(Context& context, Arguments arguments) {
     std::string name;
     bool json = false;
+    bool file = false;
     Options options(context, "show");
+    options.flag("--file", file, "a guest's file with its drop-ins, and where each value stands");
     options.flag("--json", json, "as JSON");
     options.optional_positional("NAME", name, "NAME or NAME/UNIT on the host, UNIT in a guest");
     if (const auto code = options.parse(arguments)) return *code;
@@ -196,6 +267,9 @@ int verb_show(Context& context, Arguments arguments) {
     } else if (asking.place().on_host()) {
         return asking.fail(kAskedWrongly, "show wants a name", "NAME, or NAME/UNIT");
     }
+    const bool guest = !target.own() && target.unit.empty();
+    if (file && !guest) return asking.fail(kAskedWrongly, "--file wants a guest's name");
+    if (file) return show_file(asking, target.guest, json);
     auto client = asking.open(target);
     if (!client) return asking.code();
     const auto reply = asking.status(*client, target);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "cli/client_verbs.h"
+#include "cli/guest_verbs.h"
 
 namespace stead::cli {
 
@@ -12,6 +13,16 @@ constexpr std::array kVerbs = {
     Verb{"run", "a guest in the foreground", "NAME|FILE.toml", VerbGroup::Guests, verb_run},
     Verb{"jail", "a program in a jail, without any file", "-- CMD ...", VerbGroup::Guests,
          verb_jail},
+    Verb{"create", "a new guest's file, commented and checked", "NAME [KEY=VALUE ...] [-- CMD ...]",
+         VerbGroup::Guests, verb_create},
+    Verb{"edit", "a guest's file, checked before it is saved", "NAME", VerbGroup::Guests,
+         verb_edit},
+    Verb{"rename", "a guest that does not run", "NAME NEW", VerbGroup::Guests, verb_rename},
+    Verb{"delete", "guests that do not run, with their state and logs", "NAME ...",
+         VerbGroup::Guests, verb_delete},
+    Verb{"enable", "guests start with the host", "NAME ...", VerbGroup::Guests, verb_enable},
+    Verb{"disable", "guests no longer start with the host", "NAME ...", VerbGroup::Guests,
+         verb_disable},
     Verb{"check", "every mistake of unit and guest files", "FILE|DIR ...", VerbGroup::Files,
          verb_check},
     Verb{"schema", "JSON Schema of the files, for editors", "unit|guest", VerbGroup::Files,

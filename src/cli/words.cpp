@@ -1,10 +1,12 @@
 #include "cli/words.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/signal_name.h"
+#include "sys/clock.h"
 
 namespace stead::cli {
 
@@ -73,6 +75,15 @@ std::string by_hand_words(UnitState state) {
 }
 
 } // namespace
+
+std::string ending_words(const guests::Ending& ending) {
+    const std::int64_t now = sys::realtime_now() / 1'000'000'000;
+    const Duration ago{std::max<std::int64_t>(now - ending.ended, 0) * 1'000'000'000};
+    const std::string what = ending.reboot      ? "ended for a reboot"
+                             : ending.code == 0 ? "ended in order"
+                                                : "ended with code " + std::to_string(ending.code);
+    return what + ", " + duration_words(ago) + " ago";
+}
 
 std::string error_words(int code) {
     // One thread.

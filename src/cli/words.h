@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "cli/console.h"
 #include "cli/records.h"
+#include "guests/ending.h"
 #include "model/exit_status.h"
 #include "model/stage_name.h"
 #include "model/state.h"
@@ -28,6 +29,9 @@ std::string duration_words(Duration duration);
 
 /// "ended with code 3", "was killed by signal 9 (KILL)".
 std::string exit_words(ExitStatus status);
+
+/// "ended with code 3, 5 min ago", "stopped 2 h ago".
+std::string ending_words(const guests::Ending& ending);
 
 /// "No such file or directory (ENOENT)".
 std::string error_words(int code);

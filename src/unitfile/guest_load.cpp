@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "unitfile/layers.h"
 #include "unitfile/reader.h"
+#include "unitfile/writer.h"
 
 /// Guest files with what lies over them.
 namespace stead::unitfile {
@@ -19,6 +20,40 @@ constexpr std::size_t kMaxDropIns = 256;
 struct CloseFolder {
     void operator()(DIR* folder) const { (void)::closedir(folder); }
 };
+
+std::optional<Layers>
+load_layers(const std::string& path, Diagnostics& diagnostics, const std::string* text) {
+    const auto own = text != nullptr ? std::optional(*text) : load_text(path, diagnostics);
+    if (!own) return std::nullopt;
+    auto document = parse_document(*own, path, diagnostics);
+    if (!document) return std::nullopt;
+    Layers layers{std::move(*document), {}};
+    for (const std::string& file : guest_drop_ins(path, diagnostics)) {
+        const auto drop_in = load_text(file, diagnostics);
+        if (!drop_in) return std::nullopt;
+        auto over = parse_document(*drop_in, file, diagnostics);
+        if (!over) return std::nullopt;
+        lay_over(layers, std::move(*over), file);
+    }
+    return layers;
+}
+
+void flatten(const Layers& layers,
+             const std::string& path,
+             const Node& table,
+             const std::string& prefix,
+             std::vector<EffectiveKey>& keys) {
+    for (const Member& member : table.members) {
+        const Node& value = member.value;
+        if (value.is(NodeType::Table) && !value.members.empty()) {
+            flatten(layers, path, value, prefix + member.key + ".", keys);
+            continue;
+        }
+        const std::string& file = value.at.layer == 0 ? path : layers.files[value.at.layer - 1];
+        keys.push_back(
+            {prefix + member.key, toml_of(value), {file, value.at.line, value.at.column}});
+    }
+}
 
 } // namespace
 
@@ -47,19 +82,18 @@ std::vector<std::string> guest_drop_ins(const std::string& path, Diagnostics& di
 
 std::optional<GuestSpec>
 load_guest(const std::string& path, Diagnostics& diagnostics, const std::string* text) {
-    const auto own = text != nullptr ? std::optional(*text) : load_text(path, diagnostics);
-    if (!own) return std::nullopt;
-    auto document = parse_document(*own, path, diagnostics);
-    if (!document) return std::nullopt;
-    Layers layers{std::move(*document), {}};
-    for (const std::string& file : guest_drop_ins(path, diagnostics)) {
-        const auto drop_in = load_text(file, diagnostics);
-        if (!drop_in) return std::nullopt;
-        auto over = parse_document(*drop_in, file, diagnostics);
-        if (!over) return std::nullopt;
-        lay_over(layers, std::move(*over), file);
-    }
-    return read_guest_layers(layers, path, name_of_file(path), diagnostics);
+    const auto layers = load_layers(path, diagnostics, text);
+    if (!layers) return std::nullopt;
+    return read_guest_layers(*layers, path, name_of_file(path), diagnostics);
+}
+
+std::optional<std::vector<EffectiveKey>> effective_keys(const std::string& path,
+                                                        Diagnostics& diagnostics) {
+    const auto layers = load_layers(path, diagnostics, nullptr);
+    if (!layers) return std::nullopt;
+    std::vector<EffectiveKey> keys;
+    flatten(*layers, path, layers->document, "", keys);
+    return keys;
 }
 
 } // namespace stead::unitfile

@@ -61,6 +61,19 @@ std::string name_of_file(std::string_view path);
 std::optional<std::string> load_text(const std::string& path, Diagnostics& diagnostics);
 
 std::optional<UnitSpec> load_unit(const std::string& path, Diagnostics& diagnostics);
+
+/// A key of a guest file with its drop-ins laid over it: its full name, its value as TOML, and
+/// where that stands.
+struct EffectiveKey {
+    std::string name;
+    std::string value;
+    Place place;
+};
+
+/// In the order of the file; nothing, and an error, if one of the files cannot be read.
+std::optional<std::vector<EffectiveKey>> effective_keys(const std::string& path,
+                                                        Diagnostics& diagnostics);
+
 /// With its drop-ins laid over it; `text`, if given, is what to read in place of the file's own.
 std::optional<GuestSpec>
 load_guest(const std::string& path, Diagnostics& diagnostics, const std::string* text = nullptr);

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "cli/client_verbs.h"
+#include "cli/verbs.h"
+
+/// The verbs that work on the store of guests, /etc/stead/guests.
+namespace stead::cli {
+
+int verb_create(Context& context, Arguments arguments);
+int verb_delete(Context& context, Arguments arguments);
+int verb_disable(Context& context, Arguments arguments);
+int verb_edit(Context& context, Arguments arguments);
+int verb_enable(Context& context, Arguments arguments);
+int verb_rename(Context& context, Arguments arguments);
+
+} // namespace stead::cli
