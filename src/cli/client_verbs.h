@@ -16,6 +16,7 @@ int verb_kill(Context& context, Arguments arguments);
 int verb_list(Context& context, Arguments arguments);
 int verb_log_reader(Context& context, Arguments arguments);
 int verb_logs(Context& context, Arguments arguments);
+int verb_metrics(Context& context, Arguments arguments);
 int verb_plot(Context& context, Arguments arguments);
 int verb_poweroff(Context& context, Arguments arguments);
 int verb_reboot(Context& context, Arguments arguments);

@@ -1,10 +1,7 @@
 #include "cli/top_look.h"
 
-#include <array>
-
-#include "cli/client.h"
+#include "cli/guest_look.h"
 #include "cli/words.h"
-#include "sys/clock.h"
 
 namespace stead::cli {
 
@@ -13,34 +10,7 @@ namespace {
 /// One guest that does not answer must not hold up the others for long.
 constexpr Duration kLookLimit = Duration{700'000'000};
 
-struct Look {
-    std::optional<GuestRecord> guest;
-    std::vector<UnitRecord> units;
-};
-
-/// What one guest's PID 1 answers within the limit; without `guest`, it did not.
-Look look_at(const Place& place, const Target& target) {
-    Look look;
-    auto client = Client::connect(place.control(target));
-    if (!client) return look;
-    std::array<std::byte, 64> buffer;
-    wire::Writer request(buffer, wire::Kind::Status);
-    if (!client->send(request)) return look;
-    const Instant limit = sys::now() + kLookLimit;
-    std::optional<GuestRecord> guest;
-    while (look.units.size() <= kMaxUnits) {
-        const auto answer = client->receive(limit);
-        if (!answer || !*answer) return {};
-        const wire::Reader& message = *(*answer)->reader;
-        if (message.kind() == wire::Kind::End) break;
-        if (message.kind() == wire::Kind::Guest) guest = read_guest(message);
-        if (message.kind() == wire::Kind::Unit) look.units.push_back(read_unit(message));
-    }
-    look.guest = std::move(guest);
-    return look;
-}
-
-TopRow guest_row(const Target& target, const Look& look) {
+TopRow guest_row(const Target& target, const GuestLook& look) {
     TopRow row;
     row.guest = target.guest;
     row.state = look.guest ? guest_state_name(look.guest->state) : "no answer";
@@ -61,7 +31,7 @@ void add(std::optional<std::int64_t>& sum, const std::optional<std::int64_t>& pa
 } // namespace
 
 void append_rows(const Place& place, const Target& target, std::vector<TopRow>& rows) {
-    const Look look = look_at(place, target);
+    const GuestLook look = look_at(place, target, kLookLimit);
     const std::size_t own = rows.size();
     rows.push_back(guest_row(target, look));
     const UsageReader usage(place, target);

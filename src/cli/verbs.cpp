@@ -60,6 +60,8 @@ constexpr std::array kVerbs = {
          verb_show},
     Verb{"logs", "what units wrote", "NAME[/UNIT]", VerbGroup::Looking, verb_logs},
     Verb{"top", "guests and units, live", "[NAME]", VerbGroup::Looking, verb_top},
+    Verb{"metrics", "figures of all guests and units as OpenMetrics text", "[NAME]",
+         VerbGroup::Looking, verb_metrics},
     Verb{"why", "why it is down, failed or waiting, and what to do", "NAME[/UNIT]",
          VerbGroup::Looking, verb_why},
     Verb{"graph", "what units need, for graphviz' dot or as a picture", "NAME|DIR",

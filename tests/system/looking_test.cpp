@@ -256,5 +256,42 @@ TEST(LookingWithoutGuest, WhyShowsTheLastWordsOfAGuestThatEnded) {
     EXPECT_NE(outcome.out.find("bad.toml:1:1"), std::string::npos) << outcome.out;
 }
 
+TEST_F(Looking, GivesFiguresThatAScraperUnderstands) {
+    const Outcome outcome = host_.stead({"metrics"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    for (const char* line :
+         {"# TYPE stead_unit_up gauge\n", "stead_guest_answers{guest=\"shop\"} 1\n",
+          "stead_unit_up{guest=\"shop\",unit=\"data\"} 1\n",
+          "stead_unit_up{guest=\"shop\",unit=\"metrics\"} 0\n",
+          "stead_unit_restarts_total{guest=\"shop\",unit=\"app\"} 0\n",
+          "stead_guest_units{guest=\"shop\",state=\"failed\"} 2\n"})
+        EXPECT_NE(outcome.out.find(line), std::string::npos) << line << "in\n" << outcome.out;
+    EXPECT_TRUE(outcome.out.ends_with("# EOF\n"));
+
+    const std::string parse = "import sys; from prometheus_client.openmetrics.parser import "
+                              "text_string_to_metric_families as read; "
+                              "print(len(list(read(sys.stdin.read()))))";
+    if (run_program({"/usr/bin/python3", "-c", "import prometheus_client"}).code != 0)
+        GTEST_SKIP() << "needs python3-prometheus-client for the rest";
+    const Outcome parsed = run_program({"/usr/bin/python3", "-c", parse}, outcome.out);
+    EXPECT_EQ(parsed.code, 0) << parsed.err << outcome.out;
+    EXPECT_GE(std::stoi("0" + parsed.out), 10) << parsed.out;
+}
+
+TEST_F(Looking, AnswersAScrapeByHttp) {
+    const auto ask = [&](const std::string& request) {
+        return run_program(host_.command({"metrics", "--http"}), request).out;
+    };
+    const std::string answer = ask("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(answer.find("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text"), 0U)
+        << answer;
+    EXPECT_TRUE(answer.ends_with("# EOF\n")) << answer;
+    const std::string head = ask("HEAD /metrics HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(head.ends_with("\r\n\r\n")) << head;
+    EXPECT_EQ(ask("GET /other HTTP/1.1\r\n\r\n").find("HTTP/1.1 404 "), 0U);
+    for (const char* bad : {"", "GET", "POST / HTTP/1.1\r\n\r\n", "\r\n\r\n", "GET /metrics"})
+        EXPECT_EQ(ask(bad).find("HTTP/1.1 4"), 0U) << bad;
+}
+
 } // namespace
 } // namespace stead::system_test
