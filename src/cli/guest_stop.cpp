@@ -74,7 +74,9 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
     const auto& paths = asking.place().paths();
     const auto guest = guests::find(paths, name);
     const bool runs = guest && *guest && (*guest)->running();
-    if (!runs && !(guest && *guest && (*guest)->kept)) {
+    const bool kept = guest && *guest && (*guest)->kept;
+    // Who answers runs, whatever became of its record.
+    if (!runs && !kept && !Client::connect(asking.place().control(target))) {
         context.console.remark("guest '" + name + "' does not run");
         return kDone;
     }

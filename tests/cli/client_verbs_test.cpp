@@ -118,7 +118,7 @@ TEST_F(Client, ListsGuests) {
     serve_web();
     const Outcome outcome = machine.run({"list"});
     EXPECT_EQ(outcome.code, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "GUEST  STATE  SINCE  UNITS  FAILED\n"
+    EXPECT_EQ(outcome.out, "GUEST  STATE  SINCE  UNITS  FAILED  ENABLED  NOTE\n"
                            "web    up     3 min  1/2    1\n");
 }
 
@@ -198,8 +198,11 @@ TEST_F(Client, TellsAGuestThatDoesNotRunFromOneThatDoesNotExist) {
     machine.write("etc/guests/web.toml", "");
     const Outcome outcome = machine.run({"status", "web"});
     EXPECT_EQ(outcome.code, kNotRunning);
-    EXPECT_EQ(outcome.err, "stead: guest 'web' is not running\n"
-                           "  'stead run web' starts it\n");
+    EXPECT_NE(outcome.out.find("web: down, never started\n"), std::string::npos) << outcome.out;
+    const Outcome listed = machine.run({"list", "web"});
+    EXPECT_EQ(listed.code, kNotRunning);
+    EXPECT_EQ(listed.err, "stead: guest 'web' is not running\n"
+                          "  'stead start web' starts it\n");
 }
 
 TEST_F(Client, RefusesANameThatCanBeNone) {
