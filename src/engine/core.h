@@ -145,6 +145,12 @@ bool recognizes(const UnitGraph& graph, std::span<const std::byte> memory);
 /// Makes `memory` the state that another version, whose records may be shorter or longer, left in
 /// `old` between two events; false if it is not such a state.
 bool migrate(const UnitGraph& graph, std::byte* memory, std::span<const std::byte> old);
+/// See Engine::transfer.
+bool transfer(const UnitGraph& graph,
+              std::byte* memory,
+              const UnitGraph& old_graph,
+              std::byte* old,
+              std::span<const UnitId> to);
 
 /// A view of the engine's memory with every transition. Grouped by the file that holds them.
 class Core {
@@ -163,6 +169,8 @@ public:
     bool repair();
     /// Checksums the state as it is.
     void seal();
+    /// Becomes what `old` is, with the units renumbered.
+    void take_over(const Core& old, std::span<const UnitId> to);
     void save(const void* range, std::size_t size);
     void tell(const Event& event, Instant at);
 
@@ -204,6 +212,8 @@ public:
     void stop_dependents(UnitId id);
     void lose_dependents(UnitId id);
     void return_dependents(UnitId id);
+    void count_holders();
+    void reloaded(UnitId chosen, bool starts_new);
 
     // start.cpp: from waiting to up
     void admit(UnitId id);
@@ -255,6 +265,7 @@ public:
     void start_for_outcome(UnitId id, UnitId next);
 
     // guest.cpp: boot and shutdown
+    [[nodiscard]] UnitId find_excluder(UnitId id) const;
     void boot(UnitId target);
     void request_shutdown(EndKind end, std::int32_t code);
     void begin_shutdown(EndKind end, std::int32_t code);
@@ -293,7 +304,9 @@ public:
 
     [[nodiscard]] const UnitRuntime& unit(UnitId id) const { return units_[id]; }
 
-    [[nodiscard]] const UnitPolicy& policy(UnitId id) const { return graph_.units[id]; }
+    [[nodiscard]] const UnitPolicy& policy(UnitId id) const {
+        return unit(id).has(flag::kPrevious) ? *graph_.previous[id] : graph_.units[id];
+    }
 
     [[nodiscard]] GuestRuntime& guest() { return *guest_; }
 

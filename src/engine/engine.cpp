@@ -133,6 +133,25 @@ bool Engine::boot_settled() const {
     return core.guest().booted && core.guest().unsettled == 0;
 }
 
+bool Engine::transfer(const UnitGraph& graph,
+                      std::span<std::byte> memory,
+                      std::span<const UnitId> to) const {
+    return memory.size() >= required_bytes(graph) &&
+           engine::transfer(graph, memory.data(), graph_, memory_, to);
+}
+
+bool Engine::at_rest(UnitId id) const {
+    return is_at_rest(Core(graph_, memory_).unit(id).phase);
+}
+
+bool Engine::is_running(UnitId id) const {
+    return is_active(Core(graph_, memory_).unit(id).phase);
+}
+
+bool Engine::is_previous(UnitId id) const {
+    return Core(graph_, memory_).unit(id).has(flag::kPrevious);
+}
+
 bool Engine::shutting_down() const {
     return Core(graph_, memory_).guest().stage != Stage::Running;
 }

@@ -56,6 +56,10 @@ enum class EventKind : std::uint8_t {
     OomKilled,
     /// A health probe that was made with Probe holds.
     Healthy,
+    /// The graph is another one (Engine::transfer): units that are new in it and enabled start, if
+    /// `value` is 1, and so does `unit`, if it is new; what units that run need now starts, what
+    /// nobody needs any more stops.
+    Reloaded,
     /// A deadline may have passed.
     Tick
 };
@@ -170,6 +174,13 @@ public:
     /// `handle`.
     bool next(Action& action);
 
+    /// Makes `memory` the state of `graph` out of this one, whose unit N becomes unit `to[N]`;
+    /// kNoUnit: it is gone, and was at rest. Units with a `previous` description in `graph` run as
+    /// that says until their next start. Call it when `next` has given nothing; Reloaded is to
+    /// follow. False if the state is none. This engine's memory stays as it is.
+    bool
+    transfer(const UnitGraph& graph, std::span<std::byte> memory, std::span<const UnitId> to) const;
+
     // For whoever resumes.
 
     /// The action that `next` gave last, until `next` is called again: it may have been carried out
@@ -194,6 +205,12 @@ public:
     /// Every wanted unit is up, done or failed for good: the guest has started.
     [[nodiscard]] bool boot_settled() const;
     [[nodiscard]] bool shutting_down() const;
+    /// Has no process and no wish for one.
+    [[nodiscard]] bool at_rest(UnitId unit) const;
+    /// Runs, or has run last, as UnitGraph::previous describes it.
+    [[nodiscard]] bool is_previous(UnitId unit) const;
+    /// Between its first hook and its last: what a reload must not change under it.
+    [[nodiscard]] bool is_running(UnitId unit) const;
 
 private:
     Engine(const UnitGraph& graph, std::byte* memory)

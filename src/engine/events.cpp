@@ -70,7 +70,7 @@ void Core::handle(const Event& event, Instant now) {
     if (guest_->stage == Stage::Ended) return;
     guest_->now = std::max(guest_->now, now);
     const bool guest_wide = event.kind == EventKind::Boot || event.kind == EventKind::Shutdown ||
-                            event.kind == EventKind::Tick;
+                            event.kind == EventKind::Reloaded || event.kind == EventKind::Tick;
     if (guest_wide || event.unit < size()) dispatch(event);
     settle();
     check_end();
@@ -130,6 +130,9 @@ void Core::dispatch(const Event& event) {
         return;
     case EventKind::Healthy:
         become_healthy(id, true);
+        return;
+    case EventKind::Reloaded:
+        reloaded(id, event.value != 0);
         return;
     case EventKind::Tick:
         tick();

@@ -129,7 +129,7 @@ bool Core::wants_restart(UnitId id) const {
 bool Core::count_restart(UnitId id) {
     UnitRuntime& u = unit(id);
     const UnitPolicy& p = policy(id);
-    if (u.stamp_capacity == 0) return true;
+    if (u.stamp_capacity == 0 || p.restart_burst == 0 || p.restart_burst == kForever) return true;
     std::uint32_t* stamps = stamps_ + u.first_stamp;
     save(stamps, u.stamp_capacity * sizeof *stamps);
     const std::uint32_t interval = std::min(p.restart_interval_ms, kMaxInterval);
@@ -146,7 +146,7 @@ bool Core::count_restart(UnitId id) {
 
     // A group of restarts shares one stamp, the time of its last one, so that a large burst needs
     // no large table.
-    const std::uint32_t group = p.restart_burst / u.stamp_capacity;
+    const std::uint32_t group = (p.restart_burst - 1) / u.stamp_capacity + 1;
     const std::uint32_t most = p.restart_burst / group;
     if (u.stamps >= most) return false;
     u.restarted_at = now();
@@ -285,7 +285,8 @@ void Core::act_on_outcome(UnitId id, bool limit) {
         begin_shutdown(EndKind::Reboot, code);
         return;
     case OutcomeAction::StartUnit:
-        start_for_outcome(id, p.outcome_units[which]);
+        // A description from before a reload counts units as they were then.
+        start_for_outcome(id, graph_.units[id].outcome_units[which]);
         break;
     }
     if (p.essential) begin_shutdown(EndKind::Exit, code);

@@ -227,4 +227,42 @@ void Core::return_dependents(UnitId id) {
     }
 }
 
+void Core::count_holders() {
+    for (UnitId id = 0; id < size(); ++id) {
+        if (!unit(id).has(flag::kHolding)) continue;
+        for (const Dependency& need : needs(id))
+            if (pulls(need.kind)) ++unit(need.target).holders;
+    }
+}
+
+void Core::reloaded(UnitId chosen, bool starts_new) {
+    if (guest_->stage != Stage::Running) return;
+    for (UnitId id = 0; id < size(); ++id) {
+        UnitRuntime& u = unit(id);
+        const bool marked = u.has(flag::kReloaded);
+        u.flags &= ~flag::kReloaded;
+        if (is_at_rest(u.phase)) {
+            // Of units that exclude each other the one that runs goes on.
+            const bool starts = id == chosen || (starts_new && policy(id).enabled);
+            if (!marked || !starts || find_excluder(id) != kNoUnit) continue;
+            u.flags |= flag::kRoot;
+            forget_failures(id);
+            admit(id);
+            continue;
+        }
+        if (marked && u.holders == 0 && u.has(flag::kWanted) && !u.has(flag::kRoot)) {
+            ask_stop(id, because(ReasonKind::NotNeeded), false);
+            continue;
+        }
+        if (u.phase == Phase::Waiting || u.phase == Phase::Held) enqueue(id);
+        if (!u.has(flag::kHolding)) continue;
+        for (const Dependency& need : needs(id)) {
+            const UnitRuntime& target = unit(need.target);
+            if (pulls(need.kind) && !target.has(flag::kWanted) && target.phase != Phase::Done)
+                admit(need.target);
+        }
+    }
+    guest_->work += size();
+}
+
 } // namespace stead::engine

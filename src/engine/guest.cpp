@@ -5,24 +5,25 @@
 /// The guest as a whole: its boot, and its orderly end under one deadline.
 namespace stead::engine {
 
+UnitId Core::find_excluder(UnitId id) const {
+    for (const Dependency& need : needs(id))
+        if (need.kind == DependencyKind::Conflicts && unit(need.target).has(flag::kWanted))
+            return need.target;
+    for (const ReverseEdge& edge : owners(id))
+        if (edge.kind == DependencyKind::Conflicts && unit(edge.owner).has(flag::kWanted))
+            return edge.owner;
+    return kNoUnit;
+}
+
 void Core::boot(UnitId target) {
     if (guest_->booted || guest_->stage != Stage::Running) return;
     guest_->booted = true;
     guest_->booted_at = now();
-    const auto excluded = [&](UnitId id) {
-        for (const Dependency& need : needs(id))
-            if (need.kind == DependencyKind::Conflicts && unit(need.target).has(flag::kWanted))
-                return need.target;
-        for (const ReverseEdge& edge : owners(id))
-            if (edge.kind == DependencyKind::Conflicts && unit(edge.owner).has(flag::kWanted))
-                return edge.owner;
-        return kNoUnit;
-    };
     for (UnitId id = 0; id < size(); ++id) {
         const bool chosen = target == kNoUnit ? policy(id).enabled : id == target;
         if (!chosen) continue;
         // Of two enabled units that exclude each other the first one runs.
-        const UnitId other = excluded(id);
+        const UnitId other = find_excluder(id);
         if (other != kNoUnit) {
             set_reason(id, because(ReasonKind::Conflict, other));
             continue;

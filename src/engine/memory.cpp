@@ -21,10 +21,17 @@ std::uint8_t stamps_of(const UnitPolicy& policy) {
     return static_cast<std::uint8_t>(std::min(policy.restart_burst, kMaxStamps));
 }
 
+/// As many as either of its descriptions may need.
+std::uint8_t stamps_of(const UnitGraph& graph, std::size_t id) {
+    const std::uint8_t own = stamps_of(graph.units[id]);
+    if (graph.previous.empty() || graph.previous[id] == nullptr) return own;
+    return std::max(own, stamps_of(*graph.previous[id]));
+}
+
 std::uint32_t count_stamps(const UnitGraph& graph) {
     std::uint32_t count = 0;
-    for (const UnitPolicy& policy : graph.units)
-        count += stamps_of(policy);
+    for (std::size_t id = 0; id < graph.units.size(); ++id)
+        count += stamps_of(graph, id);
     return count;
 }
 
@@ -160,9 +167,10 @@ void Core::create() {
     std::uint32_t first_stamp = 0;
     for (UnitId id = 0; id < size(); ++id) {
         UnitRuntime fresh;
-        fresh.reason.kind = policy(id).enabled ? ReasonKind::NotStarted : ReasonKind::NotEnabled;
+        fresh.reason.kind =
+            graph_.units[id].enabled ? ReasonKind::NotStarted : ReasonKind::NotEnabled;
         fresh.first_stamp = first_stamp;
-        fresh.stamp_capacity = stamps_of(policy(id));
+        fresh.stamp_capacity = stamps_of(graph_, id);
         first_stamp += fresh.stamp_capacity;
         units_[id] = fresh;
     }
@@ -184,6 +192,65 @@ void Core::create() {
         const auto owner = static_cast<UnitId>(i);
         for (const Dependency& need : needs(owner))
             reverse_[--first_owner_[need.target]] = {owner, need.kind, 0};
+    }
+}
+
+bool transfer(const UnitGraph& graph,
+              std::byte* memory,
+              const UnitGraph& old_graph,
+              std::byte* old,
+              std::span<const UnitId> to) {
+    if (to.size() != old_graph.units.size() ||
+        !recognizes(old_graph, {old, required_bytes(old_graph)}))
+        return false;
+    prepare(graph, memory, Settings{});
+    Core core(graph, memory);
+    core.take_over(Core(old_graph, old), to);
+    core.seal();
+    return core.repair();
+}
+
+void Core::take_over(const Core& old, std::span<const UnitId> to) {
+    const auto renumbered = [&](UnitId id) { return id < to.size() ? to[id] : kNoUnit; };
+    const GuestRuntime mine = *guest_;
+    *guest_ = *old.guest_;
+    guest_->unit_count = mine.unit_count;
+    guest_->edge_count = mine.edge_count;
+    guest_->stamp_count = mine.stamp_count;
+    journal_->event = Event{};
+    journal_->at = old.journal_->at;
+    journal_->told = guest_->handled = old.journal_->told;
+
+    for (UnitId id = 0; id < size(); ++id)
+        units_[id].flags = flag::kReloaded;
+    for (std::size_t id = 0; id < to.size(); ++id) {
+        if (to[id] == kNoUnit) continue;
+        const UnitRuntime& was = old.units_[id];
+        UnitRuntime& unit = units_[to[id]];
+        const UnitRuntime fresh = unit;
+        unit = was;
+        unit.first_stamp = fresh.first_stamp;
+        unit.stamp_capacity = fresh.stamp_capacity;
+        // The latest restarts are what counts.
+        unit.stamps = std::min(was.stamps, fresh.stamp_capacity);
+        std::copy_n(old.stamps_ + was.first_stamp + was.stamps - unit.stamps, unit.stamps,
+                    stamps_ + unit.first_stamp);
+        const bool never = unit.reason.kind == ReasonKind::NotStarted ||
+                           unit.reason.kind == ReasonKind::NotEnabled;
+        if (never) unit.reason = fresh.reason;
+        unit.reason.unit = renumbered(was.reason.unit);
+        unit.waits_for = renumbered(was.waits_for);
+        unit.trigger = renumbered(was.trigger);
+        unit.cursor = 0;
+        unit.holders = 0;
+        unit.flags &= ~flag::kPrevious;
+        if (!graph_.previous.empty() && graph_.previous[to[id]] != nullptr)
+            unit.flags |= flag::kPrevious;
+    }
+    count_holders();
+    for (std::size_t id = 0; id < to.size(); ++id) {
+        const bool lost = to[id] != kNoUnit && old.units_[id].holders != 0;
+        if (lost && units_[to[id]].holders == 0) units_[to[id]].flags |= flag::kReloaded;
     }
 }
 

@@ -175,6 +175,10 @@ inline constexpr std::uint32_t kQueued = 1U << 7U;
 inline constexpr std::uint32_t kListed = 1U << 8U;
 /// Was admitted and still has to bring what it needs along.
 inline constexpr std::uint32_t kPulling = 1U << 9U;
+/// Runs as UnitGraph::previous describes it, until its next start.
+inline constexpr std::uint32_t kPrevious = 1U << 14U;
+/// The reload brought it, or took its last holder away.
+inline constexpr std::uint32_t kReloaded = 1U << 15U;
 
 // What follows belongs to one run and is cleared when it is over.
 inline constexpr std::uint32_t kRan = 1U << 16U;

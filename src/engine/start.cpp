@@ -101,7 +101,7 @@ void Core::try_start(UnitId id) {
         break;
     }
 
-    u.flags &= ~(flag::kRunMask | flag::kAgain);
+    u.flags &= ~(flag::kRunMask | flag::kAgain | flag::kPrevious);
     u.result = Result::None;
     set_reason(id, {});
     if (policy(id).type == UnitType::Target) {

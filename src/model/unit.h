@@ -206,6 +206,9 @@ static_assert(sizeof(UnitPolicy) == 256 && std::has_unique_object_representation
 struct UnitGraph {
     std::span<const UnitPolicy> units;
     std::span<const Dependency> dependencies;
+    /// After a reload: for each unit that runs as it was described before, that description; null
+    /// for the others. Empty: all null. Dependencies are always those of `units`.
+    std::span<const UnitPolicy* const> previous{};
 
     [[nodiscard]] std::span<const Dependency> dependencies_of(UnitId unit) const {
         const UnitPolicy& policy = units[unit];

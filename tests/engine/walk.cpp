@@ -35,6 +35,7 @@ void Walk::step() {
     else
         forge();
     if (dice_.chance(1)) move_house();
+    if (!shutting_down() && dice_.below(150) == 0) reload_units();
 }
 
 Event Walk::event(EventKind kind, UnitId unit) const {
@@ -74,7 +75,7 @@ void Walk::chatter() {
 bool Walk::adopt(UnitId unit) {
     // READY of a forking unit says that its main process was found: then there is one.
     const UnitRuntime& u = core().unit(unit);
-    const UnitPolicy& p = policies_[unit];
+    const UnitPolicy& p = core().policy(unit);
     const bool forked =
         p.type == UnitType::Forking && p.ready == ReadyKind::PidFile && u.phase == Phase::Starting;
     if (!forked || u.main != Slot::Empty) return true;
@@ -163,7 +164,7 @@ void Walk::progress_child(std::size_t index) {
         }
         return;
     }
-    const bool quick = !main || policies_[child.unit].type == UnitType::Oneshot;
+    const bool quick = !main || core().policy(child.unit).type == UnitType::Oneshot;
     const bool dies = child.doomed || dice_.chance(quick ? 40 : 4);
     if (!dies || child.immortal) return;
     next.kind = EventKind::Exited;
@@ -321,7 +322,9 @@ void Walk::act(const Action& action) {
         world.empty_due = true;
         return;
     case ActionKind::Release:
-        if (policies_[action.unit].kill_mode == KillMode::Process || shutting_down()) return;
+        if (core().policy(action.unit).kill_mode == KillMode::Process || world.spared ||
+            shutting_down())
+            return;
         expect(is_empty(action.unit), "only a unit without processes is released", action.unit);
         return;
     case ActionKind::Probe:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,6 +64,9 @@ private:
         /// The last attempt failed for want of something that may come back; a new one was made.
         bool transient = false;
         bool fresh = false;
+        /// An earlier description let processes live on.
+        bool spared = false;
+        bool previous = false;
         Phase phase = Phase::Down;
         std::uint32_t restarts = 0;
         std::vector<Instant> restarted;
@@ -99,6 +103,9 @@ private:
     void check_restarts(UnitId id);
     void check_counts();
     void move_house();
+    void reload_units();
+    void renumber(const std::vector<UnitId>& to);
+    void add_edges(std::vector<UnitPolicy>& policies, std::uint32_t density);
     void expect(bool truth, const char* promise, UnitId unit = kNoUnit);
 
     [[nodiscard]] Core core() const { return {graph_, memory_.get()}; }
@@ -119,6 +126,9 @@ private:
     bool talks_;
     std::vector<UnitPolicy> policies_;
     std::vector<Dependency> edges_;
+    /// What units that ran through a reload were started with.
+    std::deque<UnitPolicy> past_;
+    std::vector<const UnitPolicy*> previous_;
     UnitGraph graph_;
     std::unique_ptr<std::byte[]> memory_;
     std::size_t bytes_ = 0;

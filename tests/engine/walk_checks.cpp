@@ -47,9 +47,10 @@ void Walk::check_spawn(const Action& action) {
         expect(!engine_->shutting_down(), "nothing starts during a shutdown", id);
         expect(u.phase != Phase::Failed, "nothing starts after it failed", id);
     }
-    if (main && policies_[id].kill_mode != KillMode::Process && worlds_[id].left_behind)
+    if (main && core().policy(id).kill_mode != KillMode::Process && worlds_[id].left_behind &&
+        !worlds_[id].spared)
         expect(u.has(flag::kRan), "nothing starts beside its own remains", id);
-    if (main && policies_[id].command_counts[0] == 0) check_order(action);
+    if (main && core().policy(id).command_counts[0] == 0) check_order(action);
     if (action.role == CommandRole::PreStart && action.index == 0) check_order(action);
 }
 
@@ -105,11 +106,12 @@ void Walk::check_unit(UnitId id) {
     } else if (u.phase != Phase::Up) {
         expect(!u.deadline.is_never(), "every other phase has a deadline", id);
     }
-    const bool checked = policies_[id].health != ReadyKind::None && is_up(u.phase) &&
-                         !u.has(flag::kSkipped) && policies_[id].type != UnitType::Target;
+    const bool checked = core().policy(id).health != ReadyKind::None && is_up(u.phase) &&
+                         !u.has(flag::kSkipped) && core().policy(id).type != UnitType::Target;
     expect(checked == !u.health_at.is_never(), "what has a health check is checked while it is up",
            id);
-    expect(u.health_failures <= policies_[id].health_threshold, "failed probes are counted", id);
+    expect(!is_up(u.phase) || u.health_failures <= core().policy(id).health_threshold,
+           "failed probes are counted", id);
     if (u.phase == Phase::Backoff || is_starting(u.phase))
         expect(u.has(flag::kWanted), "only wanted units are on their way up", id);
     if (u.phase == Phase::Failed)
@@ -154,7 +156,15 @@ void Walk::check_restarts(UnitId id) {
     const bool again = u.restarts == world.restarts + 1;
     if (u.restarts < world.restarts) world.restarted.clear();
     world.restarts = u.restarts;
-    const UnitPolicy& p = policies_[id];
+    const bool other = world.previous != u.has(flag::kPrevious);
+    world.previous = u.has(flag::kPrevious);
+    if (other) {
+        // From here on another limit holds.
+        world.restarted.clear();
+        world.fresh = world.transient = false;
+        return;
+    }
+    const UnitPolicy& p = core().policy(id);
     const bool counts = again && !world.transient && p.restart_burst != 0;
     if (world.fresh) world.fresh = world.transient = false;
     if (!counts) return;

@@ -90,6 +90,16 @@ void Walk::random_graph() {
         UnitPolicy p = random_policy();
         for (UnitId& unit : p.outcome_units)
             unit = static_cast<UnitId>(dice_.below(count));
+        policies_[i] = p;
+    }
+    add_edges(policies_, density);
+    graph_ = {policies_, edges_};
+}
+
+void Walk::add_edges(std::vector<UnitPolicy>& policies, std::uint32_t density) {
+    const auto count = static_cast<std::uint32_t>(policies.size());
+    for (std::uint32_t i = 0; i < count; ++i) {
+        UnitPolicy& p = policies[i];
         p.first_dependency = static_cast<std::uint32_t>(edges_.size());
         // Only towards earlier units, so that there is no cycle; conflicts may point anywhere.
         for (std::uint32_t other = 0; other < count; ++other) {
@@ -102,9 +112,7 @@ void Walk::random_graph() {
             edges_.push_back({static_cast<UnitId>(other), kind, 0});
         }
         p.dependency_count = static_cast<std::uint32_t>(edges_.size()) - p.first_dependency;
-        policies_[i] = p;
     }
-    graph_ = {policies_, edges_};
 }
 
 } // namespace stead::engine
