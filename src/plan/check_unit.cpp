@@ -209,7 +209,6 @@ bool Checker::identity(const UnitRecord& record) {
     return need(record.uid != ~0U && record.gid != ~0U, "user or group -1") &&
            need(record.umask <= 0777, "an impossible umask") &&
            need((record.flags & ~kUnitFlags) == 0, "an unknown flag") &&
-           need(record.reserved == 0, "a reserved field is in use") &&
            need(record.nice >= -20 && record.nice <= 19 &&
                     ((record.flags & kHasNice) != 0 || record.nice == 0),
                 "a nice value outside -20 to 19") &&

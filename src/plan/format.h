@@ -127,7 +127,8 @@ struct UnitRecord {
     OutputKind output = OutputKind::Log;
     OutputKind error = OutputKind::Log;
     NotifyAccess notify_access = NotifyAccess::Main;
-    std::uint32_t reserved = 0;
+    /// The same for equal definitions, whatever the units around them; 0: not known.
+    std::uint32_t digest = 0;
 };
 
 struct DirectoryRecord {

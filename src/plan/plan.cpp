@@ -86,6 +86,10 @@ std::string_view Plan::source(UnitId unit) const {
     return text(image_, record(image_, unit).source);
 }
 
+std::uint32_t Plan::digest(UnitId unit) const {
+    return record(image_, unit).digest;
+}
+
 ExecView Plan::exec(UnitId unit) const {
     const UnitRecord& from = record(image_, unit);
     const auto is = [&from](UnitFlag flag) { return (from.flags & flag) != 0; };

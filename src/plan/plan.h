@@ -42,6 +42,9 @@ public:
     /// The unit file it was compiled from, for people.
     [[nodiscard]] std::string_view source(UnitId unit) const;
 
+    /// The same for equal definitions (all but dependencies) in any plan; 0: not known.
+    [[nodiscard]] std::uint32_t digest(UnitId unit) const;
+
     [[nodiscard]] ExecView exec(UnitId unit) const;
     /// The argv of command `index` of `role`; index < policy.command_counts[role].
     [[nodiscard]] StringList command(UnitId unit, CommandRole role, std::size_t index) const;

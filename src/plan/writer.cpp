@@ -78,6 +78,8 @@ std::optional<std::vector<std::uint16_t>> rank_units(const std::vector<UnitInput
 class Builder {
 public:
     Result<std::vector<std::byte>> build(const PlanInput& input);
+    /// A number over everything that `unit` says of itself.
+    static std::uint32_t digest(UnitInput unit);
 
 private:
     StringRef string(const std::string& value);
@@ -230,6 +232,22 @@ GuestRecord Builder::guest(const GuestInput& guest) {
     return record;
 }
 
+std::uint32_t Builder::digest(UnitInput unit) {
+    // Other units count in their own numbers.
+    unit.dependencies.clear();
+    unit.policy.outcome_units = UnitPolicy{}.outcome_units;
+    unit.source.clear();
+    Builder alone;
+    alone.policies_.push_back(alone.policy(unit));
+    alone.units_.push_back(alone.record(unit, 0));
+    // FNV-1a.
+    std::uint64_t hash = 0xcbf29ce484222325U;
+    for (const std::byte byte : alone.image())
+        hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3U;
+    const auto folded = static_cast<std::uint32_t>(hash ^ hash >> 32U);
+    return folded == 0 ? 1 : folded;
+}
+
 void Builder::index_names(const std::vector<UnitInput>& units) {
     for (std::size_t id = 0; id < units.size(); ++id)
         names_.push_back(static_cast<UnitId>(id));
@@ -277,6 +295,7 @@ Result<std::vector<std::byte>> Builder::build(const PlanInput& input) {
         const UnitInput& unit = input.units[id];
         policies_.push_back(policy(unit));
         units_.push_back(record(unit, (*ranks)[id]));
+        units_.back().digest = digest(unit);
         if (has_nul_) return mistake(unit.name, "a NUL byte in one of its strings");
         if (strings_.size() > kMaxImage)
             return mistake(unit.name, "the plan becomes larger than 16 MB");
