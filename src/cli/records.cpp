@@ -113,6 +113,8 @@ UnitRecord read_unit(const wire::Reader& message) {
     const auto flags = static_cast<std::uint64_t>(message.number(Tag::Flags));
     unit.essential = (flags & wire::kEssential) != 0;
     unit.enabled = (flags & wire::kEnabled) != 0;
+    unit.ghost = (flags & wire::kGhost) != 0;
+    unit.changed = (flags & wire::kChanged) != 0;
     return unit;
 }
 
@@ -141,6 +143,8 @@ nlohmann::json to_json(const UnitRecord& unit) {
                         {"reason", reason_json(unit)},
                         {"restarts", unit.restarts},
                         {"enabled", unit.enabled},
+                        {"changed", unit.changed},
+                        {"no_file", unit.ghost},
                         {"essential", unit.essential}};
     if (unit.pid > 0) json["pid"] = unit.pid;
     if (!unit.description.empty()) json["description"] = unit.description;

@@ -45,6 +45,10 @@ struct UnitRecord {
     std::vector<Dependency> needs;
     bool essential = false;
     bool enabled = false;
+    /// It has no file: detached, or its file has gone since it was started.
+    bool ghost = false;
+    /// Its file is not what it was started with.
+    bool changed = false;
 
     [[nodiscard]] Duration age() const { return now - since; }
 

@@ -8,6 +8,7 @@
 #include "cli/guest_set.h"
 #include "cli/guest_stop.h"
 #include "cli/options.h"
+#include "cli/unit_reload.h"
 #include "cli/words.h"
 #include "guests/store.h"
 #include "sys/clock.h"
@@ -30,6 +31,8 @@ struct Change {
 
 struct Wishes {
     std::vector<std::string> names;
+    /// reload: of our own PID 1's units.
+    std::vector<std::string> folders;
     std::string timeout;
     std::int64_t parallel = 0;
     bool all = false;
@@ -88,16 +91,6 @@ int stop_guests(Asking& asking,
         {.doing = "stopping", .parallel = parallel_of(wishes), .job = [&](const std::string& name) {
              return stop_guest(context, name, stop);
          }});
-}
-
-int reload_guest(Asking& asking, const Target& target, const Wishes& wishes) {
-    auto client = asking.open(target);
-    if (!client) return asking.code();
-    std::array<std::byte, 64> buffer;
-    wire::Writer request(buffer, Kind::ReloadUnits);
-    const auto reply = asking.order(*client, request, target,
-                                    {.waiting_for = "the new units", .limit = wishes.limit});
-    return reply ? kDone : asking.code();
 }
 
 /// `stead stop /`: the machine whose PID 1 is stead-init.
@@ -183,6 +176,10 @@ void add_options(Options& options, const Change& change, Wishes& wishes) {
         options.number("--parallel", wishes.parallel, "N",
                        "so many guests at a time (the number of processors)");
     }
+    if (change.kind == Kind::Reload) {
+        options.list("--dir", wishes.folders, "DIR",
+                     "in a container: unit files of DIR instead of the usual folders");
+    }
     if (change.kind == Kind::Start)
         options.flag("--enabled", wishes.enabled, "every guest that starts with the host");
     options.positionals("NAME", wishes.names, "NAME or NAME/UNIT on the host, UNIT in a guest");
@@ -192,6 +189,9 @@ void add_options(Options& options, const Change& change, Wishes& wishes) {
 int add_names(Asking& asking, const Change& change, Wishes& wishes) {
     const guests::Paths& paths = asking.place().paths();
     const bool selected = wishes.all || wishes.enabled;
+    // In a guest only one can be meant.
+    if (change.kind == Kind::Reload && wishes.names.empty() && !asking.place().on_host())
+        wishes.names.emplace_back("/");
     if (!selected && wishes.names.empty()) {
         return asking.fail(kAskedWrongly, std::string(change.verb) + " wants a name",
                            asking.place().on_host() ? "NAME for a guest, NAME/UNIT for a unit of it"
@@ -238,7 +238,7 @@ int change_all(Context& context, Arguments arguments, const Change& change) {
         } else if (!target->unit.empty()) {
             units.push_back(*target);
         } else if (change.kind == Kind::Reload) {
-            note(reload_guest(asking, *target, wishes));
+            note(reload_guest(asking, context, *target, wishes.folders, wishes.limit));
         } else if (target->own()) {
             note(change.kind == Kind::Stop ? stop_machine(asking, *target, wishes)
                                            : only_on_host(asking));

@@ -167,6 +167,10 @@ std::string exit_words(ExitStatus status) {
 }
 
 std::string reason_sentence(const UnitRecord& unit) {
+    const bool silent = unit.reason.kind == ReasonKind::None;
+    if (silent && unit.changed)
+        return "its file has changed since it was started; a restart takes it";
+    if (silent && unit.ghost) return "has no file; it is gone when it is down";
     const Reason& reason = unit.reason;
     const auto role = role_name(static_cast<CommandRole>(reason.role));
     const std::string other = unit.reason_unit.empty() ? "another unit" : quoted(unit.reason_unit);

@@ -40,8 +40,16 @@ struct Rescue {
     FixedString<24> name;
 };
 
-// A signal handler is given nothing but the signal.
-constinit Rescue rescue; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+// A signal handler is given nothing but the signal. Of the two one holds; one store changes which.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
+constinit Rescue rescues[2];
+constinit unsigned which = 0;
+
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
+
+Rescue& rescue() {
+    return rescues[which];
+}
 
 void tell(std::string_view text) {
     (void)!::write(STDERR_FILENO, text.data(), text.size());
@@ -85,7 +93,7 @@ bool ends_guest(int signal) {
 
 /// The roots as they were, which a wild store may have hit.
 void restore_roots() {
-    static_cast<Roots&>(*rescue.self) = rescue.roots;
+    static_cast<Roots&>(*rescue().self) = rescue().roots;
 }
 
 /// Whether the crash rate is still bearable.
@@ -115,17 +123,19 @@ void go_back(State& state) {
 }
 
 void execute(int program) {
-    const State& state = *rescue.self;
+    const State& state = *rescue().self;
     // A crash that follows at once must find its signal unblocked, or the kernel ends us.
     (void)sys::set_signal_mask(ordinary_signals());
-    if (rescue.depth < kMaxDepth) {
-        const std::size_t used = std::min<std::size_t>(state.children_end, rescue.children.size());
-        each_descriptor(state, rescue.units, rescue.children.first(used), keep_open);
+    if (rescue().depth < kMaxDepth) {
+        const std::size_t used =
+            std::min<std::size_t>(state.children_end, rescue().children.size());
+        each_descriptor(state, rescue().units, rescue().children.first(used), keep_open);
     } else {
         // Walking the tables may be what failed: only what leads to everything else.
         each_descriptor(state, {}, {}, keep_open);
     }
-    (void)::syscall(SYS_execveat, program, "", rescue.argv, rescue.environment, AT_EMPTY_PATH);
+    if (rescue().argv != nullptr) rescue().argv[0] = const_cast<char*>(rescue().name.c_str());
+    (void)::syscall(SYS_execveat, program, "", rescue().argv, rescue().environment, AT_EMPTY_PATH);
 }
 
 #ifdef STEAD_CRASH_TEST
@@ -189,25 +199,25 @@ void report_unplanned(int signal, const siginfo_t& info) {
 void on_timer() {
     if (std::getenv("STEAD_CRASH_SPOIL") != nullptr) {
         // The record of a unit in the engine's memory.
-        auto* base = reinterpret_cast<std::byte*>(rescue.self) + rescue.roots.layout.engine_at;
-        base[rescue.roots.layout.engine_bytes / 8] ^= std::byte{0x5a};
+        auto* base = reinterpret_cast<std::byte*>(rescue().self) + rescue().roots.layout.engine_at;
+        base[rescue().roots.layout.engine_bytes / 8] ^= std::byte{0x5a};
     }
     if (STEAD_CRASH_FORGETS) {
         // Nothing is left of the engine, nor of any child.
-        auto* base = reinterpret_cast<std::byte*>(rescue.self) + rescue.roots.layout.engine_at;
-        std::memset(base, 0, rescue.roots.layout.engine_bytes);
-        for (Child& child : rescue.children)
+        auto* base = reinterpret_cast<std::byte*>(rescue().self) + rescue().roots.layout.engine_at;
+        std::memset(base, 0, rescue().roots.layout.engine_bytes);
+        for (Child& child : rescue().children)
             child = {};
     }
     planned = true;
-    fail(rescue.self->crashes.total);
+    fail(rescue().self->crashes.total);
 }
 
 #endif
 
 void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
     // A child on its way to its program is no supervisor.
-    if (::getpid() != rescue.pid) ::_exit(kCrashCode);
+    if (::getpid() != rescue().pid) ::_exit(kCrashCode);
 #ifdef STEAD_CRASH_TEST
     if (info->si_code == SI_TIMER) {
         (void)sys::set_signal_mask(ordinary_signals());
@@ -218,7 +228,7 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
     // sender's true pid; every other code of a sent signal comes with a pid of the sender's choice
     // (rt_sigqueueinfo(2)).
     const bool own =
-        (info->si_code == SI_USER || info->si_code == SI_TKILL) && info->si_pid == rescue.pid;
+        (info->si_code == SI_USER || info->si_code == SI_TKILL) && info->si_pid == rescue().pid;
     if (info->si_code <= 0 && !own) return;
 
 #ifdef STEAD_CRASH_TEST
@@ -226,10 +236,10 @@ void on_crash([[maybe_unused]] int signal, siginfo_t* info, void* /*context*/) {
 #endif
     // A crash within the rescue is one more crash, not the end.
     (void)sys::set_signal_mask(ordinary_signals());
-    if (!rescue.roots.prepared || !rescue.roots.memory || !rescue.roots.program) end();
-    if (++rescue.depth > kMaxDepth) outlive_services();
+    if (!rescue().roots.prepared || !rescue().roots.memory || !rescue().roots.program) end();
+    if (++rescue().depth > kMaxDepth) outlive_services();
     restore_roots();
-    State& state = *rescue.self;
+    State& state = *rescue().self;
     if (state.crashes.on_trial || !count_crash(state.crashes)) go_back(state);
     execute(state.program.get());
     outlive_services();
@@ -245,10 +255,10 @@ sys::SignalSet ordinary_signals() {
 }
 
 Result<void> catch_crashes(Supervisor& self) {
-    rescue.self = &self;
-    rescue.pid = ::getpid();
-    rescue.argv = self.argv;
-    rescue.environment = self.environment;
+    rescue().self = &self;
+    rescue().pid = ::getpid();
+    rescue().argv = self.argv;
+    rescue().environment = self.environment;
     // SIGSEGV on an exhausted stack can only be handled on another one.
     stack_t other{};
     other.ss_sp = self.scratch->crash_stack.data();
@@ -270,17 +280,28 @@ Result<void> catch_crashes(Supervisor& self) {
 }
 
 void remember_roots(Supervisor& self) {
-    rescue.name.clear();
-    rescue.name.append(kResumedName).append_number(self.memory.get());
-    if (rescue.argv != nullptr) rescue.argv[0] = const_cast<char*>(rescue.name.c_str());
-    rescue.units = self.units;
-    rescue.children = self.children;
-    rescue.roots = self;
+    Rescue& next = rescues[1 - which];
+    next = rescue();
+    next.self = &self;
+    next.name.clear();
+    next.name.append(kResumedName).append_number(self.memory.get());
+    next.units = self.units;
+    next.children = self.children;
+    next.roots = self;
+    order_stores();
+    which = 1 - which;
+    order_stores();
 }
 
 void execute_again(Supervisor& self, int program) {
     execute(program);
     each_descriptor(self, self.units, self.children.first(self.children_end), close_later);
+}
+
+void execute_on(Supervisor& self, Supervisor& next) {
+    remember_roots(next);
+    execute_again(next, next.program.get());
+    remember_roots(self);
 }
 
 #ifdef STEAD_CRASH_TEST

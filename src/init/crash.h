@@ -23,6 +23,9 @@ Result<void> catch_crashes(Supervisor& self);
 void remember_roots(Supervisor& self);
 /// Executes `program` on the state in our place; returns if it cannot be executed.
 void execute_again(Supervisor& self, int program);
+/// Executes our program on another state; returns if it cannot be executed. One store decides which
+/// of the two a fault goes on with.
+void execute_on(Supervisor& self, Supervisor& next);
 
 /// Test builds crash themselves: at random instructions of the turns of the loop; or always, while
 /// they are on trial (true) or from then on (false).

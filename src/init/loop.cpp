@@ -76,8 +76,6 @@ void obey(Supervisor& self, const engine::Action& action) {
     }
 }
 
-namespace {
-
 void obey_engine(Supervisor& self) {
     engine::Action action;
     while (!self.ended && self.engine->next(action))
@@ -89,6 +87,8 @@ void obey_engine(Supervisor& self) {
     self.ready_time = sys::now();
     tell_readiness(self, "READY=1");
 }
+
+namespace {
 
 void arm_timer(Supervisor& self) {
     const Instant at =

@@ -21,6 +21,8 @@ Result<void> open_loop(Supervisor& self);
 void run_loop(Supervisor& self);
 /// Runs with an engine that has been booted before.
 void continue_loop(Supervisor& self);
+/// Carries out everything that the engine wishes now.
+void obey_engine(Supervisor& self);
 /// Carries out what the engine wishes.
 void obey(Supervisor& self, const engine::Action& action);
 

@@ -7,6 +7,7 @@
 #include "init/control.h"
 #include "init/keeper.h"
 #include "init/loop.h"
+#include "init/reload.h"
 #include "init/ring.h"
 #include "init/status.h"
 #include "init/transient.h"
@@ -63,6 +64,9 @@ void change_unit(Supervisor& self, Client& client, const wire::Reader& message) 
     const auto unit = named_unit(self, client, message);
     if (!unit) return;
     const Kind kind = message.kind();
+    const bool starts = kind == Kind::Start || kind == Kind::Restart;
+    if (starts && self.table.is_ghost(*unit))
+        return answer(self, client, kCouldNot, "its unit file is gone: it can only be stopped");
     if (self.engine->shutting_down() && kind != Kind::Stop)
         return answer(self, client, kCouldNot, "the guest is shutting down");
     if (kind == Kind::Reload && self.engine->view(*unit).state != UnitState::Up)
@@ -200,7 +204,7 @@ void obey_command(Supervisor& self,
     case Kind::Upgrade:
         return start_upgrade(self, client, record);
     case Kind::ReloadUnits:
-        return answer(self, client, kCouldNot, "reloading the unit files is not supported yet");
+        return reload_units(self, client, message, record);
     default:
         return answer(self, client, kAskedWrongly, "this version does not know the request");
     }

@@ -24,6 +24,7 @@
 #include "init/notify.h"
 #include "init/output.h"
 #include "init/reconcile.h"
+#include "init/reload.h"
 #include "init/say.h"
 #include "init/setup.h"
 #include "init/signals.h"
@@ -54,7 +55,8 @@ Result<plan::Plan> open_plan(const SlotFd& file) {
         TRY(sys::map_file(file.get(), static_cast<std::size_t>(about.st_size))));
 }
 
-/// The units, of the same plans as before.
+} // namespace
+
 Result<void> open_units(Supervisor& self) {
     if (self.launcher_plan) {
         const plan::Plan plan = TRY(open_plan(self.launcher_plan));
@@ -66,14 +68,20 @@ Result<void> open_units(Supervisor& self) {
         const plan::Plan plan = TRY(open_plan(self.unit_plan));
         TRY(self.table.use_plan(plan));
     }
-    if (self.command_at == 0) return {};
-    char** command = self.argv + self.command_at;
-    std::size_t words = 0;
-    while (command[words] != nullptr)
-        ++words;
-    return self.table.add_command({command, words},
-                                  static_cast<std::uint32_t>(self.stop_budget.ms()));
+    if (self.command_at != 0) {
+        char** command = self.argv + self.command_at;
+        std::size_t words = 0;
+        while (command[words] != nullptr)
+            ++words;
+        TRY(self.table.add_command({command, words},
+                                   static_cast<std::uint32_t>(self.stop_budget.ms())));
+    }
+    for (std::size_t i = 0; i < kMaxPlans && self.older_plans[i]; ++i)
+        self.table.use_older_plan(i, TRY(open_plan(self.older_plans[i])));
+    return self.table.add_older_units(self.units, self.engine);
 }
+
+namespace {
 
 void watch_unit(Supervisor& self, UnitId id) {
     Unit& unit = self.units[id];
@@ -158,6 +166,7 @@ Result<void> rebuild(Supervisor& self) {
     watch_all(self);
     reconcile_children(self);
     resume_intent(self);
+    if (self.reloaded) end_reload(self);
     resume_transients(self);
     resume_mail(self);
     resume_clients(self);
@@ -217,6 +226,9 @@ int test_state(char** argv, char** environment) {
     Supervisor& self = **found;
     if (self.launcher_plan) self.launcher_plan.value = kTestLauncherPlan;
     if (self.unit_plan) self.unit_plan.value = kTestUnitPlan;
+    for (std::size_t i = 0; i < kMaxPlans && self.older_plans[i]; ++i)
+        self.older_plans[i].value = kTestUnitPlan + 1 + static_cast<int>(i);
+    (void)find_tables(self);
     // The words of `-- CMD` are not here; its unit is the last one and needs none of them.
     if (self.command_at != 0) return kTestPassed;
     if (!open_units(self)) return kTestOtherPlan;

@@ -30,6 +30,8 @@ void see(void (*function)(int fd), const SlotFd& slot) {
     if (slot) function(slot.get());
 }
 
+constexpr auto kUnitsAt = static_cast<std::uint32_t>(aligned(sizeof(Supervisor)));
+
 /// The memfd, with its size fixed: who holds it can neither cut it short nor make it longer.
 Result<sys::UniqueFd> make_state_file() {
     auto file = TRY(sys::make_memory_file("stead-state"));
@@ -59,6 +61,8 @@ void each_descriptor(const State& state,
         see(function, child.pidfd);
         see(function, child.report);
     }
+    for (const SlotFd& plan : state.older_plans)
+        see(function, plan);
     for (const Client& client : state.clients)
         see(function, client.fd);
     for (const Transient& transient : state.transients)
@@ -87,6 +91,21 @@ Result<Supervisor*> open_memory(std::span<std::byte> memory, char** argv, char**
     return self;
 }
 
+Result<std::span<std::byte>> draft_state(Supervisor& self, std::size_t units) {
+    auto file = TRY(make_state_file());
+    const auto memory = TRY(map_state(file.get()));
+    auto* state = ::new (memory.data()) State(self);
+    Supervisor* next = TRY(open_memory(memory, self.argv, self.environment));
+    state->ring.head = state->ring.used = 0;
+    state->mailbox = {};
+    state->older_plans = {};
+    state->layout.units = static_cast<std::uint32_t>(units);
+    state->layout.units_at = kUnitsAt;
+    (void)find_tables(*next);
+    state->memory.value = file.release();
+    return memory;
+}
+
 Result<Supervisor*> make_supervisor(char** argv, char** environment) {
     auto file = make_state_file();
     auto memory = file ? map_state(file->get()) : sys::map_memory(kStateSize);
@@ -105,12 +124,11 @@ Result<void> lay_out_tables(Supervisor& self) {
     const UnitGraph& graph = self.table.graph();
     const std::size_t count = graph.units.size();
     const std::size_t places = 2 * count + kSpareChildren;
-    const std::size_t engine_at = aligned(sizeof(Supervisor));
+    const std::size_t engine_at = aligned(kUnitsAt + count * sizeof(Unit));
     const std::size_t engine_bytes = engine::Engine::required_memory(graph);
     // A page that tables share is one page; the engine's own journal, of which little is ever
     // used, and the places for children, of which only the first are, end in a hole.
-    const std::size_t units_at = aligned(engine_at + engine_bytes);
-    const std::size_t children_at = aligned(units_at + count * sizeof(Unit));
+    const std::size_t children_at = aligned(engine_at + engine_bytes);
     if (children_at + places * sizeof(Child) > kReceivedAt)
         return make_error("too many units", {}, E2BIG);
     self.layout = {.magic = kStateMagic,
@@ -122,7 +140,7 @@ Result<void> lay_out_tables(Supervisor& self) {
                    .children = static_cast<std::uint32_t>(places),
                    .engine_at = static_cast<std::uint32_t>(engine_at),
                    .engine_bytes = static_cast<std::uint32_t>(engine_bytes),
-                   .units_at = static_cast<std::uint32_t>(units_at),
+                   .units_at = kUnitsAt,
                    .children_at = static_cast<std::uint32_t>(children_at)};
     return {};
 }

@@ -23,7 +23,7 @@
 ///
 /// The memfd, of kStateSize bytes of which only the touched pages exist:
 ///
-///     Supervisor | engine's memory | Unit ... | Child ... |  hole  | received | ring
+///     Supervisor | Unit ... | engine's memory | Child ... |  hole  | received | ring
 ///
 /// How it stays true at every instruction:
 ///
@@ -48,13 +48,15 @@
 namespace stead::init {
 
 inline constexpr std::uint32_t kStateMagic = 0x54535453; // "STST"
-inline constexpr std::uint32_t kStateVersion = 1;
+inline constexpr std::uint32_t kStateVersion = 2;
 inline constexpr std::size_t kStateSize = std::size_t{16} << 20U;
 
 inline constexpr std::size_t kMaxClients = 32;
 /// Of these, clients of the guest's own listener: they cannot lock the host out.
 inline constexpr std::size_t kMaxGuestClients = 24;
 inline constexpr std::size_t kMaxTransients = 16;
+/// Plans that units still run by although they have been replaced, and those of detached commands.
+inline constexpr std::size_t kMaxPlans = 16;
 inline constexpr std::size_t kMaxStatusText = 95;
 /// Lines kept while no keeper is connected.
 inline constexpr std::size_t kRingSize = std::size_t{256} << 10U;
@@ -146,6 +148,10 @@ struct Unit {
     FixedString<kMaxStatusText> status_text;
     /// Ticket of the main process, for one that takes its place.
     std::uint32_t main_ticket = 0;
+    /// It was started as unit `defined` of older plan `plan` - 1 describes it; 0: the newest plan
+    /// does.
+    std::uint16_t plan = 0;
+    UnitId defined = 0;
 };
 
 enum class Pending : std::uint8_t {
@@ -159,7 +165,9 @@ enum class Pending : std::uint8_t {
     /// A transient unit of this connection.
     Exec,
     /// End once the new program has taken over, or has not.
-    Upgrade
+    Upgrade,
+    /// End once the new units are there.
+    Reload
 };
 
 /// A control connection. Unused: no fd.
@@ -264,6 +272,8 @@ struct Roots {
     /// Sealed memfds: the launcher's plan, and the plan of the units.
     SlotFd launcher_plan;
     SlotFd unit_plan;
+    /// Those that Unit::plan counts.
+    std::array<SlotFd, kMaxPlans> older_plans{};
     SlotFd notify;
     SlotFd host_listener;
     SlotFd guest_listener;
@@ -335,6 +345,9 @@ struct State : Roots {
     CrashAccount crashes;
     /// The launcher has not said Committed yet.
     bool provisional = false;
+    /// The units are other ones, which the engine is to be told; `begun` starts now.
+    bool reloaded = false;
+    UnitId begun = kNoUnit;
 };
 
 static_assert(std::is_trivially_copyable_v<Roots> && std::is_trivially_copyable_v<State> &&

@@ -27,8 +27,12 @@ std::string_view bytes_of(const void* values, std::size_t size) {
     return {static_cast<const char*>(values), size};
 }
 
-std::uint32_t flags_of(const UnitPolicy& policy) {
-    return (policy.essential ? wire::kEssential : 0U) | (policy.enabled ? wire::kEnabled : 0U);
+std::uint32_t flags_of(const Supervisor& self, UnitId unit) {
+    const UnitPolicy& policy = self.table.policy(unit);
+    const bool ghost = self.table.is_ghost(unit);
+    const bool changed = !ghost && self.engine->is_running(unit) && self.engine->is_previous(unit);
+    return (policy.essential ? wire::kEssential : 0U) | (policy.enabled ? wire::kEnabled : 0U) |
+           (ghost ? wire::kGhost : 0U) | (changed ? wire::kChanged : 0U);
 }
 
 wire::GuestState guest_state(const Supervisor& self) {
@@ -41,7 +45,9 @@ wire::GuestState guest_state(const Supervisor& self) {
 bool send_unit(Supervisor& self, Client& client, UnitId unit) {
     const engine::UnitView view = self.engine->view(unit);
     const UnitPolicy& policy = self.table.policy(unit);
-    const auto needs = self.table.graph().dependencies_of(unit);
+    // Ghosts may have gone from among the records that the numbers count; no other unit needs them.
+    auto needs = self.table.graph().dependencies_of(unit);
+    if (self.table.is_ghost(unit)) needs = {};
     wire::Writer message(self.scratch->sent, wire::Kind::Unit);
     message.text(Tag::Name, self.table.name(unit))
         .number(Tag::State, static_cast<int>(view.state))
@@ -49,7 +55,7 @@ bool send_unit(Supervisor& self, Client& client, UnitId unit) {
         .number(Tag::Now, sys::now().ns)
         .number(Tag::Restarts, view.restarts)
         .number(Tag::Type, static_cast<int>(policy.type))
-        .number(Tag::Flags, flags_of(policy));
+        .number(Tag::Flags, flags_of(self, unit));
     add_reason(self, message, view.reason);
     if (const Child* main = find_child(self, unit, CommandRole::Main))
         message.number(Tag::Pid, main->pid);
@@ -100,11 +106,13 @@ void continue_status(Supervisor& self, Client& client) {
     if (client.pending != Pending::Status) return watch_client(self, client);
     // Cursor 0 is the guest's own record, then come the units.
     const bool one = client.unit != kNoUnit;
+    const auto gone = [&](UnitId unit) { return client.cursor != 0 && self.table.is_gone(unit); };
     const std::size_t last = one ? 1 : self.units.size();
     for (; client.cursor <= last; ++client.cursor) {
         const auto unit = one ? client.unit : static_cast<UnitId>(client.cursor - 1);
-        const bool sent =
-            client.cursor == 0 ? send_guest(self, client) : send_unit(self, client, unit);
+        const bool sent = gone(unit)           ? true
+                          : client.cursor == 0 ? send_guest(self, client)
+                                               : send_unit(self, client, unit);
         if (sent) continue;
         if (!client.fd) return;
         client.blocked = true;

@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "engine/engine.h"
+#include "init/state.h"
 #include "model/exec.h"
 #include "model/guest.h"
 #include "model/unit.h"
@@ -14,9 +16,17 @@
 namespace stead::init {
 
 /// The units of this PID 1: those of a plan, cut down to the launcher's ceiling, and in somebody
-/// else's container the command of `-- CMD` as one more, the essential unit `main`.
+/// else's container the command of `-- CMD` as one more, the essential unit `main`. After a reload
+/// come the ghosts, which the newest plan does not know any more or never knew; they are there
+/// until they are at rest.
 class UnitTable {
 public:
+    /// Where a unit is described: in the newest plan (0), or in older plan `plan` - 1.
+    struct Where {
+        std::size_t plan = 0;
+        UnitId unit = kNoUnit;
+    };
+
     /// Units of the launcher's own plan (a jail), or none yet.
     void use_launcher_plan(const plan::Plan& plan, const GuestView& guest);
     /// Units of a plan that a loader made, or that stands in an image.
@@ -24,14 +34,29 @@ public:
     /// Adds the command. `argv` ends with a null pointer and lives as long as the table.
     Result<void> add_command(std::span<char* const> argv, std::uint32_t stop_timeout_ms);
 
+    void use_older_plan(std::size_t index, const plan::Plan& plan) { plans_[index + 1] = plan; }
+
+    /// The last step: `units` tell who is described by an older plan. Both outlive the table.
+    Result<void> add_older_units(std::span<const Unit> units,
+                                 const std::optional<engine::Engine>& engine);
+
     [[nodiscard]] std::size_t size() const { return graph_.units.size(); }
 
     [[nodiscard]] const UnitGraph& graph() const { return graph_; }
 
-    [[nodiscard]] const UnitPolicy& policy(UnitId unit) const { return graph_.units[unit]; }
+    /// How many units are no ghosts: those come last.
+    [[nodiscard]] std::size_t live() const { return live_ == kNoUnit ? size() : live_; }
 
+    [[nodiscard]] bool is_ghost(UnitId unit) const { return unit >= live_; }
+
+    /// Nobody is to see it any more.
+    [[nodiscard]] bool is_gone(UnitId unit) const;
+    [[nodiscard]] Where where(UnitId unit) const;
+    [[nodiscard]] const UnitPolicy& policy(UnitId unit) const;
     [[nodiscard]] std::optional<UnitId> find(std::string_view name) const;
     [[nodiscard]] std::string_view name(UnitId unit) const;
+    /// See plan::Plan.
+    [[nodiscard]] std::uint32_t digest(UnitId unit) const;
     [[nodiscard]] std::string_view description(UnitId unit) const;
     [[nodiscard]] std::string_view source(UnitId unit) const;
     [[nodiscard]] ExecView exec(UnitId unit) const;
@@ -53,10 +78,18 @@ public:
     /// Notices of the launcher's plan, and mistakes of the units' plan as {name, message} pairs.
     [[nodiscard]] StringList notices() const { return notices_; }
 
-    [[nodiscard]] StringList rejected() const { return plan_.rejected(); }
+    [[nodiscard]] StringList rejected() const { return plans_[0].rejected(); }
 
 private:
-    plan::Plan plan_;
+    [[nodiscard]] std::optional<UnitId> locate(std::string_view name) const;
+    void describe_ghost(UnitId id, UnitPolicy& policy, Dependency* edges, std::size_t& edge) const;
+    [[nodiscard]] std::size_t count_older_edges() const;
+
+    /// The newest, and the older ones.
+    std::array<plan::Plan, 1 + kMaxPlans> plans_;
+    std::span<const Unit> units_;
+    const std::optional<engine::Engine>* engine_ = nullptr;
+    UnitId live_ = kNoUnit;
     bool from_loader_ = false;
     std::optional<GuestView> guest_;
     StringList notices_;

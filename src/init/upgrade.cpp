@@ -59,11 +59,13 @@ Result<void> test_program(Supervisor& self, int program) {
     char name[] = "stead-init";
     char mode[] = "--self-test";
     char* const arguments[] = {name, mode, nullptr};
-    std::array<sys::Given, 3> given;
+    std::array<sys::Given, 3 + kMaxPlans> given;
     std::size_t count = 0;
     given[count++] = {self.memory.get(), kTestState};
     if (self.launcher_plan) given[count++] = {self.launcher_plan.get(), kTestLauncherPlan};
     if (self.unit_plan) given[count++] = {self.unit_plan.get(), kTestUnitPlan};
+    for (std::size_t i = 0; i < kMaxPlans && self.older_plans[i]; ++i)
+        given[count++] = {self.older_plans[i].get(), kTestUnitPlan + 1 + static_cast<int>(i)};
     const auto test = TRY(sys::start_program({.program = program,
                                               .arguments = arguments,
                                               .environment = self.environment,
@@ -102,6 +104,7 @@ void end_upgrade(Supervisor& self) {
     const bool holds = self.crashes.on_trial;
     self.crashes.on_trial = false;
     for (Client& client : self.clients) {
+        if (client.fd && client.pending == Pending::Reload) answer(self, client, kDone);
         if (!client.fd || client.pending != Pending::Upgrade) continue;
         if (holds) {
             answer(self, client, kDone, "PID 1 runs version " STEAD_VERSION);

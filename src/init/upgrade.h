@@ -8,7 +8,7 @@
 /// may (crash.h), the program before it takes over again.
 namespace stead::init {
 
-/// Of the self-test: the state, and its plans where it has them.
+/// Of the self-test: the state, and its plans where it has them; older ones follow.
 inline constexpr int kTestState = 3;
 inline constexpr int kTestLauncherPlan = 4;
 inline constexpr int kTestUnitPlan = 5;
@@ -24,7 +24,8 @@ enum TestResult : int {
 
 /// Obeys the request whose descriptor is in `record`; returns when nothing has come of it.
 void start_upgrade(Supervisor& self, Client& client, sys::Record& record);
-/// After an execution and a turn of the loop: the trial is over, whoever asked for it is answered.
+/// After an execution and a turn of the loop: the trial is over, whoever asked for it, or for a
+/// reload, is answered.
 void end_upgrade(Supervisor& self);
 
 } // namespace stead::init

@@ -15,7 +15,7 @@ namespace stead::sys {
 
 namespace {
 
-constexpr std::size_t kMaxGiven = 8;
+constexpr std::size_t kMaxGiven = 24;
 /// Above every number that is given, so that no step lands on a descriptor still needed.
 constexpr int kParking = 64;
 

@@ -58,7 +58,9 @@ enum class Kind : std::uint16_t {
     /// Host only: makes this connection the keeper's channel. Answered by the same kind with PID
     /// 1's pidfd as descriptor; pipes and ring follow.
     AttachKeeper = 13,
-    /// Compile the guest's unit files again and swap.
+    /// A new plan of the guest's units rides along, as sealed memfd: swapped for the old one whole
+    /// or not at all. With Tag::Flags kAddUnit its only unit comes to those that are there, starts,
+    /// and goes when it is down; End as for Start.
     ReloadUnits = 14,
     /// On the host's listener (in somebody else's container: root's): PID 1 executes the program
     /// whose descriptor rides along, after a self-test of it. End comes from the new program, or
@@ -168,12 +170,17 @@ enum class GuestState : std::uint8_t { Starting = 0, Up = 1, Stopping = 2 };
 /// Tag::Flags of a Unit record.
 inline constexpr std::uint32_t kEssential = 1;
 inline constexpr std::uint32_t kEnabled = 2;
+/// Its file is gone, or it never had one: it is there until it is down.
+inline constexpr std::uint32_t kGhost = 4;
+/// It runs as its file said before a reload, until its next start.
+inline constexpr std::uint32_t kChanged = 8;
 
 inline constexpr std::uint32_t kTerminal = 1;
 inline constexpr std::uint32_t kFollow = 1;
 inline constexpr std::uint32_t kUntilSettled = 1;
 inline constexpr std::uint32_t kNoWait = 2;
 inline constexpr std::uint32_t kForce = 4;
+inline constexpr std::uint32_t kAddUnit = 8;
 
 struct Header {
     std::uint32_t magic = kMagic;

@@ -27,6 +27,7 @@
 
 #include "model/state.h"
 #include "plan/writer.h"
+#include "sys/memory.h"
 #include "sys/unix_socket.h"
 #include "wire/message.h"
 
@@ -93,6 +94,7 @@ struct UnitRecord {
     std::string status;
     std::string moments;
     std::string needs;
+    std::int64_t flags = 0;
 };
 
 struct Answer {
@@ -166,7 +168,8 @@ private:
                  message.number(wire::Tag::ReasonStage), message.number(wire::Tag::ReasonError),
                  std::string(message.text(wire::Tag::StatusText)),
                  std::string(message.text(wire::Tag::Moments)),
-                 std::string(message.text(wire::Tag::Dependency))});
+                 std::string(message.text(wire::Tag::Dependency)),
+                 message.number(wire::Tag::Flags)});
         } else if (message.kind() == wire::Kind::Guest) {
             answer.boot_time = message.number(wire::Tag::BootTime);
             answer.ready_time = message.number(wire::Tag::Since);
@@ -314,6 +317,29 @@ inline plan::UnitInput service(const std::string& name, plan::Argv argv) {
     unit.exec.gid = ::getegid();
     unit.exec.inherit_all = true;
     return unit;
+}
+
+/// Asks for other units, or with kAddUnit for one more; `seals` of the plan are as PID 1 wants
+/// them.
+inline Answer reload(Control& control,
+                     const std::vector<plan::UnitInput>& units,
+                     std::int64_t flags = 0,
+                     bool sealed = true) {
+    plan::PlanInput input;
+    input.units = units;
+    const auto image = plan::write(input);
+    EXPECT_TRUE(image.has_value()) << (image ? "" : describe(image.error()).c_str());
+    const auto file = sys::make_memory_file("plan");
+    EXPECT_EQ(::write(file->get(), image->data(), image->size()),
+              static_cast<ssize_t>(image->size()));
+    constexpr int kSeals = sys::kSealShrink | sys::kSealGrow | sys::kSealWrite;
+    if (sealed && !sys::add_seals(file->get(), kSeals)) ADD_FAILURE() << "no seals";
+    std::vector<std::byte> buffer(512);
+    wire::Writer message(buffer, wire::Kind::ReloadUnits);
+    if (flags != 0) message.number(wire::Tag::Flags, flags);
+    const int fd = file->get();
+    (void)control.send(message, std::span(&fd, 1));
+    return control.receive();
 }
 
 /// Writes `units` as a plan file.

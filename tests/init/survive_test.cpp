@@ -122,6 +122,21 @@ TEST(Survive, AThousandCrashesUnderLoadWithoutLosingOrDoublingAService) {
     unsigned seed = 0;
     for (const char* name : {"asked-1", "asked-2", "asked-notify"})
         threads.emplace_back([&, name, first = ++seed] { clients.trouble(guest, name, first); });
+    std::atomic<int> reloads{0};
+    threads.emplace_back([&] {
+        for (int turn = 0; !clients.enough; ++turn) {
+            auto other = Control::open(guest.runtime() / "control");
+            if (!other) continue;
+            // Every unit gets another number, one comes or goes, and some have changed.
+            std::vector<plan::UnitInput> next(units.rbegin(), units.rend());
+            if (turn % 2 == 0) next = units;
+            if (turn % 3 == 0) next.push_back(writer(folder.path(), "passing", 0));
+            for (plan::UnitInput& unit : next)
+                if (turn % 5 < 2) unit.policy.restart_max_delay_ms = 20'000;
+            if (reload(*other, next).code == 0) ++reloads;
+            std::this_thread::sleep_for(10ms);
+        }
+    });
 
     int seen = 0;
     const bool survived = eventually(
@@ -160,8 +175,8 @@ TEST(Survive, AThousandCrashesUnderLoadWithoutLosingOrDoublingAService) {
     for (const auto& [name, pids] : ledger.starts)
         starts += pids.size();
     std::cout << seen << " crashes, " << starts << " starts of services, " << clients.answered
-              << " requests answered, " << clients.failed << " refused, " << clients.lost
-              << " connections lost\n";
+              << " requests answered, " << reloads << " reloads, " << clients.failed << " refused, "
+              << clients.lost << " connections lost\n";
     EXPECT_LT(open_descriptors(guest.pid()), 60U);
     guest.signal(SIGTERM);
     EXPECT_EQ(guest.wait(), 0) << guest.said();
