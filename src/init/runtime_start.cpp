@@ -22,7 +22,6 @@
 
 extern "C" {
 
-int stead_errno = 0;
 char** __environ = nullptr;
 extern char** environ __attribute__((alias("__environ")));
 
@@ -44,10 +43,6 @@ asm(".section .text._start,\"ax\",@progbits\n"
     auto** argv = reinterpret_cast<char**>(stack + 1);
     environ = argv + argc + 1;
     ::_exit(stead_main(argc, argv, environ));
-}
-
-int* __errno_location() {
-    return &stead_errno;
 }
 
 void* memcpy(void* __restrict to, const void* __restrict from, std::size_t size) {
@@ -148,7 +143,7 @@ int sigaction(int signal,
               struct sigaction* __restrict old) {
     // Nobody asks for the action before; whoever does shall hear that it is not there.
     if (old != nullptr) {
-        stead_errno = EINVAL;
+        errno = EINVAL;
         return -1;
     }
 

@@ -28,7 +28,7 @@ int open_stream(const Child& child, const Stream& stream, bool input) {
         if (fd >= 0) ::fcntl(fd, F_SETFL, O_APPEND);
         break;
     }
-    if (fd < 0) fail(child, SpawnStage::Descriptors, errno);
+    if (fd < 0) fail(child, SpawnStage::Descriptors);
     return fd;
 }
 
@@ -36,7 +36,7 @@ int move_up(const Child& child, int fd, int lowest) {
     if (fd < 0 || fd >= lowest) return fd;
     // Raw: musl's wrapper sets the flag that the kernel has set already.
     const auto moved = static_cast<int>(::syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, lowest));
-    if (moved < 0) fail(child, SpawnStage::Descriptors, errno);
+    if (moved < 0) fail(child, SpawnStage::Descriptors);
     return moved;
 }
 
@@ -51,7 +51,7 @@ bool are_in_place(const Child& child) {
 }
 
 void put(const Child& child, int fd, int number) {
-    if (::dup2(fd, number) < 0) fail(child, SpawnStage::Descriptors, errno);
+    if (::dup2(fd, number) < 0) fail(child, SpawnStage::Descriptors);
 }
 
 void place_streams(const Child& child, int lowest) {

@@ -54,8 +54,7 @@ void change_directory(const Child& child) {
     ::umask(child.exec.umask);
     if (child.exec.working_directory.empty()) return;
     // Strings of a plan end in NUL.
-    if (::chdir(child.exec.working_directory.data()) < 0)
-        fail(child, SpawnStage::WorkingDirectory, errno);
+    if (::chdir(child.exec.working_directory.data()) < 0) fail(child, SpawnStage::WorkingDirectory);
 }
 
 void reset_signals(const Child& child) {
@@ -77,7 +76,7 @@ void execute(const Child& child) {
 
     if (child.program >= 0) {
         ::syscall(SYS_execveat, child.program, "", child.argv, child.environment, AT_EMPTY_PATH);
-        fail(child, SpawnStage::Exec, errno);
+        fail(child, SpawnStage::Exec);
     }
     if (child.argv[0][0] == '\0') fail(child, SpawnStage::Exec, ENOENT);
     if (std::strchr(child.argv[0], '/') == nullptr) fail(child, SpawnStage::Exec, search(child));

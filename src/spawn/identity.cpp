@@ -38,13 +38,13 @@ void set_groups(const Child& child) {
     if (::syscall(SYS_setgroups, groups.size(), groups.data()) == 0) return;
     // Without the right to set groups nobody gains or loses any when none was asked for.
     if (errno == EPERM && groups.empty() && child.exec.uid == ::geteuid()) return;
-    fail(child, SpawnStage::Groups, errno);
+    fail(child, SpawnStage::Groups);
 }
 
 void set_group(const Child& child) {
     if (!child.change_identity) return;
     const std::uint32_t gid = child.exec.gid;
-    if (::syscall(SYS_setresgid, gid, gid, gid) < 0) fail(child, SpawnStage::Group, errno);
+    if (::syscall(SYS_setresgid, gid, gid, gid) < 0) fail(child, SpawnStage::Group);
 }
 
 void cut_bounding_set(const Child& child) {
@@ -78,7 +78,7 @@ void set_user(const Child& child) {
         if (!kept) fail_if_strict(child, SpawnStage::User, kept.error().code);
     }
     const std::uint32_t uid = child.exec.uid;
-    if (::syscall(SYS_setresuid, uid, uid, uid) < 0) fail(child, SpawnStage::User, errno);
+    if (::syscall(SYS_setresuid, uid, uid, uid) < 0) fail(child, SpawnStage::User);
 }
 
 void set_final_capabilities(const Child& child) {
@@ -111,7 +111,7 @@ void set_final_capabilities(const Child& child) {
 void set_no_new_privileges(const Child& child) {
     if (!child.exec.no_new_privileges) return;
     const auto set = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (set < 0) fail(child, SpawnStage::NoNewPrivileges, errno);
+    if (set < 0) fail(child, SpawnStage::NoNewPrivileges);
 }
 
 void load_filters(const Child& child) {

@@ -60,16 +60,16 @@ void set_processors_and_disks(const Child& child) {
     const ExecView& exec = child.exec;
     if (!exec.cpu_affinity.empty() &&
         ::syscall(SYS_sched_setaffinity, 0, exec.cpu_affinity.size(), exec.cpu_affinity.data()) < 0)
-        fail_if_strict(child, SpawnStage::Scheduling, errno);
+        fail_if_strict(child, SpawnStage::Scheduling);
     // Raw: musl refuses the call, which POSIX wants to be about a whole process.
     const int priority = exec.cpu_priority;
     if (exec.has_cpu_policy &&
         ::syscall(SYS_sched_setscheduler, 0, static_cast<int>(exec.cpu_policy), &priority) < 0)
-        fail_if_strict(child, SpawnStage::Scheduling, errno);
+        fail_if_strict(child, SpawnStage::Scheduling);
     constexpr int kProcess = 1; // IOPRIO_WHO_PROCESS
     if (exec.io_priority != 0 &&
         ::syscall(SYS_ioprio_set, kProcess, 0, static_cast<int>(exec.io_priority)) < 0)
-        fail_if_strict(child, SpawnStage::Scheduling, errno);
+        fail_if_strict(child, SpawnStage::Scheduling);
 }
 
 } // namespace
@@ -81,7 +81,7 @@ void set_limits(const Child& child) {
     for (const ResourceLimit& limit : child.exec.limits) {
         const KernelLimit wanted{limit.soft, limit.hard};
         if (set_limit(limit.resource, wanted)) continue;
-        fail_if_strict(child, SpawnStage::Limits, errno);
+        fail_if_strict(child, SpawnStage::Limits);
         set_limit_within(limit.resource, wanted);
     }
 }
@@ -91,14 +91,14 @@ void set_oom_score(const Child& child) {
     FixedString<8> text;
     text.append_number(child.exec.oom_score_adjust);
     if (!write_guarded_file("/proc/self/oom_score_adj", text.view()))
-        fail_if_strict(child, SpawnStage::OomScore, errno);
+        fail_if_strict(child, SpawnStage::OomScore);
 }
 
 void set_scheduling(const Child& child) {
     set_processors_and_disks(child);
     if (!child.exec.has_nice) return;
     if (::setpriority(PRIO_PROCESS, 0, child.exec.nice) < 0)
-        fail_if_strict(child, SpawnStage::Scheduling, errno);
+        fail_if_strict(child, SpawnStage::Scheduling);
     // Each session is an autogroup of its own, between which nice of processes has no effect;
     // kernels without autogroups lack the file (sched(7)).
     FixedString<8> text;

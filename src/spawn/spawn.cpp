@@ -32,25 +32,33 @@ void fail(const Child& child, SpawnStage stage, int error) {
     ::_exit(error == ENOENT ? 127 : 126);
 }
 
+void fail(const Child& child, SpawnStage stage) {
+    fail(child, stage, errno);
+}
+
 void fail_if_strict(const Child& child, SpawnStage stage, int error) {
     if (child.strict) fail(child, stage, error);
+}
+
+void fail_if_strict(const Child& child, SpawnStage stage) {
+    fail_if_strict(child, stage, errno);
 }
 
 void enter_cgroup(const Child& child) {
     if (child.cgroup < 0) return;
     const int procs = ::openat(child.cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-    if (procs < 0) fail(child, SpawnStage::Cgroup, errno);
+    if (procs < 0) fail(child, SpawnStage::Cgroup);
     // "0" is the writer itself, whatever pid namespace it is in (cgroups(7)).
-    if (::write(procs, "0", 1) != 1) fail(child, SpawnStage::Cgroup, errno);
+    if (::write(procs, "0", 1) != 1) fail(child, SpawnStage::Cgroup);
     ::close(procs);
 }
 
 void enter_session(const Child& child) {
     if (child.session == Session::Own) {
-        if (::setsid() < 0) fail(child, SpawnStage::Session, errno);
+        if (::setsid() < 0) fail(child, SpawnStage::Session);
         return;
     }
-    if (::setpgid(0, 0) < 0) fail(child, SpawnStage::Session, errno);
+    if (::setpgid(0, 0) < 0) fail(child, SpawnStage::Session);
 }
 
 void take_terminal(Child& child) {
@@ -58,12 +66,12 @@ void take_terminal(Child& child) {
         // A line that waits for a carrier must not hold the child.
         const int fd =
             ::open(child.exec.terminal.data(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0) fail(child, SpawnStage::Terminal, errno);
+        if (fd < 0) fail(child, SpawnStage::Terminal);
         ::fcntl(fd, F_SETFL, O_RDWR);
         child.streams.fill({.kind = Stream::Kind::Descriptor, .fd = fd});
         // 1: taken away from a session that still holds it, where we may.
         if (::ioctl(fd, TIOCSCTTY, 1) < 0 && ::ioctl(fd, TIOCSCTTY, 0) < 0)
-            fail(child, SpawnStage::Terminal, errno);
+            fail(child, SpawnStage::Terminal);
         return;
     }
     const int terminal = child.streams[0].fd;
@@ -72,15 +80,14 @@ void take_terminal(Child& child) {
         // send to a background group, is blocked until the program starts.
         const pid_t group = ::getpid();
         if (::ioctl(terminal, TIOCSPGRP, &group) < 0 && errno != ENOTTY)
-            fail(child, SpawnStage::Terminal, errno);
+            fail(child, SpawnStage::Terminal);
         return;
     }
     if (!child.controlling_terminal) return;
-    if (::ioctl(terminal, TIOCSCTTY, 0) < 0) fail(child, SpawnStage::Terminal, errno);
+    if (::ioctl(terminal, TIOCSCTTY, 0) < 0) fail(child, SpawnStage::Terminal);
 }
 
-void become(const Child& prepared) {
-    Child child = prepared;
+void become(Child& child) {
     enter_cgroup(child);
     enter_session(child);
     take_terminal(child);

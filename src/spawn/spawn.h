@@ -104,7 +104,7 @@ struct Child {
 };
 
 /// Becomes the program, or reports why not and ends. To be called in a freshly cloned child of a
-/// process with one thread.
-[[noreturn]] void become(const Child& child);
+/// process with one thread; `child` is its own copy, and changed.
+[[noreturn]] void become(Child& child);
 
 } // namespace stead::spawn

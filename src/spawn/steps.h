@@ -5,11 +5,13 @@
 /// The steps of `become`, in the order of SpawnStage. Each returns only if it succeeded.
 namespace stead::spawn {
 
-/// Reports {stage, error} and ends the child.
+/// Reports {stage, error} and ends the child; without `error` it is errno.
 [[noreturn]] void fail(const Child& child, SpawnStage stage, int error);
+[[noreturn]] void fail(const Child& child, SpawnStage stage);
 
 /// `fail` where the step matters, nothing where it is best effort.
 void fail_if_strict(const Child& child, SpawnStage stage, int error);
+void fail_if_strict(const Child& child, SpawnStage stage);
 
 void enter_cgroup(const Child& child);
 void enter_session(const Child& child);

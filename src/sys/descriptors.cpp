@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -16,15 +18,13 @@ constexpr unsigned kCloseAtExec = 4;
 } // namespace
 
 Result<UniqueFd> make_memfd(const char* name) {
-    const int fd = ::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) return last_error("memfd_create", name);
-    return UniqueFd(fd);
+    return detail::owned(::memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING), "memfd_create",
+                         name);
 }
 
 Result<void> seal(int memfd) {
     constexpr int kSeals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-    if (::fcntl(memfd, F_ADD_SEALS, kSeals) < 0) return last_error("fcntl F_ADD_SEALS");
-    return {};
+    return detail::done(::fcntl(memfd, F_ADD_SEALS, kSeals), "fcntl F_ADD_SEALS");
 }
 
 Result<SocketPair> make_socket_pair() {
@@ -40,26 +40,20 @@ Result<void> place(int fd, int number) {
     if (fd == number) return keep_over_exec(fd, true);
     // It is to survive execve: that is what this function is for.
     // NOLINTNEXTLINE(android-cloexec-dup)
-    if (::dup3(fd, number, 0) < 0) return last_error("dup3");
-    return {};
+    return detail::done(::dup3(fd, number, 0), "dup3");
 }
 
 Result<UniqueFd> duplicate_above(int fd, int lowest) {
-    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, lowest);
-    if (copy < 0) return last_error("fcntl F_DUPFD_CLOEXEC");
-    return UniqueFd(copy);
+    return detail::owned(::fcntl(fd, F_DUPFD_CLOEXEC, lowest), "fcntl F_DUPFD_CLOEXEC");
 }
 
 Result<void> keep_over_exec(int fd, bool keep) {
-    if (::fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC) < 0) return last_error("fcntl F_SETFD");
-    return {};
+    return detail::done(::fcntl(fd, F_SETFD, keep ? 0 : FD_CLOEXEC), "fcntl F_SETFD");
 }
 
 Result<void> close_from(unsigned first, bool at_exec) {
-    if (::syscall(SYS_close_range, first, ~0U, at_exec ? kCloseAtExec : 0U) < 0) {
-        return last_error("close_range");
-    }
-    return {};
+    return detail::done(::syscall(SYS_close_range, first, ~0U, at_exec ? kCloseAtExec : 0U),
+                        "close_range");
 }
 
 Error execute(int fd, char* const* argv, char* const* envp) {

@@ -4,6 +4,8 @@
 
 #include <ctime>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -12,16 +14,13 @@ Result<void> control(int epoll, int operation, int fd, std::uint32_t events, std
     epoll_event event{};
     event.events = events;
     event.data.u64 = data;
-    if (::epoll_ctl(epoll, operation, fd, &event) < 0) return last_error("epoll_ctl");
-    return {};
+    return detail::done(::epoll_ctl(epoll, operation, fd, &event), "epoll_ctl");
 }
 
 } // namespace
 
 Result<UniqueFd> make_epoll() {
-    const int fd = ::epoll_create1(EPOLL_CLOEXEC);
-    if (fd < 0) return last_error("epoll_create1");
-    return UniqueFd(fd);
+    return detail::owned(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
 }
 
 Result<void> watch(int epoll, int fd, std::uint32_t events, std::uint64_t data) {
@@ -46,9 +45,8 @@ Result<std::size_t> wait_events(int epoll, std::span<epoll_event> events, int ti
 }
 
 Result<UniqueFd> make_timer() {
-    const int fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (fd < 0) return last_error("timerfd_create");
-    return UniqueFd(fd);
+    return detail::owned(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+                         "timerfd_create");
 }
 
 Result<void> set_timer(int timer, Instant at) {
@@ -59,9 +57,8 @@ Result<void> set_timer(int timer, Instant at) {
         when.it_value.tv_sec = static_cast<time_t>(ns / 1'000'000'000);
         when.it_value.tv_nsec = static_cast<long>(ns % 1'000'000'000);
     }
-    if (::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr) < 0)
-        return last_error("timerfd_settime");
-    return {};
+    return detail::done(::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr),
+                        "timerfd_settime");
 }
 
 } // namespace stead::sys

@@ -6,6 +6,8 @@
 
 #include <cstdio>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -29,46 +31,36 @@ Result<void> lock(int fd, int command) {
 } // namespace
 
 Result<UniqueFd> open_at(int folder, const char* name, int flags, mode_t mode) {
-    const int fd = ::openat(folder, name, flags | O_CLOEXEC, mode);
-    if (fd < 0) return last_error("open", name);
-    return UniqueFd(fd);
+    return detail::owned(::openat(folder, name, flags | O_CLOEXEC, mode), "open", name);
 }
 
 Result<void> make_folder(int folder, const char* name, mode_t mode) {
-    if (::mkdirat(folder, name, mode) < 0) return last_error("mkdir", name);
-    return {};
+    return detail::done(::mkdirat(folder, name, mode), "mkdir", name);
 }
 
 Result<void> remove_at(int folder, const char* name, bool is_folder) {
-    if (::unlinkat(folder, name, is_folder ? AT_REMOVEDIR : 0) < 0) {
-        return last_error(is_folder ? "rmdir" : "unlink", name);
-    }
-    return {};
+    return detail::done(::unlinkat(folder, name, is_folder ? AT_REMOVEDIR : 0),
+                        is_folder ? "rmdir" : "unlink", name);
 }
 
 Result<void> rename_at(int folder, const char* from, const char* to) {
-    if (::renameat(folder, from, folder, to) < 0) return last_error("rename", to);
-    return {};
+    return detail::done(::renameat(folder, from, folder, to), "rename", to);
 }
 
 Result<void> rename_new(int folder, const char* from, const char* to) {
     // The C libraries' wrapper is newer than some of them.
     constexpr unsigned kNoReplace = 1;
-    if (::syscall(SYS_renameat2, folder, from, folder, to, kNoReplace) < 0) {
-        return last_error("rename", to);
-    }
-    return {};
+    return detail::done(::syscall(SYS_renameat2, folder, from, folder, to, kNoReplace), "rename",
+                        to);
 }
 
 Result<std::size_t> read_entries(int folder, std::span<std::byte> buffer) {
     const long size = ::syscall(SYS_getdents64, folder, buffer.data(), buffer.size());
-    if (size < 0) return last_error("getdents64");
-    return static_cast<std::size_t>(size);
+    return detail::counted(size, "getdents64");
 }
 
 Result<void> make_link(const char* text, int folder, const char* name) {
-    if (::symlinkat(text, folder, name) < 0) return last_error("symlink", name);
-    return {};
+    return detail::done(::symlinkat(text, folder, name), "symlink", name);
 }
 
 Result<std::size_t> read_link(int folder, const char* name, std::span<char> buffer) {
@@ -85,8 +77,7 @@ Result<struct stat> status_at(int folder, const char* name, int flags) {
 }
 
 Result<void> set_mode(int fd, mode_t mode) {
-    if (::fchmod(fd, mode) < 0) return last_error("fchmod");
-    return {};
+    return detail::done(::fchmod(fd, mode), "fchmod");
 }
 
 Result<std::size_t> read_full(int fd, std::span<std::byte> buffer) {

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -32,13 +34,11 @@ Result<std::span<const std::byte>> map_file(int fd, std::size_t size) {
 Result<UniqueFd> make_memory_file(const char* name) {
     const auto fd =
         static_cast<int>(::syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (fd < 0) return last_error("memfd_create");
-    return UniqueFd(fd);
+    return detail::owned(fd, "memfd_create");
 }
 
 Result<void> add_seals(int fd, int seals) {
-    if (::fcntl(fd, kAddSeals, seals) < 0) return last_error("fcntl", "seals");
-    return {};
+    return detail::done(::fcntl(fd, kAddSeals, seals), "fcntl", "seals");
 }
 
 bool has_seals(int fd, int seals) {

@@ -9,6 +9,8 @@
 
 #include <array>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -42,8 +44,7 @@ Result<void> set_capabilities(const CapabilitySets& sets) {
         {low_half(sets.effective), low_half(sets.permitted), low_half(sets.inheritable)},
         {high_half(sets.effective), high_half(sets.permitted), high_half(sets.inheritable)},
     }};
-    if (::syscall(SYS_capset, &header, data.data()) < 0) return last_error("capset");
-    return {};
+    return detail::done(::syscall(SYS_capset, &header, data.data()), "capset");
 }
 
 Result<bool> in_bounding_set(int capability) {
@@ -53,20 +54,17 @@ Result<bool> in_bounding_set(int capability) {
 }
 
 Result<void> drop_from_bounding_set(int capability) {
-    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) return last_error("PR_CAPBSET_DROP");
-    return {};
+    return detail::done(::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0), "PR_CAPBSET_DROP");
 }
 
 Result<void> raise_ambient(int capability) {
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0)
-        return last_error("PR_CAP_AMBIENT_RAISE");
-    return {};
+    return detail::done(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0),
+                        "PR_CAP_AMBIENT_RAISE");
 }
 
 Result<void> clear_ambient() {
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-        return last_error("PR_CAP_AMBIENT_CLEAR_ALL");
-    return {};
+    return detail::done(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0),
+                        "PR_CAP_AMBIENT_CLEAR_ALL");
 }
 
 Result<int> process_control(int option, unsigned long value) {
@@ -80,9 +78,7 @@ Result<void> load_filter(const std::uint64_t* instructions, std::uint16_t count)
     // The kernel only reads the program; sock_fprog's pointer merely lacks the const.
     auto* program = reinterpret_cast<sock_filter*>(const_cast<std::uint64_t*>(instructions));
     const sock_fprog filter{count, program};
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
-        return last_error("seccomp");
-    return {};
+    return detail::done(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter), "seccomp");
 }
 
 } // namespace stead::sys

@@ -6,6 +6,8 @@
 
 #include <csignal>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -37,10 +39,8 @@ Result<std::optional<ExitStatus>> try_reap(const Process& child) {
 }
 
 Result<void> send_signal(const Process& process, int signal) {
-    if (::syscall(SYS_pidfd_send_signal, process.pidfd.get(), signal, nullptr, 0) < 0) {
-        return last_error("pidfd_send_signal");
-    }
-    return {};
+    return detail::done(::syscall(SYS_pidfd_send_signal, process.pidfd.get(), signal, nullptr, 0),
+                        "pidfd_send_signal");
 }
 
 Result<std::optional<Ended>> next_ended(bool keep) {

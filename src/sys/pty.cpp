@@ -5,6 +5,8 @@
 
 #include <termios.h>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 Result<Pty> make_pty(int devpts) {
@@ -23,8 +25,7 @@ Result<void> copy_terminal(int from, int to) {
     if (::tcsetattr(to, TCSANOW, &mode) < 0) return last_error("tcsetattr");
     winsize size{};
     if (::ioctl(from, TIOCGWINSZ, &size) < 0) return last_error("ioctl TIOCGWINSZ");
-    if (::ioctl(to, TIOCSWINSZ, &size) < 0) return last_error("ioctl TIOCSWINSZ");
-    return {};
+    return detail::done(::ioctl(to, TIOCSWINSZ, &size), "ioctl TIOCSWINSZ");
 }
 
 } // namespace stead::sys

@@ -8,6 +8,8 @@
 #include <array>
 #include <csignal>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -23,17 +25,16 @@ struct KernelAction {
 
 Result<void> set_action(int signal, void (*handler)(int)) {
     const KernelAction action{.handler = handler};
-    if (::syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(SignalSet)) < 0)
-        return last_error("rt_sigaction");
-    return {};
+    return detail::done(::syscall(SYS_rt_sigaction, signal, &action, nullptr, sizeof(SignalSet)),
+                        "rt_sigaction");
 }
 
 } // namespace
 
 Result<void> set_signal_mask(SignalSet blocked) {
-    if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked) < 0)
-        return last_error("rt_sigprocmask");
-    return {};
+    return detail::done(
+        ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked),
+        "rt_sigprocmask");
 }
 
 Result<void> set_default_action(int signal) {
@@ -53,8 +54,7 @@ bool is_ignored(int signal) {
 Result<UniqueFd> make_signal_fd(SignalSet signals) {
     const auto fd = static_cast<int>(
         ::syscall(SYS_signalfd4, -1, &signals, sizeof signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (fd < 0) return last_error("signalfd4");
-    return UniqueFd(fd);
+    return detail::owned(fd, "signalfd4");
 }
 
 Result<std::size_t> read_signals(int fd, std::span<Received> into) {
@@ -74,8 +74,7 @@ Result<std::size_t> read_signals(int fd, std::span<Received> into) {
 }
 
 Result<void> send_signal(pid_t pid, int signal) {
-    if (::kill(pid, signal) < 0) return last_error("kill");
-    return {};
+    return detail::done(::kill(pid, signal), "kill");
 }
 
 } // namespace stead::sys

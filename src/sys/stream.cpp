@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -27,8 +29,7 @@ Result<std::size_t> read_some(int fd, std::span<char> buffer) {
     do {
         got = ::read(fd, buffer.data(), buffer.size());
     } while (got < 0 && errno == EINTR);
-    if (got < 0) return last_error("read");
-    return static_cast<std::size_t>(got);
+    return detail::counted(got, "read");
 }
 
 Result<std::size_t> read_at(int fd, std::span<char> buffer, std::size_t offset) {
@@ -36,8 +37,7 @@ Result<std::size_t> read_at(int fd, std::span<char> buffer, std::size_t offset) 
     do {
         got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
     } while (got < 0 && errno == EINTR);
-    if (got < 0) return last_error("pread");
-    return static_cast<std::size_t>(got);
+    return detail::counted(got, "pread");
 }
 
 Result<std::size_t> write_some(int fd, std::string_view bytes) {
@@ -45,8 +45,7 @@ Result<std::size_t> write_some(int fd, std::string_view bytes) {
     do {
         taken = ::write(fd, bytes.data(), bytes.size());
     } while (taken < 0 && errno == EINTR);
-    if (taken < 0) return last_error("write");
-    return static_cast<std::size_t>(taken);
+    return detail::counted(taken, "write");
 }
 
 bool is_writable(int fd, int timeout_ms) {
@@ -76,16 +75,14 @@ bool is_open(int fd) {
 }
 
 Result<void> truncate_file(int fd, std::size_t size) {
-    if (::ftruncate(fd, static_cast<off_t>(size)) < 0) return last_error("ftruncate");
-    return {};
+    return detail::done(::ftruncate(fd, static_cast<off_t>(size)), "ftruncate");
 }
 
 Result<void> raise_open_files() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) return last_error("getrlimit", "RLIMIT_NOFILE");
     limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) return last_error("setrlimit", "RLIMIT_NOFILE");
-    return {};
+    return detail::done(::setrlimit(RLIMIT_NOFILE, &limit), "setrlimit", "RLIMIT_NOFILE");
 }
 
 } // namespace stead::sys

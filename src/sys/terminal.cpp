@@ -5,6 +5,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 bool is_terminal(int fd) {
@@ -22,8 +24,7 @@ Result<void> set_window_size(int fd, WindowSize size) {
     winsize wanted{};
     wanted.ws_row = size.rows;
     wanted.ws_col = size.columns;
-    if (::ioctl(fd, TIOCSWINSZ, &wanted) < 0) return last_error("ioctl", "TIOCSWINSZ");
-    return {};
+    return detail::done(::ioctl(fd, TIOCSWINSZ, &wanted), "ioctl", "TIOCSWINSZ");
 }
 
 bool is_pty_master(int fd) {
@@ -46,8 +47,7 @@ Result<termios> terminal_mode(int fd) {
 }
 
 Result<void> set_terminal_mode(int fd, const termios& mode) {
-    if (::tcsetattr(fd, TCSANOW, &mode) < 0) return last_error("tcsetattr");
-    return {};
+    return detail::done(::tcsetattr(fd, TCSANOW, &mode), "tcsetattr");
 }
 
 termios raw_mode(termios mode) {

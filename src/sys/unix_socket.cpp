@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "sys/outcome.h"
+
 namespace stead::sys {
 
 namespace {
@@ -97,8 +99,7 @@ Result<UniqueFd> bind_unix(std::string_view path, int type, mode_t mode, Umask u
 }
 
 Result<void> listen_on(int fd, int backlog) {
-    if (::listen(fd, backlog) < 0) return last_error("listen");
-    return {};
+    return detail::done(::listen(fd, backlog), "listen");
 }
 
 Result<UniqueFd> connect_unix(std::string_view path, int type) {
@@ -110,9 +111,8 @@ Result<UniqueFd> connect_unix(std::string_view path, int type) {
 }
 
 Result<UniqueFd> accept_from(int listener) {
-    const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) return last_error("accept4");
-    return UniqueFd(fd);
+    return detail::owned(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK),
+                         "accept4");
 }
 
 Result<PeerCredentials> peer_credentials(int fd) {
@@ -124,9 +124,7 @@ Result<PeerCredentials> peer_credentials(int fd) {
 }
 
 Result<void> set_socket_option(int fd, int option, int value) {
-    if (::setsockopt(fd, SOL_SOCKET, option, &value, sizeof value) < 0)
-        return last_error("setsockopt");
-    return {};
+    return detail::done(::setsockopt(fd, SOL_SOCKET, option, &value, sizeof value), "setsockopt");
 }
 
 void each_passed(std::span<const std::byte> control, void (*function)(int fd)) {
@@ -197,8 +195,7 @@ Result<void> send(int fd, std::span<const std::byte> bytes, std::span<const int>
             static_cast<decltype(header->cmsg_len)>(CMSG_LEN(descriptors.size_bytes()));
         std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
     }
-    if (::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return last_error("sendmsg");
-    return {};
+    return detail::done(::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL), "sendmsg");
 }
 
 } // namespace stead::sys
