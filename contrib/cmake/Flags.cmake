@@ -62,11 +62,12 @@ if(STEAD_INIT_LIBC STREQUAL "musl")
     # g++ optimizes the program as a whole, in one piece: that is worth a fortieth of it. By itself it
     # would call even the constructor that makes a string_view of a literal (max-inline-insns-size:
     # the instruction by which an inlined function may be longer than its call), would inline large
-    # functions that are called once, where they compete for registers, and would repeat a function's
-    # end before each call that is its last: together a fifteenth.
+    # functions that are called once, where they compete for registers, would repeat a function's end
+    # before each call that is its last, and would compute in advance what some ways need: together a
+    # fifteenth.
     if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
         set(whole -flto "SHELL:--param max-inline-insns-size=1" -fno-inline-functions-called-once
-            -fno-optimize-sibling-calls)
+            -fno-optimize-sibling-calls -fno-tree-pre -fno-code-hoisting)
         list(APPEND STEAD_MUSL_CXX_FLAGS ${whole})
         set(CMAKE_AR ${CMAKE_CXX_COMPILER_AR})
         set(CMAKE_RANLIB ${CMAKE_CXX_COMPILER_RANLIB})
