@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/function_ref.h"
 #include "init/digits.h"
 #include "init/say.h"
 #include "sys/clock.h"
@@ -60,8 +61,7 @@ std::string_view own_path(std::span<char> buffer) {
 }
 
 /// Calls `each` with every pid in cgroup.procs of `name` until it returns false.
-template <typename Function>
-void for_each_member(Supervisor& self, std::string_view name, Function each) {
+void for_each_member(Supervisor& self, std::string_view name, FunctionRef<bool(pid_t)> each) {
     const auto file = sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.procs").c_str(),
                                    O_RDONLY | O_NONBLOCK);
     if (!file) return;

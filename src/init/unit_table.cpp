@@ -194,12 +194,11 @@ ExecView UnitTable::exec(UnitId unit) const {
         exec.error_follows_output = false;
         return exec;
     }
-    const ExecView exec = plans_[at.plan].exec(at.unit);
-    if (!guest_) return exec;
-    if (from_loader_ || at.plan != 0) return plan::cut(exec, *guest_);
+    ExecView own = plans_[at.plan].exec(at.unit);
+    if (!guest_) return own;
+    if (from_loader_ || at.plan != 0) return plan::cut(own, *guest_);
 
     // The launcher wrote this plan itself: only what "the guest's own" means is filled in.
-    ExecView own = exec;
     if (!own.own_capabilities) own.capabilities = guest_->capabilities;
     own.no_new_privileges = own.no_new_privileges || guest_->no_new_privileges;
     own.no_root = own.no_root || guest_->no_root;

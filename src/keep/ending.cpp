@@ -95,8 +95,12 @@ int Keeper::exit_code(const std::optional<ExitStatus>& status) {
     return status->shell_code();
 }
 
-int Keeper::leave() {
+void Keeper::restore_terminal() {
     if (foreground_) foreground_->restore();
+}
+
+int Keeper::leave() {
+    restore_terminal();
     readers_.finish();
     if (settings_.epilogue && settings_.given.has(wire::kKeeperStead)) {
         take_leave();

@@ -41,7 +41,8 @@ int run(int argc, char** argv) {
     auto* keeper = ::new (static_cast<void*>(small->data())) Keeper(*settings, attach, *memory);
     const auto opened = keeper->open();
     const int code = opened ? keeper->run() : fail(opened.error());
-    keeper->~Keeper();
+    // Everything else ends with the process.
+    keeper->restore_terminal();
     return code;
 }
 

@@ -36,6 +36,8 @@ public:
     /// Everything that can fail is opened here; then `run` until the end. The exit code.
     Result<void> open();
     int run();
+    /// Gives the terminal back as it was, where the foreground had it.
+    void restore_terminal();
 
 private:
     static constexpr std::size_t kMaxFiles = kMaxUnits + 64;

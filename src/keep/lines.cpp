@@ -7,6 +7,15 @@
 
 namespace stead::keep {
 
+namespace {
+
+std::string_view without_return(std::string_view line) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return line;
+}
+
+} // namespace
+
 std::uint16_t LinePool::take() {
     for (std::uint16_t block = 0; block < kLineBlocks; ++block) {
         if (!taken_[block]) {
@@ -31,6 +40,46 @@ std::size_t piece_length(std::string_view text, std::size_t limit) {
         return whole > back ? length - back : length;
     }
     return length;
+}
+
+void LineSplitter::feed(std::string_view bytes, LinePool& pool, LineSink sink) {
+    while (!bytes.empty()) {
+        const std::size_t newline = bytes.find('\n');
+        const bool ends = newline != std::string_view::npos;
+        const std::size_t used =
+            take_in(bytes.substr(0, ends ? newline : bytes.size()), ends, pool, sink);
+        bytes.remove_prefix(used);
+    }
+}
+
+void LineSplitter::finish(LinePool& pool, LineSink sink) {
+    if (size_ > 0) sink(held(pool), false);
+    release(pool);
+}
+
+std::size_t LineSplitter::take_in(std::string_view part, bool ends, LinePool& pool, LineSink sink) {
+    if (size_ == 0 && ends && part.size() <= kMaxLine) {
+        sink(without_return(part), false);
+        return part.size() + 1;
+    }
+    if (block_ == LinePool::kNone) block_ = pool.take();
+    if (block_ == LinePool::kNone) {
+        const std::size_t length = piece_length(part, kMaxLine);
+        sink(part.substr(0, length), true);
+        return length;
+    }
+    const std::size_t stored = store(part, pool);
+    if (stored == part.size() && ends) {
+        sink(without_return(held(pool)), false);
+        release(pool);
+        return stored + 1;
+    }
+    if (size_ == kMaxLine && stored < part.size()) {
+        const std::size_t length = piece_length(held(pool), kMaxLine);
+        sink(held(pool).substr(0, length), true);
+        keep_from(length, pool);
+    }
+    return stored;
 }
 
 std::size_t LineSplitter::store(std::string_view part, LinePool& pool) {

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/function_ref.h"
+
 namespace stead::keep {
 
 /// A longer line is written in pieces, each marked as continued but the last: nothing is lost, and
@@ -41,63 +43,23 @@ private:
 /// least 1 unless `text` is empty.
 std::size_t piece_length(std::string_view text, std::size_t limit);
 
+/// Takes one line, or one piece of a line that goes on (`continued`).
+using LineSink = FunctionRef<void(std::string_view text, bool continued)>;
+
 /// Cuts one stream into lines, holding the unfinished one in the pool's memory.
 class LineSplitter {
 public:
-    /// Calls `sink(text, continued)` for every line that `bytes` completes.
-    template <typename Sink>
-    void feed(std::string_view bytes, LinePool& pool, Sink&& sink) {
-        while (!bytes.empty()) {
-            const std::size_t newline = bytes.find('\n');
-            const bool ends = newline != std::string_view::npos;
-            const std::size_t used =
-                take_in(bytes.substr(0, ends ? newline : bytes.size()), ends, pool, sink);
-            bytes.remove_prefix(used);
-        }
-    }
-
+    /// Calls `sink` for every line that `bytes` completes.
+    void feed(std::string_view bytes, LinePool& pool, LineSink sink);
     /// The stream has ended: what is left without a newline is a line.
-    template <typename Sink>
-    void finish(LinePool& pool, Sink&& sink) {
-        if (size_ > 0) sink(std::string_view(pool.bytes(block_).data(), size_), false);
-        release(pool);
-    }
+    void finish(LinePool& pool, LineSink sink);
 
     [[nodiscard]] bool pending() const { return size_ > 0; }
 
 private:
     /// Takes in `part`, which ends the line if `ends` (the newline behind it included); how many
     /// bytes were used.
-    template <typename Sink>
-    std::size_t take_in(std::string_view part, bool ends, LinePool& pool, Sink& sink) {
-        if (size_ == 0 && ends && part.size() <= kMaxLine) {
-            sink(without_return(part), false);
-            return part.size() + 1;
-        }
-        if (block_ == LinePool::kNone) block_ = pool.take();
-        if (block_ == LinePool::kNone) {
-            const std::size_t length = piece_length(part, kMaxLine);
-            sink(part.substr(0, length), true);
-            return length;
-        }
-        const std::size_t stored = store(part, pool);
-        if (stored == part.size() && ends) {
-            sink(without_return(held(pool)), false);
-            release(pool);
-            return stored + 1;
-        }
-        if (size_ == kMaxLine && stored < part.size()) {
-            const std::size_t length = piece_length(held(pool), kMaxLine);
-            sink(held(pool).substr(0, length), true);
-            keep_from(length, pool);
-        }
-        return stored;
-    }
-
-    static std::string_view without_return(std::string_view line) {
-        if (line.ends_with('\r')) line.remove_suffix(1);
-        return line;
-    }
+    std::size_t take_in(std::string_view part, bool ends, LinePool& pool, LineSink sink);
 
     std::string_view held(LinePool& pool) const { return {pool.bytes(block_).data(), size_}; }
 
