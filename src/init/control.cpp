@@ -109,7 +109,7 @@ void make_room(Supervisor& self, int listener) {
 
 /// Takes a request in.
 void hear_client(Supervisor& self, Client& client) {
-    const auto buffer = self.scratch->received;
+    const auto buffer = self.received;
     begin_mail(self, Source::Client, index_of(self, client));
     auto record = sys::receive(client.fd.get(), buffer, self.mailbox.control);
     const std::size_t size = record ? record->size : 0;
@@ -180,7 +180,7 @@ void resume_request(Supervisor& self) {
     const Mailbox& mail = self.mailbox;
     if (mail.source != Source::Client || mail.index >= self.clients.size()) return;
     Client& client = self.clients[mail.index];
-    const auto buffer = self.scratch->received;
+    const auto buffer = self.received;
     const std::size_t size = wire::message_size(buffer);
     const auto message = wire::Reader::open(buffer.first(std::min(size, buffer.size())));
     if (client.fd && message) {

@@ -93,8 +93,7 @@ void lose_keeper(Supervisor& self) {
 void obey_keeper(Supervisor& self) {
     for (int count = 0; count < kPerTurn && self.keeper; ++count) {
         begin_mail(self, Source::Keeper);
-        const auto record =
-            sys::receive(self.keeper.get(), self.scratch->received, self.mailbox.control);
+        const auto record = sys::receive(self.keeper.get(), self.received, self.mailbox.control);
         const std::size_t size = record ? record->size : 0;
         const int error = record ? 0 : record.error().code;
         const bool none = error == EAGAIN || error == EINTR;
@@ -111,7 +110,7 @@ void obey_keeper(Supervisor& self) {
 } // namespace
 
 void obey_keeper_message(Supervisor& self, std::size_t size) {
-    const auto message = wire::Reader::open(self.scratch->received.first(size));
+    const auto message = wire::Reader::open(self.received.first(size));
     if (!message) return;
     if (message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
     if (message->kind() == wire::Kind::Committed) self.provisional = false;

@@ -28,6 +28,10 @@ namespace stead::init {
 namespace {
 
 constexpr std::size_t kBatch = 16;
+/// How long nothing has to happen until memory that only work needs goes back to the kernel.
+constexpr int kRestAfterMs = 500;
+/// How much of the stack work may have used; the kernel maps more than this at the start.
+constexpr std::size_t kDeepStack = std::size_t{64} << 10U;
 
 void release_unit(Supervisor& self, UnitId unit) {
     Unit& record = self.units[unit];
@@ -144,12 +148,24 @@ void serve(Supervisor& self, const epoll_event& event) {
     }
 }
 
+/// Nearly all of its life PID 1 waits, hundreds of times on one machine: then it keeps what it
+/// knows and no page more. A turn that does something may touch them again, so this comes once
+/// after it.
+void rest(Supervisor& self) {
+    self.rested = true;
+    sys::forget(std::as_writable_bytes(std::span(self.scratch, 1)));
+    sys::forget_stack(kDeepStack);
+}
+
 void turn(Supervisor& self) {
     arm_timer(self);
     std::array<epoll_event, kBatch> events; // Filled by the kernel.
     const bool busy = self.more_children || self.more_notices;
-    const auto count = sys::wait_events(self.epoll.get(), events, busy ? 0 : -1);
+    const int longest = self.rested ? -1 : kRestAfterMs;
+    const auto count = sys::wait_events(self.epoll.get(), events, busy ? 0 : longest);
     if (!count) return;
+    if (*count == 0 && !busy) return rest(self);
+    self.rested = false;
     plan_crash(self);
     if (self.more_notices) read_notify(self);
     if (self.more_children) reap_children(self);

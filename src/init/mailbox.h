@@ -23,7 +23,7 @@ inline void end_mail(Supervisor& self, std::size_t size = 0) {
     Mailbox& mail = self.mailbox;
     mail.source = Source::Timer;
     order_stores();
-    const auto text = self.scratch->received;
+    const auto text = self.received;
     std::fill_n(text.begin(), std::min(size, text.size()), std::byte{0});
     mail.control.fill(std::byte{0});
     mail.text.fill(std::byte{0});
@@ -33,7 +33,7 @@ inline void end_mail(Supervisor& self, std::size_t size = 0) {
 inline void clear_mail(Supervisor& self) {
     self.mailbox.source = Source::Timer;
     order_stores();
-    end_mail(self, sys::give_back(self.scratch->received) ? 0 : self.scratch->received.size());
+    end_mail(self, sys::give_back(self.received) ? 0 : self.received.size());
 }
 
 } // namespace stead::init

@@ -149,7 +149,7 @@ void obey_message(Supervisor& self, pid_t sender, int pidfd, std::size_t size) {
     if (size == 0) return;
     const auto unit = find_sender(self, sender, pidfd);
     if (!unit) return;
-    const auto* text = reinterpret_cast<const char*>(self.scratch->received.data());
+    const auto* text = reinterpret_cast<const char*>(self.received.data());
     obey_notice(self, *unit, {text, size});
 }
 
@@ -158,8 +158,8 @@ void read_notify(Supervisor& self) {
     if (!self.notify) return;
     for (int count = 0; count < kPerTurn; ++count) {
         begin_mail(self, Source::Notify);
-        auto record = sys::receive(self.notify.get(), self.scratch->received.first(kMaxNotice),
-                                   self.mailbox.control);
+        auto record =
+            sys::receive(self.notify.get(), self.received.first(kMaxNotice), self.mailbox.control);
         // Descriptors that ride along (a barrier's among them) are closed with the record.
         if (record && !record->truncated)
             obey_message(self, record->sender, record->pidfd.get(), record->size);

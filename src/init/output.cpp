@@ -47,7 +47,7 @@ bool relay(Supervisor& self, UnitId unit, bool error_stream, int patience) {
         return false;
     }
     // A pipe with room takes so many bytes at once.
-    const auto buffer = self.scratch->received.first(PIPE_BUF);
+    const auto buffer = self.received.first(PIPE_BUF);
     const ssize_t size = ::read(read.get(), buffer.data(), buffer.size());
     if (size <= 0) return false;
     const auto bytes = buffer.first(static_cast<std::size_t>(size));
@@ -172,7 +172,7 @@ void read_output(Supervisor& self, UnitId unit, bool error_stream) {
         (void)relay(self, unit, error_stream, 0); // It comes back as long as there is more.
         return;
     }
-    auto& buffer = self.scratch->received;
+    auto& buffer = self.received;
     const ssize_t size = ::read(read.get(), buffer.data(), buffer.size());
     if (size <= 0) return;
     ring_append(self.ring, unit, error_stream,

@@ -146,7 +146,7 @@ void show_logs(Supervisor& self,
     auto pipe = sys::make_pipe(O_NONBLOCK);
     if (!pipe) return answer(self, client, kCouldNot, describe(pipe.error()).view());
     (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, static_cast<int>(kRingSize));
-    const auto query = std::span(self.scratch->received).first(message_size);
+    const auto query = std::span(self.received).first(message_size);
     if (!pass_log_query(self, query, pipe->write.get())) {
         if (self.keeper) return answer(self, client, kCouldNot, "the keeper is busy");
         write_ring(self, unit, pipe->write.get());

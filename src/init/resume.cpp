@@ -110,7 +110,7 @@ void watch_all(Supervisor& self) {
 /// What was read from the kernel and not obeyed, a client's request excepted.
 void resume_mail(Supervisor& self) {
     Mailbox& mail = self.mailbox;
-    const auto buffer = self.scratch->received;
+    const auto buffer = self.received;
     const bool told = self.mail_told;
     switch (mail.source) {
     case Source::Signals:

@@ -84,7 +84,7 @@ Result<Supervisor*> open_memory(std::span<std::byte> memory, char** argv, char**
     ::new (static_cast<Locals*>(self)) Locals;
     const auto scratch = TRY(sys::map_memory(sizeof(Scratch)));
     self->scratch = reinterpret_cast<Scratch*>(scratch.data());
-    self->scratch->received = memory.subspan(kReceivedAt, wire::kMaxMessage);
+    self->received = memory.subspan(kReceivedAt, wire::kMaxMessage);
     self->ring.memory = memory.subspan(kRingAt, self->launched ? kRingSize : kForeignRing);
     self->argv = argv;
     self->environment = environment;

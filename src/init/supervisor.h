@@ -23,11 +23,9 @@ inline constexpr std::size_t kMaxChildText = wire::kMaxMessage + 4096;
 /// Ended children, notify messages, accepted clients: what one turn of the loop takes of each.
 inline constexpr int kPerTurn = 64;
 
-/// Memory for one child or one message, used anew for each. What nearly every use touches comes
-/// first, so that it shares a page.
+/// Memory for one child or one message, used anew for each: nothing in it outlives a turn of the
+/// loop. What nearly every use touches comes first, so that it shares a page.
 struct Scratch {
-    /// Of PID 1's state: what was read and not obeyed must not be lost.
-    std::span<std::byte> received;
     std::array<char, 512> short_text;
     std::array<char*, kMaxPointers> pointers;
     std::array<std::byte, wire::kMaxMessage> sent;
@@ -42,6 +40,8 @@ struct Scratch {
 /// What belongs to one execution of stead-init alone.
 struct Locals {
     Scratch* scratch = nullptr;
+    /// Of PID 1's state: what was read and not obeyed must not be lost.
+    std::span<std::byte> received;
     std::span<Unit> units;
     std::span<Child> children;
     char** argv = nullptr;
@@ -56,6 +56,9 @@ struct Locals {
     Instant armed = Instant::never();
     /// In somebody else's container: what we write to took nothing, and nothing more is read.
     bool console_full = false;
+    /// Memory that the next turn may not need has been given back since the last one that did
+    /// something.
+    bool rested = false;
     /// What is in the mailbox had been told to the engine before we began.
     bool mail_told = false;
 };

@@ -17,6 +17,18 @@ namespace {
 constexpr int kAddSeals = 1024 + 9;
 constexpr int kGetSeals = 1024 + 10;
 
+/// madvise(2) of the whole pages of `memory`; false if the kernel refuses, as it does where pages
+/// are larger.
+bool advise(std::span<std::byte> memory, int advice) {
+    constexpr std::uintptr_t kPage = 4096;
+    const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
+    const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage;
+    const std::uintptr_t last = (begin + memory.size()) / kPage * kPage;
+    if (first >= last) return true;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): kPage arithmetic
+    return ::madvise(reinterpret_cast<void*>(first), last - first, advice) == 0;
+}
+
 } // namespace
 
 Result<std::span<std::byte>> map_memory(std::size_t size) {
@@ -56,14 +68,23 @@ void keep_from_children(std::span<std::byte> memory) {
 }
 
 bool give_back(std::span<std::byte> memory) {
-    // Where pages are larger the kernel refuses.
-    constexpr std::uintptr_t kPage = 4096;
-    const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
-    const std::uintptr_t first = (begin + kPage - 1) / kPage * kPage;
-    const std::uintptr_t last = (begin + memory.size()) / kPage * kPage;
-    if (first >= last) return true;
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): kPage arithmetic
-    return ::madvise(reinterpret_cast<void*>(first), last - first, MADV_REMOVE) == 0;
+    return advise(memory, MADV_REMOVE);
+}
+
+void forget(std::span<std::byte> memory) {
+    (void)advise(memory, MADV_DONTNEED);
+}
+
+void forget_stack(std::size_t depth) {
+#ifdef __x86_64__
+    // What this call and its callee still use. Elsewhere pages may be so large that the kernel
+    // would round up into it.
+    constexpr std::size_t kOwn = 1024;
+    auto* own = static_cast<std::byte*>(__builtin_frame_address(0)) - kOwn;
+    forget({own - depth, depth});
+#else
+    (void)depth;
+#endif
 }
 
 void unmap(std::span<const std::byte> memory) {

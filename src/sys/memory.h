@@ -29,6 +29,11 @@ void keep_from_children(std::span<std::byte> memory);
 /// Gives the whole pages of shared memory back (MADV_REMOVE); they are zeros from then on. False if
 /// nothing has changed.
 bool give_back(std::span<std::byte> memory);
+/// The same for private memory (MADV_DONTNEED).
+void forget(std::span<std::byte> memory);
+/// `forget` of the `depth` bytes of stack below the caller's own frame, where deeper calls have
+/// been.
+void forget_stack(std::size_t depth);
 void unmap(std::span<const std::byte> memory);
 
 } // namespace stead::sys
