@@ -6,6 +6,9 @@
 /// The verbs that work on the store of guests, /etc/stead/guests.
 namespace stead::cli {
 
+int verb_complete(Context& context, Arguments arguments);
+int verb_copy_from(Context& context, Arguments arguments);
+int verb_copy_to(Context& context, Arguments arguments);
 int verb_create(Context& context, Arguments arguments);
 int verb_delete(Context& context, Arguments arguments);
 int verb_disable(Context& context, Arguments arguments);

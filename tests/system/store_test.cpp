@@ -222,6 +222,50 @@ TEST_F(Store, RenameAndDeleteMayBeKilledAnywhere) {
     }
 }
 
+TEST_F(Store, CopiesFilesInAndOut) {
+    host_.write("units/it.toml", "command = \"sleep 1000\"\n");
+    host_.write("etc/guests/sys.toml",
+                "root = \"host\"\nephemeral = true\nunits = [\"" + host_.folder() + "/units\"]\n");
+    ASSERT_EQ(host_.stead({"start", "sys"}).code, 0);
+    const std::string note = host_.write("note", "hello\n");
+    fs::permissions(note, static_cast<fs::perms>(04755));
+    EXPECT_EQ(host_.stead({"copy-to", "sys", note, "/root"}).code, 0);
+    EXPECT_EQ(host_.stead({"exec", "sys", "--", "stat", "-c", "%u %a", "/root/note"}).out,
+              "0 755\n");
+    EXPECT_EQ(host_.stead({"copy-to", "sys", note, "/root/other"}).code, 0);
+    EXPECT_EQ(host_.stead({"copy-from", "sys", "/root/other", host_.folder() + "/back"}).code, 0);
+    EXPECT_EQ(read_text(host_.folder() + "/back"), "hello\n");
+
+    // Links lead where they lead in the guest, and nothing but a file is read.
+    host_.write("secret", "the host's");
+    const std::string hostile = "ln -s / /root/up; mkfifo /root/fifo; ln -s ../../../../" +
+                                host_.folder() + "/secret /root/out; mkdir -p " + host_.folder() +
+                                "; echo guest > " + host_.folder() + "/secret";
+    ASSERT_EQ(host_.stead({"exec", "sys", "--", "sh", "-c", hostile}).code, 0);
+    EXPECT_EQ(host_.stead({"copy-from", "sys", "/root/out", host_.folder() + "/got"}).code, 0);
+    EXPECT_EQ(read_text(host_.folder() + "/got"), "guest\n");
+    EXPECT_EQ(host_.stead({"copy-to", "sys", note, "/root/up" + host_.folder() + "/secret"}).code,
+              0);
+    EXPECT_EQ(read_text(host_.folder() + "/secret"), "the host's");
+    for (const char* bad : {"/root/fifo", "/dev/zero", "/root", "/root/missing"})
+        EXPECT_EQ(host_.stead({"copy-from", "sys", bad, host_.folder()}).code, 1) << bad;
+    EXPECT_EQ(host_.stead({"copy-to", "syss", note, "/root"}).code, 5);
+}
+
+TEST_F(Store, CompletionKnowsGuestsAndUnits) {
+    create("web");
+    EXPECT_EQ(host_.stead({"complete", "start", "w"}).out, "web\n");
+    EXPECT_EQ(host_.stead({"complete", "stop", "web/"}).out, "");
+    ASSERT_EQ(host_.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(host_.stead({"complete", "stop", "web"}).out, "web\nweb/\n");
+    EXPECT_EQ(host_.stead({"complete", "stop", "web/"}).out, "web/web\n");
+    EXPECT_EQ(host_.stead({"complete", "check", "web"}).out, "") << "files are the shell's";
+    Words words{"env", "PATH=" STEAD_BIN ":/usr/bin:/bin", "bash", "-c"};
+    words.emplace_back("source " STEAD_SOURCE "/contrib/completions/stead.bash; "
+                       "COMP_WORDS=(stead stop web/); COMP_CWORD=2; _stead; echo ${COMPREPLY[@]}");
+    EXPECT_EQ(run_program(words).out, "web/web\n");
+}
+
 TEST_F(Store, ListsFiveHundredGuestsAtOnce) {
     create("one");
     for (int i = 0; i < 500; ++i)
