@@ -237,6 +237,8 @@ std::uint32_t Builder::digest(UnitInput unit) {
     unit.dependencies.clear();
     unit.policy.outcome_units = UnitPolicy{}.outcome_units;
     unit.source.clear();
+    // The guest's own, whatever whoever compiles can see of them.
+    if (!unit.exec.own_capabilities) unit.exec.capabilities = 0;
     Builder alone;
     alone.policies_.push_back(alone.policy(unit));
     alone.units_.push_back(alone.record(unit, 0));
