@@ -126,6 +126,28 @@ std::optional<std::string> parse_since(std::string_view text, std::int64_t now_n
     return log_time(*date + *time);
 }
 
+int take_priority(std::string_view stream, std::string_view& text) {
+    if (text.size() > 2 && text[0] == '<' && text[2] == '>' && text[1] >= '0' && text[1] <= '7') {
+        const int priority = text[1] - '0';
+        text.remove_prefix(3);
+        return priority;
+    }
+    constexpr int kErr = 3;
+    constexpr int kNotice = 5;
+    constexpr int kInfo = 6;
+    if (stream == "err") return kErr;
+    return stream == "out" || stream.empty() ? kInfo : kNotice;
+}
+
+std::optional<int> parse_priority(std::string_view word) {
+    constexpr std::array<std::string_view, 8> kNames = {"emerg",   "alert",  "crit", "err",
+                                                        "warning", "notice", "info", "debug"};
+    if (word.size() == 1 && word[0] >= '0' && word[0] <= '7') return word[0] - '0';
+    for (std::size_t number = 0; number < kNames.size(); ++number)
+        if (word == kNames[number]) return static_cast<int>(number);
+    return std::nullopt;
+}
+
 void LogPrinter::feed(std::string_view bytes) {
     rest_.append(bytes);
     std::size_t start = 0;
@@ -144,6 +166,16 @@ void LogPrinter::feed(std::string_view bytes) {
 void LogPrinter::finish() {
     if (!rest_.empty()) line(rest_);
     rest_.clear();
+    for (const std::string& text : kept_)
+        console_.line(text);
+    kept_.clear();
+}
+
+void LogPrinter::show(std::string text) {
+    ++printed_;
+    if (filter_.last < 0) return console_.line(text);
+    kept_.push_back(std::move(text));
+    if (kept_.size() > static_cast<std::size_t>(filter_.last)) kept_.pop_front();
 }
 
 void LogPrinter::line(std::string_view text) {
@@ -167,12 +199,19 @@ void LogPrinter::line(std::string_view text) {
 }
 
 void LogPrinter::print(const LogLine& line, std::string_view text) {
-    ++printed_;
-    if (json_) {
-        const nlohmann::json entry{
-            {"time", line.time}, {"unit", line.unit}, {"stream", line.stream}, {"text", text}};
-        console_.line(entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    const int priority = take_priority(line.stream, text);
+    if (priority > filter_.priority) return;
+    if (!filter_.until.empty() && line.time > filter_.until) {
+        past_end_ = true;
         return;
+    }
+    if (json_) {
+        const nlohmann::json entry{{"time", line.time},
+                                   {"unit", line.unit},
+                                   {"stream", line.stream},
+                                   {"priority", priority},
+                                   {"text", text}};
+        return show(entry.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     }
     std::string shown;
     if (!line.time.empty()) shown.append(console_.paint(Colour::Dim, line.time)).append(" ");
@@ -181,7 +220,7 @@ void LogPrinter::print(const LogLine& line, std::string_view text) {
     const std::string body = safe(text);
     const bool mark = line.stream == "---";
     shown.append(console_.paint(mark ? Colour::Yellow : Colour::None, body));
-    console_.line(shown);
+    show(std::move(shown));
 }
 
 } // namespace stead::cli

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "cli/console.h"
 
@@ -34,29 +36,55 @@ std::string log_time(std::int64_t nanoseconds);
 /// The way back; nothing if `time` is not of that form.
 std::optional<std::int64_t> log_nanoseconds(std::string_view time);
 
+/// The urgency of a line as syslog(3) counts it, 0 to 7: that of a prefix "<N>" (sd-daemon(3)),
+/// which is taken off `text`; else err 3, out 6, words of Stead's own 5.
+int take_priority(std::string_view stream, std::string_view& text);
+/// "err" or "3" as a number; nothing if it is no urgency.
+std::optional<int> parse_priority(std::string_view word);
+
+/// Which lines are shown.
+struct LogFilter {
+    /// Of the form of log_time; empty: no end.
+    std::string until;
+    /// This urgent or more.
+    int priority = 7;
+    /// Only the last so many of those that are left; -1: all.
+    std::int64_t last = -1;
+};
+
 /// Prints lines as they come, putting those together again that were written in pieces.
 class LogPrinter {
 public:
     /// With `units`: each line names its unit.
-    LogPrinter(Console& console, bool units, bool json)
+    LogPrinter(Console& console, bool units, bool json, LogFilter filter = {})
         : console_(console)
         , units_(units)
-        , json_(json) {}
+        , json_(json)
+        , filter_(std::move(filter)) {}
 
     /// Bytes of a stream of lines, cut anywhere.
     void feed(std::string_view bytes);
-    /// The stream has ended.
+    /// The stream has ended: what was kept back is shown.
     void finish();
+
+    /// A line behind the filter's end has come; all that follow are later.
+    [[nodiscard]] bool past_end() const { return past_end_; }
+
     void line(std::string_view line);
 
     [[nodiscard]] std::size_t lines() const { return printed_; }
 
 private:
     void print(const LogLine& line, std::string_view text);
+    void show(std::string text);
 
     Console& console_;
     bool units_;
     bool json_;
+    LogFilter filter_;
+    bool past_end_ = false;
+    /// The last lines so far, where only those are to be shown.
+    std::deque<std::string> kept_;
     std::size_t printed_ = 0;
     std::string rest_;
     /// Unfinished lines by unit and stream.

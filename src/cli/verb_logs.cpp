@@ -29,6 +29,7 @@ struct Wishes {
     std::string name;
     std::int64_t lines = 0;
     std::string since;
+    LogFilter filter;
     bool follow = false;
     bool json = false;
 };
@@ -77,7 +78,7 @@ int show_files(Asking& asking, const Target& target, const Wishes& wishes) {
         !exists_elsewhere(asking, target, path))
         return asking.code();
 
-    LogPrinter printer(asking.console(), target.unit.empty(), wishes.json);
+    LogPrinter printer(asking.console(), target.unit.empty(), wishes.json, wishes.filter);
     LogWishes reading{.unit = target.unit,
                       .lines = wishes.lines > 0 ? wishes.lines : -1,
                       .since = wishes.since,
@@ -87,9 +88,11 @@ int show_files(Asking& asking, const Target& target, const Wishes& wishes) {
                       .output = ::fileno(asking.console().out_file())};
     const auto show = [&](std::string_view line) {
         printer.line(line.substr(0, line.size() - 1));
+        if (printer.past_end()) return false;
         return !wishes.follow || asking.console().flush();
     };
     auto read = read_logs(folder->get(), reading, show);
+    printer.finish();
     if (!read) return asking.fail(kCouldNot, describe(read.error()).view());
     if (wishes.follow && !client)
         asking.console().remark("guest '" + target.guest + "' is not running: nothing to follow");
@@ -135,6 +138,27 @@ bool read_pipe(int pipe,
     }
 }
 
+/// The keeper opens a file that has been removed anew; who follows goes on there.
+int clear_files(Asking& asking, const Target& target) {
+    const std::string path = asking.place().paths().logs(target.guest);
+    std::error_code failed;
+    const std::vector<std::string> units =
+        target.unit.empty() ? units_with_logs(path) : std::vector{target.unit};
+    if (!fs::is_directory(path + "/" + (target.unit.empty() ? "" : target.unit), failed)) {
+        asking.no_such("log", target.text(), {});
+        return asking.code();
+    }
+    for (const std::string& unit : units) {
+        for (const auto& entry : fs::directory_iterator(path + "/" + unit, failed)) {
+            if (!entry.path().filename().string().starts_with("current")) continue;
+            if (!fs::remove(entry.path(), failed) && failed)
+                return asking.fail(kCouldNot,
+                                   safe(entry.path().string()) + ": " + failed.message());
+        }
+    }
+    return kDone;
+}
+
 int show_answer(Asking& asking, const Target& target, const Wishes& wishes) {
     auto client = asking.open(target);
     if (!client) return asking.code();
@@ -142,7 +166,7 @@ int show_answer(Asking& asking, const Target& target, const Wishes& wishes) {
     if (!pipe) return asking.code();
     // The pipe does not block: what has come is shown before the next wait.
     (void)sys::set_nonblocking(pipe->get(), true);
-    LogPrinter printer(asking.console(), target.unit.empty(), wishes.json);
+    LogPrinter printer(asking.console(), target.unit.empty(), wishes.json, wishes.filter);
     (void)read_pipe(
         pipe->get(), -1, [&](std::string_view bytes) { printer.feed(bytes); },
         [&] { return asking.console().flush(); });
@@ -152,28 +176,71 @@ int show_answer(Asking& asking, const Target& target, const Wishes& wishes) {
 
 } // namespace
 
+namespace {
+
+/// A moment that an option names; false after the message.
+bool take_moment(Asking& asking, const char* option, const std::string& word, std::string& moment) {
+    if (word.empty()) return true;
+    const auto parsed = parse_since(word, sys::realtime_now());
+    if (parsed) {
+        moment = *parsed;
+        return true;
+    }
+    asking.fail(kAskedWrongly, std::string(option) + " is '" + safe(word) + "', which is no time",
+                "write it as 10m, 2h, 12:30 or 2026-01-31T12:30");
+    return false;
+}
+
+/// What the options say about which lines are shown; false after the message.
+bool take_filter(Asking& asking, const std::string& priority, Wishes& wishes) {
+    if (!priority.empty()) {
+        const auto number = parse_priority(priority);
+        if (!number) {
+            asking.fail(kAskedWrongly, "--priority is '" + safe(priority) + "'",
+                        "emerg, alert, crit, err, warning, notice, info, debug, or 0 to 7");
+            return false;
+        }
+        wishes.filter.priority = *number;
+    }
+    const bool filtered = !priority.empty() || !wishes.filter.until.empty();
+    if (!filtered || wishes.lines == 0) return true;
+    if (wishes.follow) {
+        asking.fail(kAskedWrongly, "--lines of some lines only cannot be followed",
+                    "leave out --lines, or --follow");
+        return false;
+    }
+    // The last lines of those that are left, not what is left of the last lines.
+    wishes.filter.last = wishes.lines;
+    wishes.lines = 0;
+    return true;
+}
+
+} // namespace
+
 int verb_logs(Context& context, Arguments arguments) {
     Wishes wishes;
     std::string since;
+    std::string until;
+    std::string priority;
+    bool clear = false;
     Options options(context, "logs");
     options.flag("-f,--follow", wishes.follow, "go on with new lines");
     options.number("-n,--lines", wishes.lines, "LINES", "only the last so many");
     options.value("--since", since, "TIME", "\"10m\" ago, a time of day or a date in UTC");
+    options.value("--until", until, "TIME", "the same: nothing after it");
+    options.value("-p,--priority", priority, "LEVEL", "only what is as urgent: err, warning, ...");
+    options.flag("--clear", clear, "remove what there is (on the host)");
     options.flag("--json", wishes.json, "as JSON, one object a line");
     options.optional_positional("NAME", wishes.name,
                                 "NAME or NAME/UNIT on the host, UNIT in a guest");
     if (const auto code = options.parse(arguments)) return *code;
 
     Asking asking(context, Place::look());
-    if (!since.empty()) {
-        const auto moment = parse_since(since, sys::realtime_now());
-        if (!moment) {
-            return asking.fail(kAskedWrongly, "--since is '" + safe(since) + "', which is no time",
-                               "write it as 10m, 2h, 12:30 or 2026-01-31T12:30");
-        }
-        wishes.since = *moment;
-    }
+    if (!take_moment(asking, "--since", since, wishes.since) ||
+        !take_moment(asking, "--until", until, wishes.filter.until))
+        return asking.code();
     if (wishes.lines < 0) return asking.fail(kAskedWrongly, "--lines wants a number above zero");
+    if (!take_filter(asking, priority, wishes)) return asking.code();
     Target target;
     if (!wishes.name.empty()) {
         const auto named = asking.target(wishes.name);
@@ -182,6 +249,10 @@ int verb_logs(Context& context, Arguments arguments) {
     } else if (asking.place().on_host()) {
         return asking.fail(kAskedWrongly, "logs wants a name", "NAME, or NAME/UNIT");
     }
+    if (clear && target.own())
+        return asking.fail(kCouldNot, "the logs of a guest are its host's",
+                           "'stead logs NAME --clear' on the host removes them");
+    if (clear) return clear_files(asking, target);
     return target.own() ? show_answer(asking, target, wishes) : show_files(asking, target, wishes);
 }
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <sstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -49,6 +50,59 @@ TEST_F(Logs, AreMergedByTimeAcrossUnitsAndFiles) {
     write("db/current", at(3, "out c") + at(5, "err e"));
     write("nginx/current", at(2, "out b") + at(4, "out d"));
     EXPECT_EQ(read({}), "01 db out a\n02 nginx out b\n03 db out c\n04 nginx out d\n05 db err e\n");
+}
+
+TEST_F(Logs, AreFilteredByTheirEndAndUrgency) {
+    write("web/current", at(1, "out <7>detail") + at(2, "err broken") + at(3, "out <2>worse") +
+                             at(4, "out plain") + at(5, "out <3>late"));
+    const auto texts = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), {"logs", "web/web"});
+        std::istringstream lines(machine.run(words).out);
+        std::string all;
+        for (std::string line; std::getline(lines, line);)
+            all += line.substr(line.rfind(' ') + 1) + " ";
+        return all;
+    };
+    EXPECT_EQ(texts({}), "detail broken worse plain late ");
+    EXPECT_EQ(texts({"-p", "err"}), "broken worse late ");
+    EXPECT_EQ(texts({"-p", "err", "-n", "1"}), "late ");
+    EXPECT_EQ(texts({"-p", "2"}), "worse ");
+    const std::string third = at(3, "").substr(0, 27);
+    EXPECT_EQ(texts({"--until", third}), "detail broken worse ");
+    EXPECT_EQ(texts({"--until", third, "-n", "2"}), "broken worse ");
+    EXPECT_EQ(texts({"--since", third, "--until", at(4, "").substr(0, 27)}), "worse plain ");
+    EXPECT_EQ(machine.run({"logs", "web/web", "-p", "loud"}).code, 2);
+    EXPECT_EQ(machine.run({"logs", "web/web", "--until", "some day"}).code, 2);
+    EXPECT_EQ(machine.run({"logs", "web/web", "-f", "-n", "3", "-p", "err"}).code, 2);
+}
+
+TEST_F(Logs, AreClearedOfOneUnitOrAll) {
+    write("db/current", at(1, "out a"));
+    write("db/current.1", at(0, "out z"));
+    write("nginx/current", at(2, "out b"));
+    EXPECT_EQ(machine.run({"logs", "web/db", "--clear"}).code, 0);
+    EXPECT_EQ(read({}), "02 nginx out b\n");
+    EXPECT_EQ(machine.run({"logs", "web", "--clear"}).code, 0);
+    EXPECT_EQ(read({}), "");
+    EXPECT_EQ(machine.run({"logs", "nobody", "--clear"}).code, 5);
+}
+
+TEST(LogFilter, TakesTheUrgencyOfAPrefixOrOfTheStream) {
+    const auto priority_of = [](std::string_view stream, std::string_view text) {
+        const int priority = take_priority(stream, text);
+        return std::to_string(priority) + " " + std::string(text);
+    };
+    EXPECT_EQ(priority_of("out", "<2>worse"), "2 worse");
+    EXPECT_EQ(priority_of("err", "<7>chatter"), "7 chatter");
+    EXPECT_EQ(priority_of("err", "broken"), "3 broken");
+    EXPECT_EQ(priority_of("out", "plain"), "6 plain");
+    EXPECT_EQ(priority_of("say", "own"), "5 own");
+    EXPECT_EQ(priority_of("out", "<8>none"), "6 <8>none");
+    EXPECT_EQ(priority_of("out", "<1"), "6 <1");
+    EXPECT_EQ(parse_priority("warning"), 4);
+    EXPECT_EQ(parse_priority("7"), 7);
+    EXPECT_FALSE(parse_priority("8").has_value());
+    EXPECT_FALSE(parse_priority("loud").has_value());
 }
 
 TEST_F(Logs, OfOneUnitComeAlone) {
@@ -127,9 +181,9 @@ TEST_F(Logs, OfAGuestThatHasEndedAreStillShown) {
     EXPECT_EQ(outcome.out, "2027-01-15T08:00:01.000000Z db: hello \\x1b[1m\n"
                            "2027-01-15T08:00:02.000000Z db: long er\n");
     const Outcome one = machine.run({"logs", "-n", "1", "--json", "web/db"});
-    EXPECT_EQ(one.out,
-              "{\"stream\":\"out\",\"text\":\"er\",\"time\":\"2027-01-15T08:00:02.000000Z\","
-              "\"unit\":\"db\"}\n");
+    EXPECT_EQ(one.out, "{\"priority\":6,\"stream\":\"out\",\"text\":\"er\",\"time\":\"2027-01-"
+                       "15T08:00:02.000000Z\","
+                       "\"unit\":\"db\"}\n");
     EXPECT_EQ(machine.run({"logs", "web/dv"}).code, kNoSuch);
     EXPECT_EQ(machine.run({"logs", "nothing"}).code, kNoSuch);
     EXPECT_EQ(machine.run({"logs", "--since", "whenever", "web"}).code, kAskedWrongly);
