@@ -6,6 +6,7 @@
 
 #include "cli/accounts.h"
 #include "cli/client_verbs.h"
+#include "cli/exec_detach.h"
 #include "cli/exec_session.h"
 #include "cli/options.h"
 #include "sys/terminal.h"
@@ -24,6 +25,9 @@ struct Wishes {
     std::string user;
     std::string directory;
     std::vector<std::string> environment;
+    /// The name of a unit that is left running.
+    std::string unit;
+    bool detach = false;
     bool terminal = false;
     bool no_terminal = false;
     bool login = false;
@@ -75,6 +79,11 @@ int check(Asking& asking, const Wishes& wishes) {
         if (equals == std::string::npos || equals == 0)
             return asking.fail(kAskedWrongly, "--env is '" + safe(one) + "'; write NAME=VALUE");
     }
+    if (wishes.detach == wishes.unit.empty())
+        return asking.fail(kAskedWrongly, "--unit NAME and --detach go together",
+                           "stead exec NAME --unit UNIT --detach -- CMD ... leaves a unit running");
+    if (wishes.detach && wishes.terminal)
+        return asking.fail(kAskedWrongly, "what is detached has no terminal of yours");
     if (wishes.terminal && wishes.no_terminal)
         return asking.fail(kAskedWrongly, "-t and -T exclude each other");
     if (!wishes.directory.empty() && !wishes.directory.starts_with('/'))
@@ -112,6 +121,12 @@ int run(Asking& asking, Wishes wishes) {
         account = find_account(asking, *target, user, wishes.user.empty());
         if (!account) return own_code(asking);
     }
+    if (wishes.detach) {
+        if (!target->unit.empty())
+            return asking.fail(kAskedWrongly, "a unit of its own is not like another unit");
+        return detach(asking, *client, *target,
+                      {wishes.unit, wishes.command, wishes.environment, wishes.directory, account});
+    }
     if (wishes.login) make_login(wishes, *account);
 
     const bool terminal = wants_terminal(wishes);
@@ -140,6 +155,8 @@ int verb_exec(Context& context, Arguments arguments) {
     options.value("--cwd", wishes.directory, "DIR", "where it starts");
     options.flag("-t", wishes.terminal, "give it a terminal");
     options.flag("-T", wishes.no_terminal, "give it none");
+    options.value("--unit", wishes.unit, "UNIT", "with --detach: the name it has as a unit");
+    options.flag("--detach", wishes.detach, "leave it running, supervised, until it ends");
     options.optional_positional("NAME", wishes.name,
                                 "the guest, or NAME/UNIT to be like that unit");
     options.command(wishes.command);

@@ -215,7 +215,7 @@ void reload_units(Supervisor& self,
     Change change;
     change.adds = (message.number(wire::Tag::Flags) & wire::kAddUnit) != 0;
     const auto& guest = self.table.guest();
-    if (guest && guest->has_units && !change.adds)
+    if (guest && guest->has_units)
         return answer(self, client, kCouldNot,
                       "a jail's units come with its guest file: stop it and run it again");
     // What the engine has decided is done before everything gets other numbers.
