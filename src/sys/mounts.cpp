@@ -48,16 +48,34 @@ Result<void> configure(int context, std::string_view option) {
     return {};
 }
 
+Result<void> configure_all(int context, std::string_view options) {
+    while (!options.empty()) {
+        const auto comma = options.find(',');
+        TRY(configure(context, options.substr(0, comma)));
+        options = comma == std::string_view::npos ? std::string_view() : options.substr(comma + 1);
+    }
+    return {};
+}
+
 } // namespace
+
+Result<void> reconfigure(int mount, const char* options) {
+    constexpr unsigned kCloseOnExec = 1;
+    constexpr unsigned kEmptyPath = 8;
+    constexpr unsigned kReconfigure = 7;
+    const UniqueFd context(
+        static_cast<int>(::syscall(SYS_fspick, mount, "", kCloseOnExec | kEmptyPath)));
+    if (!context) return last_error("fspick");
+    TRY(configure_all(context.get(), options));
+    if (::syscall(SYS_fsconfig, context.get(), kReconfigure, nullptr, nullptr, 0) < 0)
+        return last_error("fsconfig", options);
+    return {};
+}
 
 Result<UniqueFd> make_mount(const char* type, const char* options, std::uint64_t attributes) {
     UniqueFd context(static_cast<int>(::syscall(SYS_fsopen, type, kFsOpenCloseOnExec)));
     if (!context) return last_error("fsopen", type);
-    for (std::string_view rest(options); !rest.empty();) {
-        const auto comma = rest.find(',');
-        TRY(configure(context.get(), rest.substr(0, comma)));
-        rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-    }
+    TRY(configure_all(context.get(), options));
     if (::syscall(SYS_fsconfig, context.get(), kCreate, nullptr, nullptr, 0) < 0)
         return last_error("fsconfig", type);
     UniqueFd mount(

@@ -40,6 +40,10 @@ Result<void> attach_mount(int mount, int target);
 /// The same, by name below `folder`, for folders that nobody else can change.
 Result<void> attach_mount_at(int mount, int folder, const char* name);
 
+/// fspick(2) and fsconfig(2) on the root of a mounted file system, whichever mount namespace it is
+/// in: changes the `options` named and keeps the others as far as its type does.
+Result<void> reconfigure(int mount, const char* options);
+
 /// fsopen(2), fsconfig(2) and fsmount(2) of a new file system that is attached nowhere. `options`
 /// is as in mount(2), "name=value,name"; `attributes` are those of MountChange.
 Result<UniqueFd> make_mount(const char* type, const char* options, std::uint64_t attributes);
