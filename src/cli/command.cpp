@@ -13,6 +13,7 @@ struct Heading {
 
 constexpr Heading kHeadings[] = {{VerbGroup::Guests, "Guests and jails"},
                                  {VerbGroup::Units, "Starting and stopping"},
+                                 {VerbGroup::Levels, "Resources"},
                                  {VerbGroup::Looking, "Looking"},
                                  {VerbGroup::Files, "Files"}};
 

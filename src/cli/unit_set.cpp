@@ -71,6 +71,7 @@ int compile_unit_set(Context& context, UnitSet& set) {
     options.ceiling_origin = set.foreign ? "what the container gives" : "the guest's allow-list";
     options.users = set.users;
     options.foreign = set.foreign;
+    options.machine = set.machine;
     options.folders = set.folders;
     for (const auto& unit : loaded.rejected)
         options.left_out.push_back(unit.name);

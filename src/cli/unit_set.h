@@ -6,6 +6,7 @@
 
 #include "cli/verbs.h"
 #include "compile/compile.h"
+#include "resources/table.h"
 #include "unitfile/diagnostic.h"
 
 /// Folders of unit files turned into one plan: what `compile` and `load` share.
@@ -21,6 +22,9 @@ struct UnitSet {
     bool leave_out = false;
     std::uint64_t ceiling = 0;
     recipe::Users users = recipe::Users::Private;
+
+    /// Where the plan will run; empty: on another machine.
+    resources::Machine machine;
 
     /// The result.
     std::vector<std::byte> image;

@@ -30,6 +30,8 @@ struct Checked {
     Files files;
     std::size_t count = 0;
     bool unreadable = false;
+    /// What drop-ins of guests changed.
+    std::vector<unitfile::OverrideSpec> overrides;
 };
 
 bool is_unit_file_name(const fs::path& path) {
@@ -103,6 +105,7 @@ void add_siblings(const std::string& folder,
 
 void check_folder(const std::string& folder,
                   const std::set<std::string>& named,
+                  Checked& checked,
                   const compile::HostFacts& facts,
                   const compile::UserDatabase& accounts,
                   unitfile::Diagnostics& diagnostics) {
@@ -114,6 +117,9 @@ void check_folder(const std::string& folder,
         if (unitfile::kind_of(*text) == unitfile::Kind::Guest) {
             const auto guest = unitfile::load_guest(path, diagnostics);
             if (guest) (void)compile::compile_guest(*guest, facts, accounts, diagnostics);
+            if (guest)
+                checked.overrides.insert(checked.overrides.end(), guest->overrides.begin(),
+                                         guest->overrides.end());
         } else if (auto unit = unitfile::read_unit(*text, path, name, diagnostics)) {
             units.push_back(*std::move(unit));
         }
@@ -178,6 +184,9 @@ int report(Console& console,
     if (json) {
         console.json(list);
     } else if (checked.count != 0) {
+        for (const unitfile::OverrideSpec& one : checked.overrides)
+            console.line(unitfile::render(one.place) + ": " + one.key + " overrides " +
+                         unitfile::render(one.below));
         std::string text = counted(checked.count, "file") + ": ";
         text += errors == 0 ? "no mistakes" : counted(errors, "mistake");
         if (warnings != 0) text += ", " + counted(warnings, "warning");
@@ -215,7 +224,7 @@ int verb_check(Context& context, Arguments arguments) {
     unitfile::Diagnostics diagnostics;
     for (const auto& [folder, files] : checked.files) {
         checked.count += files.size();
-        check_folder(folder, files, facts, *accounts, diagnostics);
+        check_folder(folder, files, checked, facts, *accounts, diagnostics);
     }
     if (checked.count == 0 && !checked.unreadable) {
         console.error("there is no *.toml file in what was given");

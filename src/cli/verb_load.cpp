@@ -36,6 +36,7 @@ int verb_load(Context& context, Arguments arguments) {
     options.flag("--strict", strict, "one mistake is enough to give no plan at all");
     options.flag("--foreign", set.foreign, "for somebody else's container");
     if (const auto code = options.parse(arguments)) return *code;
+    set.machine = resources::this_machine();
     context.console.speak_for_another(); // PID 1 says whose guest it is.
     if (out < 0 || out > 1 << 20) {
         context.console.error("load needs --out-fd NUMBER");

@@ -24,7 +24,7 @@ struct Context {
 using Arguments = std::span<const std::string>;
 
 /// Headings of `stead --help`, in this order.
-enum class VerbGroup { Guests, Units, Looking, Files, Hidden };
+enum class VerbGroup { Guests, Units, Levels, Looking, Files, Hidden };
 
 struct Verb {
     std::string_view name;

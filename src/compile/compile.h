@@ -51,7 +51,9 @@ struct UnitOptions {
     std::vector<std::string> folders;
     /// Units that exist but could not even be read: who requires one is told so.
     std::vector<std::string> left_out;
-    /// Needed by levels in percent, and by a jail's dynamic users. May be null: a unit that needs
+    /// Where the plan will run; without it percentages of memory and names of disks are refused.
+    resources::Machine machine;
+    /// Needed by levels, and by a jail's dynamic users. May be null: a unit that needs
     /// it is then refused.
     const HostFacts* facts = nullptr;
 };

@@ -197,6 +197,8 @@ private:
         for (const recipe::Level& level : context_.levels)
             add("level", level.file + " = " + level.value,
                 level.origin.empty() ? default_origin() : level.origin);
+        for (const recipe::Level& level : context_.inside)
+            add("level", level.key + " = " + level.value, level.origin);
         for (const recipe::Limit& limit : context_.limits)
             add("limit",
                 limit.name + " = " + limit_text(limit.limit.soft) + ":" +

@@ -5,6 +5,7 @@
 
 #include "compile/guest_parts.h"
 #include "compile/levels.h"
+#include "resources/change.h"
 
 /// Levels and limits: what the file names is an error where it cannot be had, what only a default
 /// asks for is best effort and told by `status`.
@@ -60,13 +61,43 @@ ResourceLimit possible(const DefaultLimit& wanted, Draft& draft) {
     return limit;
 }
 
+/// Where the level stands, and what it stands for.
+std::string level_origin(const Draft& draft, const unitfile::LevelSpec& level) {
+    std::string origin = origin_of(level.place);
+    for (const unitfile::OverrideSpec& one : draft.spec.overrides) {
+        if (one.key == "limits." + level.key) origin += ", overrides " + origin_of(one.below);
+    }
+    return origin;
+}
+
+/// The size of one of the guest's own file systems, as an option of its mount; everything else
+/// waits for the guest. False: there is no such file system.
+bool set_mount_option(Draft& draft, const resources::Level& row, const recipe::Level& level) {
+    using resources::Kernel;
+    draft.context.inside.push_back(level);
+    const bool tmpfs = row.kernel == Kernel::TmpfsSize;
+    if (!tmpfs && row.kernel != Kernel::PtyCount) return true;
+    const std::string_view option = tmpfs ? "size=" : "max=";
+    const auto kind = tmpfs ? recipe::MountKind::Tmpfs : recipe::MountKind::Devpts;
+    for (recipe::Mount& mount : draft.context.mounts) {
+        if (mount.kind != kind || mount.target != row.object) continue;
+        std::erase_if(mount.options,
+                      [&](const std::string& one) { return one.starts_with(option); });
+        // tmpfs knows no "max": 0 is no limit there.
+        mount.options.push_back(std::string(option) + (level.value == "max" ? "0" : level.value));
+        return true;
+    }
+    return false;
+}
+
 void add_default_level(Draft& draft, const std::string& file, std::uint64_t value) {
     const auto& levels = draft.context.levels;
     if (std::any_of(levels.begin(), levels.end(),
                     [&](const recipe::Level& level) { return level.file == file; }))
         return;
     if (has_level(file, draft.facts)) {
-        draft.context.levels.push_back({file, std::to_string(value), ""});
+        const resources::Level* const row = resources::find_file(file);
+        draft.context.levels.push_back({file, std::to_string(value), "", std::string(row->key)});
         return;
     }
     draft.context.notices.push_back(file + " = " + std::to_string(value) + " (" +
@@ -78,11 +109,30 @@ void add_default_level(Draft& draft, const std::string& file, std::uint64_t valu
 } // namespace
 
 void set_levels(Draft& draft) {
-    for (const unitfile::LevelSpec& level : draft.spec.levels) {
-        const std::string problem = level_problem(level, draft.facts);
-        if (!problem.empty()) draft.report.error(level.place, problem);
-        draft.context.levels.push_back({level.file, level.content, origin_of(level.place)});
+    for (const unitfile::LevelSpec& spec : draft.spec.levels) {
+        const resources::Level* const row = resources::find_level(spec.key);
+        std::string problem = level_problem(spec, draft.facts);
+        const auto content = resources::resolve(*row, spec.content, draft.facts.machine, problem);
+        if (!problem.empty()) {
+            draft.report.error(spec.place, problem);
+            continue;
+        }
+        const recipe::Level level{spec.file, *content, level_origin(draft, spec), spec.key};
+        if (row->kernel == resources::Kernel::Cgroup) {
+            draft.context.levels.push_back(level);
+        } else if (!set_mount_option(draft, *row, level)) {
+            draft.report.error(spec.place, spec.key + " needs a " + spec.file +
+                                               " of the guest's own, which this one has not");
+        }
     }
+    const auto content_of = [&](std::string_view key) -> std::string {
+        for (const recipe::Level& level : draft.context.levels) {
+            if (level.key == key) return level.value;
+        }
+        return {};
+    };
+    for (const std::string& problem : resources::contradictions(content_of))
+        draft.report.error(draft.place("limits." + problem.substr(0, problem.find(' '))), problem);
     add_default_level(draft, "pids.max", draft.jail() ? 1024 : 4096);
 }
 

@@ -102,6 +102,16 @@ void add_unit_folders(Draft& draft) {
         mount.origin = origin_of(folder.place);
         draft.context.mounts.push_back(std::move(mount));
     }
+    // Drop-ins of units that the host keeps for this guest.
+    const std::string kept = draft.spec.file + ".d/units";
+    if (draft.spec.file.empty() || draft.facts.look(kept).kind != PathFact::Kind::Folder) return;
+    Mount mount;
+    mount.kind = MountKind::Bind;
+    mount.source = kept;
+    mount.target = "/run/stead/units/" + std::to_string(100 + number);
+    mount.attributes = kReadOnly | kNoSuid | kNoDevice | kNoExec;
+    mount.origin = kept;
+    draft.context.mounts.push_back(std::move(mount));
 }
 
 std::optional<std::string> bind_problem(const Draft& draft, const unitfile::BindSpec& bind) {

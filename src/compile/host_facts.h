@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "recipe/recipe.h"
+#include "resources/table.h"
 
 namespace stead::compile {
 
@@ -30,6 +31,9 @@ struct HostFacts {
     /// `resource` is the most a guest gets.
     bool may_raise_limits = true;
     std::function<std::uint64_t(std::uint32_t resource)> hard_limit;
+
+    /// What percentages and disks of levels mean.
+    resources::Machine machine;
 
     /// lstat(2) and readlink(2). Must be set.
     std::function<PathFact(const std::string& path)> look;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/unit.h"
+#include "resources/table.h"
 
 namespace stead::compile {
 
@@ -15,6 +16,8 @@ bool has_level(std::string_view file, const HostFacts& facts) {
 }
 
 std::string level_problem(const unitfile::LevelSpec& level, const HostFacts& facts) {
+    const resources::Level* const row = resources::find_level(level.key);
+    if (row != nullptr && row->kernel != resources::Kernel::Cgroup) return {};
     if (has_level(level.file, facts)) return {};
     if (!facts.cgroup2)
         return level.key + " needs cgroup v2, and nothing of that type is mounted here; mount it "

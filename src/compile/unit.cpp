@@ -396,15 +396,28 @@ void set_output(const UnitSpec& spec, const UnitOptions& options, plan::UnitInpu
     unit.log_timestamp = spec.log_timestamp;
 }
 
+/// The kernel takes one line at a time.
+void add_settings(const std::string& file, std::string_view content, plan::ExecInput& exec) {
+    while (!content.empty()) {
+        const std::string_view line = content.substr(0, content.find('\n'));
+        exec.cgroup_settings.push_back({file, std::string(line)});
+        content.remove_prefix(std::min(line.size() + 1, content.size()));
+    }
+}
+
 void set_levels(const UnitSpec& spec,
                 const UnitOptions& options,
                 plan::ExecInput& exec,
                 Report& report) {
     for (const unitfile::LevelSpec& level : spec.levels) {
-        const std::string problem =
+        std::string problem =
             options.facts == nullptr ? std::string() : level_problem(level, *options.facts);
+        const resources::Level* const row = resources::find_level(level.key);
+        const auto content = resources::resolve(
+            *row, level.content,
+            options.facts != nullptr ? options.facts->machine : options.machine, problem);
         if (!problem.empty()) report.error(level.place, problem);
-        exec.cgroup_settings.push_back({level.file, level.content});
+        add_settings(level.file, content.value_or(""), exec);
     }
     for (const unitfile::RlimitSpec& limit : spec.rlimits) {
         const std::string problem =

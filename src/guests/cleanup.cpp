@@ -10,6 +10,7 @@
 
 #include "guests/cgroups.h"
 #include "guests/ids.h"
+#include "guests/levels.h"
 #include "sys/file.h"
 #include "sys/unix_socket.h"
 
@@ -96,7 +97,9 @@ bool clear_ended_guests(const Paths& paths) {
 }
 
 void clear_ended(const Paths& paths) {
-    if (::geteuid() != 0 || !clear_ended_guests(paths)) return;
+    if (::geteuid() != 0) return;
+    repair_levels(paths);
+    if (!clear_ended_guests(paths)) return;
     // The last of them may have ended between its own removal and this one's.
     if (const auto cgroup2 = find_cgroup2())
         (void)sys::remove_at(AT_FDCWD, cgroup_parent(paths, *cgroup2).c_str(), true);

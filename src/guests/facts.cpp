@@ -65,6 +65,7 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     if (cgroup2) facts.controllers = controllers_of(*cgroup2);
     facts.may_raise_limits = may_raise_limits();
     facts.hard_limit = hard_limit;
+    facts.machine = resources::this_machine();
     facts.look = look;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
         const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);

@@ -41,6 +41,16 @@ struct Paths {
 /// most kMaxGuestName characters.
 bool valid_name(std::string_view name);
 
+/// A level that a guest was started with.
+struct RecordedLevel {
+    /// "memory-max".
+    std::string key;
+    /// As the kernel takes it.
+    std::string content;
+    /// "web.toml:6"; empty: a default.
+    std::string origin;
+};
+
 /// What state.json says of a guest that was started.
 struct Record {
     std::string name;
@@ -61,6 +71,7 @@ struct Record {
     bool detached = false;
     /// Its keeper ends as `stead ended`.
     bool epilogue = false;
+    std::vector<RecordedLevel> levels;
 };
 
 struct Guest {

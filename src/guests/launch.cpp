@@ -18,6 +18,7 @@
 #include "guests/facts.h"
 #include "guests/ids.h"
 #include "guests/keeper.h"
+#include "resources/subject.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
@@ -41,20 +42,21 @@ struct Streams {
     sys::UniqueFd error;
 };
 
-/// Controllers named by the guest's levels ("memory" of "memory.max"), as far as the host has them;
-/// one that is missing was refused or noted by compile.
+/// Controllers whose accounts every guest has, and those named by its levels ("memory" of
+/// "memory.max"), as far as the host has them; one that is missing was refused or noted by compile.
 std::vector<std::string> controllers_for(const recipe::Context& context,
                                          const std::string& cgroup2) {
     std::vector<std::string> wanted;
-    if (context.levels.empty()) return wanted;
     const std::vector<std::string> present = controllers_of(cgroup2);
-    for (const recipe::Level& level : context.levels) {
-        const std::string name = level.file.substr(0, level.file.find('.'));
+    const auto add = [&](const std::string& name) {
         const bool known = std::find(present.begin(), present.end(), name) != present.end();
-        if (known && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) {
+        if (known && std::find(wanted.begin(), wanted.end(), name) == wanted.end())
             wanted.push_back(name);
-        }
-    }
+    };
+    for (const char* accounted : {"cpu", "io", "memory", "pids"})
+        add(accounted);
+    for (const recipe::Level& level : context.levels)
+        add(level.file.substr(0, level.file.find('.')));
     return wanted;
 }
 
@@ -62,11 +64,50 @@ std::vector<std::string> controllers_for(const recipe::Context& context,
 /// compile has said so where it could know.
 Result<void> set_levels(const recipe::Context& context, const Cgroup& cgroup) {
     for (const recipe::Level& level : context.levels) {
-        const auto set = set_level(cgroup, level.file.c_str(), level.value);
-        if (set || level.origin.empty()) continue;
-        return make_error("level", level.origin + ": " + level.file, set.error().code);
+        for (std::string_view rest = level.value; !rest.empty();) {
+            const std::string_view line = rest.substr(0, rest.find('\n'));
+            rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+            const auto set = set_level(cgroup, level.file.c_str(), line);
+            if (set || level.origin.empty()) continue;
+            return make_error("level", level.origin + ": " + level.file, set.error().code);
+        }
     }
     return {};
+}
+
+/// The levels of the guest's namespaces, and its sizes again as the kernel has them.
+Result<void> set_inside(const recipe::Context& context, const std::string& cgroup, pid_t init) {
+    resources::Subject subject;
+    subject.name = context.name;
+    subject.cgroup = cgroup;
+    subject.init = init;
+    for (const recipe::Level& level : context.inside) {
+        const resources::Level& row = *resources::find_level(level.key);
+        using resources::Kernel;
+        if (row.kernel == Kernel::TmpfsSize || row.kernel == Kernel::PtyCount) continue;
+        const std::string problem = resources::impossible(subject, row);
+        if (!problem.empty()) return make_error("level", level.origin + ": " + problem, 0);
+        const auto set = resources::write_level(subject, row, level.value);
+        if (!set) return make_error("level", level.origin + ": " + level.key, set.error().code);
+    }
+    return {};
+}
+
+/// What `set` and `limits` compare with.
+std::vector<RecordedLevel> recorded(const recipe::Context& context) {
+    std::vector<RecordedLevel> levels;
+    for (const auto* list : {&context.levels, &context.inside}) {
+        for (const recipe::Level& level : *list)
+            levels.push_back({level.key, level.value, level.origin});
+    }
+    for (const recipe::Limit& limit : context.limits) {
+        if (!limit.origin.empty())
+            levels.push_back(
+                {limit.name,
+                 std::to_string(limit.limit.soft) + ":" + std::to_string(limit.limit.hard),
+                 limit.origin});
+    }
+    return levels;
 }
 
 Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {
@@ -266,7 +307,9 @@ Result<void> Start::try_launch(const recipe::Context& context,
     record.detached = options.detached;
     record.epilogue = options.epilogue;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
+    record.levels = recorded(context);
     Result<void> done = identify(running.init.pid, record);
+    if (done) done = set_inside(context, record.cgroup, running.init.pid);
     if (done) done = write_record(claim_, record);
     if (done) tell_committed(endpoints.keeper[wire::kKeeperChannel]);
     if (!done) {

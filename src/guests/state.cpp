@@ -205,6 +205,9 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["dynamic-uids"] = record.dynamic_uids;
     json["detached"] = record.detached;
     json["epilogue"] = record.epilogue;
+    json["levels"] = nlohmann::json::array();
+    for (const RecordedLevel& level : record.levels)
+        json["levels"].push_back({level.key, level.content, level.origin});
     // Names of files may be no UTF-8: replaced rather than refused, they are for people here.
     const std::string text =
         json.dump(4, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -242,6 +245,15 @@ std::optional<Record> read_record(int folder) {
     if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
         for (const auto& uid : *uids) {
             if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());
+        }
+    }
+    if (const auto levels = json.find("levels"); levels != json.end() && levels->is_array()) {
+        for (const auto& level : *levels) {
+            const bool whole = level.is_array() && level.size() == 3 && level[0].is_string() &&
+                               level[1].is_string() && level[2].is_string();
+            if (whole)
+                record.levels.push_back({level[0].get<std::string>(), level[1].get<std::string>(),
+                                         level[2].get<std::string>()});
         }
     }
     return record;

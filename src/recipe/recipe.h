@@ -105,8 +105,11 @@ struct Network {
 /// effort).
 struct Level {
     std::string file;
+    /// Several lines are several writes.
     std::string value;
     std::string origin;
+    /// As the guest file has it: "memory-max".
+    std::string key;
 };
 
 struct Limit {
@@ -158,6 +161,9 @@ struct Context {
     bool scope_abstract_sockets = false;
 
     std::vector<Level> levels;
+    /// Levels that no file of the cgroup holds (`file` is the kernel object's name): set once the
+    /// guest's namespaces are there.
+    std::vector<Level> inside;
     std::vector<Limit> limits;
     /// PID 1's environment, "NAME=value".
     std::vector<std::string> environment;

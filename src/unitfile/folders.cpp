@@ -132,7 +132,7 @@ private:
         if (!text) return std::nullopt;
         auto document = parse_document(*text, path, diagnostics_);
         if (!document) return std::nullopt;
-        Layers layers{std::move(*document), {}};
+        Layers layers{std::move(*document), {}, {}};
         const std::string common = template_of(name);
         if (!common.empty() && common != name && !lay_drop_ins(layers, common)) return std::nullopt;
         if (!lay_drop_ins(layers, name)) return std::nullopt;

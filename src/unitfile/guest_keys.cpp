@@ -152,8 +152,6 @@ constexpr std::array kPlainKeys{
         now("hooks", "timeout", KeyType::Duration, "\"30s\"", "The longest time for each of them")),
 };
 
-constexpr auto kGuestKeys = join(kPlainKeys, kLimitKeys);
-
 constexpr std::array kGuestTables{
     Table{"network", "mode", "The guest's network"},
     Table{"view", "", "What the guest sees of the machine"},
@@ -166,7 +164,8 @@ constexpr std::array kGuestTables{
 } // namespace
 
 std::span<const Key> guest_keys() {
-    return kGuestKeys;
+    static const std::vector<Key> kKeys = with_limit_keys(kPlainKeys, {}, true);
+    return kKeys;
 }
 
 std::span<const Table> guest_tables() {

@@ -27,7 +27,7 @@ load_layers(const std::string& path, Diagnostics& diagnostics, const std::string
     if (!own) return std::nullopt;
     auto document = parse_document(*own, path, diagnostics);
     if (!document) return std::nullopt;
-    Layers layers{std::move(*document), {}};
+    Layers layers{std::move(*document), {}, {}};
     for (const std::string& file : guest_drop_ins(path, diagnostics)) {
         const auto drop_in = load_text(file, diagnostics);
         if (!drop_in) return std::nullopt;

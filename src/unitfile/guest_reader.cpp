@@ -225,6 +225,8 @@ std::optional<GuestSpec> read_guest_layers(const Layers& layers,
     draft.spec.name = name;
     draft.spec.file = file;
     draft.spec.drop_ins = layers.files;
+    for (const Overridden& one : layers.overridden)
+        draft.spec.overrides.push_back({one.key, reporter.at(one.above), reporter.at(one.below)});
     draft.spec.hostname = host_name_of(name);
     read_keys(draft, layers.document, reporter);
     read_inner_units(draft.spec, layers.document, reporter);
@@ -240,7 +242,7 @@ std::optional<GuestSpec> read_guest(std::string_view text,
                                     Diagnostics& diagnostics) {
     auto document = parse_document(text, file, diagnostics);
     if (!document) return std::nullopt;
-    return read_guest_layers({std::move(*document), {}}, file, name, diagnostics);
+    return read_guest_layers({std::move(*document), {}, {}}, file, name, diagnostics);
 }
 
 GuestSpec jail_of(UnitSpec unit) {

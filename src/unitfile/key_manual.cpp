@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "resources/table.h"
 #include "unitfile/keys.h"
 #include "unitfile/report.h"
 #include "unitfile/suggest.h"
@@ -36,8 +37,33 @@ std::string choices(const Key& key) {
     return out;
 }
 
+const resources::Level* level_of(const Key& key) {
+    const bool level = key.type == KeyType::Level || key.type == KeyType::Rlimit;
+    return level ? resources::find_level(key.name) : nullptr;
+}
+
+/// "a, b" of "a|b".
+std::string comma_list(std::string_view words) {
+    std::string out;
+    for (const char c : words)
+        out += c == '|' ? std::string(", ") : std::string(1, c);
+    return out;
+}
+
+/// Where the kernel has it, and what that takes.
+std::string kernel_of(const Key& key) {
+    const resources::Level* const level = level_of(key);
+    if (level == nullptr) return {};
+    std::string out = " Kernel: " + escaped(resources::object_name(*level));
+    if (!level->needs.empty()) out += "; needs " + escaped(level->needs);
+    return out + ".";
+}
+
 std::string kind_of_value(const Key& key) {
     if (key.type == KeyType::Word) return choices(key);
+    if (const resources::Level* level = level_of(key))
+        return escaped(level->words.empty() ? resources::describe(level->form)
+                                            : "one of " + comma_list(level->words));
     std::string out = escaped(describe(key.type));
     const bool bounded = key.type == KeyType::Integer || key.type == KeyType::Number;
     if (bounded && key.high != INT64_MAX)
@@ -49,7 +75,7 @@ std::string kind_of_value(const Key& key) {
 std::string entry(const Key& key) {
     std::string out = key.name == "*" ? "*NAME*" : "*" + escaped(key.name) + "*";
     if (!key.default_text.empty()) out += " = " + escaped(key.default_text);
-    out += "\n\t" + escaped(key.doc) + ".\n\n\tValue: " + kind_of_value(key) + ".";
+    out += "\n\t" + escaped(key.doc) + ".\n\n\tValue: " + kind_of_value(key) + "." + kernel_of(key);
     if (key.expandable) out += " Expanded.";
     if (key.support == Support::NotYet) out += " Not supported yet.";
     return out + "\n\n";

@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "resources/table.h"
+#include "unitfile/key_rows.h"
+
 namespace stead::unitfile {
 
 namespace {
@@ -69,6 +72,19 @@ constexpr std::array kDescriptions{
 };
 
 } // namespace
+
+std::vector<Key>
+with_limit_keys(std::span<const Key> before, std::span<const Key> after, bool for_guests) {
+    std::vector<Key> keys(before.begin(), before.end());
+    for (const resources::Level& level : resources::levels()) {
+        if (level.guest_only && !for_guests) continue;
+        const bool limit = level.kernel == resources::Kernel::Rlimit;
+        keys.push_back(now("limits", level.key, limit ? KeyType::Rlimit : KeyType::Level,
+                           level.default_text, level.doc));
+    }
+    keys.insert(keys.end(), after.begin(), after.end());
+    return keys;
+}
 
 std::string full_name(const Key& key) {
     if (key.table.empty()) return std::string(key.name);

@@ -114,7 +114,11 @@ void write_out(const std::string& name, Member& member) {
     member.value = std::move(table);
 }
 
-void merge(const std::string& prefix, Node& below, Node above) {
+/// What is replaced is added to `overridden`.
+void merge(const std::string& prefix,
+           Node& below,
+           Node above,
+           std::vector<Overridden>& overridden) {
     for (Member& member : above.members) {
         const std::string name = prefix + member.key;
         const auto found =
@@ -130,10 +134,10 @@ void merge(const std::string& prefix, Node& below, Node above) {
                 // Laid over nothing, so that "..." is seen to.
                 Node merged;
                 merged.at = member.value.at;
-                merge(name + ".", merged, std::move(member.value));
+                merge(name + ".", merged, std::move(member.value), overridden);
                 member.value = std::move(merged);
             } else {
-                merge(name + ".", found->value, std::move(member.value));
+                merge(name + ".", found->value, std::move(member.value), overridden);
                 continue;
             }
         } else if (member.value.is(NodeType::List)) {
@@ -143,6 +147,7 @@ void merge(const std::string& prefix, Node& below, Node above) {
         if (is_new) {
             below.members.push_back(std::move(member));
         } else {
+            overridden.push_back({name, found->value.at, member.value.at});
             *found = std::move(member);
         }
     }
@@ -153,7 +158,7 @@ void merge(const std::string& prefix, Node& below, Node above) {
 void lay_over(Layers& layers, Node drop_in, const std::string& file) {
     layers.files.push_back(file);
     stamp(drop_in, static_cast<std::uint32_t>(layers.files.size()));
-    merge("", layers.document, std::move(drop_in));
+    merge("", layers.document, std::move(drop_in), layers.overridden);
 }
 
 } // namespace stead::unitfile

@@ -6,14 +6,23 @@
 
 #include "unitfile/document.h"
 
-/// Drop-ins: files that are laid over a unit's own one before anything in it is read.
+/// Drop-ins: files that are laid over a unit's or guest's own one before anything in it is read.
 namespace stead::unitfile {
 
-/// A unit's document with its drop-ins laid over it. Positions carry the number of their file:
-/// 0 the unit's own, N the one of `files[N - 1]`.
+/// A value that another one was laid over.
+struct Overridden {
+    /// Its full name.
+    std::string key;
+    Position below;
+    Position above;
+};
+
+/// A file's document with its drop-ins laid over it. Positions carry the number of their file:
+/// 0 the file's own, N the one of `files[N - 1]`.
 struct Layers {
     Node document;
     std::vector<std::string> files;
+    std::vector<Overridden> overridden;
 };
 
 /// Lays `drop_in`, read from `file`, over what is there: tables merge, everything else replaces.

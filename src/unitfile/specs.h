@@ -280,7 +280,15 @@ struct BindSpec {
     Place place;
 };
 
-/// What one guest file says.
+/// A value of a drop-in that stands for one below it.
+struct OverrideSpec {
+    /// Its full name, "limits.memory-max".
+    std::string key;
+    Place place;
+    Place below;
+};
+
+/// What one guest file says, with its drop-ins.
 struct GuestSpec {
     std::string name;
     std::string file;
@@ -335,6 +343,8 @@ struct GuestSpec {
 
     /// [unit.NAME]: the units of a jail.
     std::vector<UnitSpec> units;
+
+    std::vector<OverrideSpec> overrides;
 };
 
 } // namespace stead::unitfile

@@ -462,8 +462,7 @@ constexpr std::array kSurroundingKeys{
     expands(now("tty", "path", Terminal, "", "The terminal the unit runs on, \"console\"")),
 };
 
-constexpr auto kUnitKeys =
-    join(join(join(kIdentityKeys, kProcessKeys), kLifeKeys), join(kLimitKeys, kSurroundingKeys));
+constexpr auto kFirstKeys = join(join(kIdentityKeys, kProcessKeys), kLifeKeys);
 
 constexpr std::array kUnitTables{
     Table{"hooks", "", "Commands around the program's life"},
@@ -489,7 +488,8 @@ constexpr std::array kUnitTables{
 } // namespace
 
 std::span<const Key> unit_keys() {
-    return kUnitKeys;
+    static const std::vector<Key> kKeys = with_limit_keys(kFirstKeys, kSurroundingKeys, false);
+    return kKeys;
 }
 
 std::span<const Table> unit_tables() {

@@ -369,7 +369,7 @@ std::optional<UnitSpec> read_unit(std::string_view text,
     if (!has_good_name(name, reporter)) return std::nullopt;
     auto document = parse_document(text, file, diagnostics);
     if (!document) return std::nullopt;
-    const Layers layers{std::move(*document), {}};
+    const Layers layers{std::move(*document), {}, {}};
     if (!is_template(name)) return read_unit_layers(layers, file, name, {}, diagnostics);
     const std::size_t first = diagnostics.all().size();
     UnitDraft draft = read_draft(layers, file, name + "instance", true, {}, reporter);

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <set>
 
+#include "resources/table.h"
 #include "unitfile/names.h"
 #include "unitfile/values.h"
+#include "unitfile/writer.h"
 
 namespace stead::unitfile {
 
@@ -220,13 +222,33 @@ std::optional<Value> ValueReader::read_list(const FoundKey& found) {
     return Value(std::move(list.items));
 }
 
+namespace {
+
+/// A level's text: of a list one line for each entry; nothing for what no level can be.
+std::optional<std::string> written_level(const Node& node) {
+    if (node.is(NodeType::String) || node.is(NodeType::Integer) || node.is(NodeType::Boolean))
+        return text_of(node);
+    if (node.is(NodeType::Number)) return toml_of(node);
+    if (!node.is(NodeType::List) || node.items.empty()) return std::nullopt;
+    std::string text;
+    for (const Node& item : node.items) {
+        if (!item.is(NodeType::String)) return std::nullopt;
+        text += (text.empty() ? "" : "\n") + item.text;
+    }
+    return text;
+}
+
+} // namespace
+
 std::optional<Value> ValueReader::read_limit(const FoundKey& found) {
     const Node& node = *found.value;
     const std::string key(found.key->name);
-    const bool plain =
-        node.is(NodeType::String) || node.is(NodeType::Integer) || node.is(NodeType::Boolean);
-    if (!plain) return refuse(found, node, "it must be " + std::string(describe(found.key->type)));
-    const std::string text = text_of(node);
+    const auto written = written_level(node);
+    if (!written)
+        return refuse(found, node,
+                      "it must be " +
+                          std::string(resources::describe(resources::find_level(key)->form)));
+    const std::string& text = *written;
     if (found.key->type == KeyType::Rlimit) {
         const auto limit = parse_rlimit(key, text);
         if (!limit.value) return refuse(found, node, limit.problem);

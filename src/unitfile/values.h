@@ -54,7 +54,9 @@ struct LevelText {
     std::string content;
 };
 
-/// `text` is a string's content or an integer's digits, `is_string` says which.
+/// `text` as on a command line; entries of a list are lines.
+Parsed<LevelText> parse_level(std::string_view key, std::string_view text);
+/// The same in a file: `text` is a string's content or a number's digits, `is_string` says which.
 Parsed<LevelText> parse_level(std::string_view key, std::string_view text, bool is_string);
 
 /// A numeric address and port: "127.0.0.1:80", "[::1]:80".

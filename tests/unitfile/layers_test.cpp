@@ -10,7 +10,7 @@ namespace {
 /// The unit of `base` with drop-ins `a.toml`, `b.toml`, ... over it.
 UnitSpec laid(const std::string& base, const std::vector<std::string>& drop_ins) {
     Diagnostics diagnostics;
-    Layers layers{*parse_document(base, "web.toml", diagnostics), {}};
+    Layers layers{*parse_document(base, "web.toml", diagnostics), {}, {}};
     char name = 'a';
     for (const std::string& text : drop_ins) {
         const std::string file = std::string(1, name++) + ".toml";
@@ -76,7 +76,7 @@ TEST(DropIn, MergesAShorthandWithItsTable) {
 
 TEST(DropIn, IsNamedInMessagesAboutIt) {
     Diagnostics diagnostics;
-    Layers layers{*parse_document("command = \"a\"\n", "web.toml", diagnostics), {}};
+    Layers layers{*parse_document("command = \"a\"\n", "web.toml", diagnostics), {}, {}};
     lay_over(layers, *parse_document("\nusr = \"x\"\n", "a.toml", diagnostics), "a.toml");
     EXPECT_FALSE(read_unit_layers(layers, "web.toml", "web", {}, diagnostics));
     EXPECT_EQ(render(diagnostics.all().at(0).place), "a.toml:2:1");

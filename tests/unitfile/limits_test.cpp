@@ -89,12 +89,49 @@ TEST(ParseLevel, GivesTheFileAndItsContent) {
     EXPECT_EQ(level("io-weight", "1", false), "io.weight = 1");
 }
 
+TEST(ParseLevel, TakesTheWordsOfTheKernelAndOfPeople) {
+    EXPECT_EQ(level("memory-max", "max", true), "memory.max = max");
+    EXPECT_EQ(level("memory-max", "25%", true), "memory.max = 25%");
+    EXPECT_EQ(level("cpu-max", "2.5", false), "cpu.max = 250000 100000");
+    EXPECT_EQ(level("cpu-max", "2.5", true), "cpu.max = 250000 100000");
+    EXPECT_EQ(level("cpu-max-burst", "50ms", true), "cpu.max.burst = 50000");
+    EXPECT_EQ(level("cpu-weight-nice", "-5", false), "cpu.weight.nice = -5");
+    EXPECT_EQ(level("cpu-idle", "true", false), "cpu.idle = 1");
+    EXPECT_EQ(level("cpu-uclamp-min", "20%", true), "cpu.uclamp.min = 20.00");
+    EXPECT_EQ(level("cpuset-cpus", "0-3,5", true), "cpuset.cpus = 0-3,5");
+    EXPECT_EQ(level("io-max", "8:0 rbps=1M wiops=max", true),
+              "io.max = 8:0 rbps=1048576 wiops=max");
+    EXPECT_EQ(level("io-max", "/dev/sda riops=5\n/srv wbps=1K", true),
+              "io.max = /dev/sda riops=5\n/srv wbps=1024");
+    EXPECT_EQ(level("io-latency", "8:0 10ms", true), "io.latency = 8:0 target=10000");
+    EXPECT_EQ(level("rdma-max", "mlx5_0 hca_handle=2  hca_object=3", true),
+              "rdma.max = mlx5_0 hca_handle=2 hca_object=3");
+    EXPECT_EQ(level("hugetlb-2MB-max", "4M", true), "hugetlb.2MB.max = 4194304");
+    EXPECT_EQ(level("sem", "32 64 16 8", true), "kernel/sem = 32 64 16 8");
+    EXPECT_EQ(level("tmp-size", "10%", true), "/tmp = 10%");
+    EXPECT_EQ(level("oom-score-adjust", "-100", false), "oom_score_adj = -100");
+}
+
+TEST(ParseLevel, TakesACommandLinesTextWithoutQuotes) {
+    EXPECT_EQ(parse_level("pids-max", "200").value->content, "200");
+    EXPECT_EQ(parse_level("cpu-idle", "true").value->content, "1");
+    EXPECT_FALSE(parse_level("pids-max", "many").value.has_value());
+    EXPECT_EQ(parse_level("nofile", "5").problem, "there is no such level");
+}
+
 TEST(ParseLevel, RefusesWrongForms) {
+    EXPECT_EQ(level("io-max", "8:0", true), "");
+    EXPECT_EQ(level("io-max", "8:0 rbps=0", true), "");
+    EXPECT_EQ(level("io-max", "8:0 speed=5", true), "");
+    EXPECT_EQ(level("cpuset-cpus", "", true), "");
+    EXPECT_EQ(level("cpuset-cpus", "1,,2", true), "");
+    EXPECT_EQ(level("sem", "1 2 3", true), "");
+    EXPECT_EQ(level("pid-max", "300", false), "");
     EXPECT_EQ(level("memory-max", "512", false), "");
-    EXPECT_EQ(level("memory-max", "50%", true), "");
+    EXPECT_EQ(level("memory-max", "150%", true), "");
     EXPECT_EQ(level("memory-oom-group", "true", true), "");
     EXPECT_EQ(level("cpu-max", "0%", true), "");
-    EXPECT_EQ(level("cpu-max", "1.5", true), "");
+    EXPECT_EQ(level("cpu-max", "1.5x", true), "");
     EXPECT_EQ(level("cpu-max", "%", true), "");
     EXPECT_EQ(level("cpu-weight", "0", false), "");
     EXPECT_EQ(level("cpu-weight", "100", true), "");
