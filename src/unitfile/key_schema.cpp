@@ -93,7 +93,7 @@ Json form_of(const Key& key) {
     case KeyType::Rlimit:
         return text_or_number();
     case KeyType::Level:
-        return {{"type", {"string", "integer", "boolean"}}};
+        return {{"type", {"string", "integer", "number", "boolean", "array"}}};
     case KeyType::Strings:
     case KeyType::Paths:
     case KeyType::UnitNames:
