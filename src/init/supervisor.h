@@ -57,8 +57,9 @@ struct Locals {
     /// In somebody else's container: what we write to took nothing, and nothing more is read.
     bool console_full = false;
     /// Memory that the next turn may not need has been given back since the last one that did
-    /// something.
-    bool rested = false;
+    /// something. True at first: the first turn waits for something to do, because the trial of a
+    /// new version lasts until it has done that (upgrade.h).
+    bool rested = true;
     /// What is in the mailbox had been told to the engine before we began.
     bool mail_told = false;
 };
