@@ -37,6 +37,12 @@ protected:
                                                         "\nrestart = \"no\"\n");
     }
 
+    /// A program that is not up as soon as it is executed: it ends before.
+    void never_ready(const std::string& name) const {
+        host_.write("etc/guests/" + name + ".toml.d/ready.toml",
+                    "[unit." + name + "]\nready.path = \"/never\"\n");
+    }
+
     [[nodiscard]] nlohmann::json state_of(const std::string& name) const {
         const std::string file = host_.folder() + "/run/guests/" + name + "/state.json";
         return nlohmann::json::parse(read_text(file), nullptr, false);
@@ -112,6 +118,7 @@ TEST_F(Life, StartThatTakesTooLongSaysWhatItWaitedForAndGoesOn) {
 
 TEST_F(Life, StartOfAGuestThatEndsAtOnceTellsItsCode) {
     guest("bad", "[\"sh\", \"-c\", \"echo this is why; exit 3\"]");
+    never_ready("bad");
     const Outcome started = host_.stead({"start", "bad"});
     EXPECT_EQ(started.code, 1);
     EXPECT_NE(started.err.find("ended with code 3"), std::string::npos) << started.err;
@@ -163,6 +170,7 @@ TEST_F(Life, OfSeveralGuestsKeepsTheirOrderBothWays) {
 
 TEST_F(Life, OfAGuestWhoseNeedFailsIsNotBegun) {
     guest("db", "[\"sh\", \"-c\", \"exit 4\"]");
+    never_ready("db");
     guest("web", "\"sleep 1000\"", "requires = [\"db\"]\n");
     guest("other");
     const Outcome started = host_.stead({"start", "web", "other"});
