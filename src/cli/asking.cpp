@@ -29,7 +29,7 @@ bool collect(Answer& answer, Reply& reply) {
     reply.text = std::string(message.text(Tag::Text));
     reply.descriptors = std::move(answer.descriptors);
     const std::int64_t stage = message.number(Tag::ReasonStage);
-    if (stage >= 0 && stage <= static_cast<std::int64_t>(SpawnStage::Exec))
+    if (stage >= 0 && stage <= static_cast<std::int64_t>(SpawnStage::Sockets))
         reply.stage = static_cast<SpawnStage>(stage);
     reply.error = static_cast<int>(message.number(Tag::ReasonError) & 0xfff);
     return true;

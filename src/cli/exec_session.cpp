@@ -219,7 +219,7 @@ void Session::on_failure(const wire::Reader& message) {
     if (!message.text(Tag::Text).empty()) {
         text.append(safe(message.text(Tag::Text)));
     } else {
-        const bool known = stage > 0 && stage <= static_cast<std::int64_t>(SpawnStage::Exec);
+        const bool known = stage > 0 && stage <= static_cast<std::int64_t>(SpawnStage::Sockets);
         if (known) text.append(stage_name(static_cast<SpawnStage>(stage))).append(": ");
         text.append(error_words(error));
     }

@@ -96,7 +96,7 @@ UnitRecord read_unit(const wire::Reader& message) {
     unit.type = enumerator(message, Tag::Type, UnitType::Target);
     unit.state = enumerator(message, Tag::State, UnitState::Done);
     unit.reason.kind = enumerator(message, Tag::ReasonKind, ReasonKind::NotNeeded);
-    unit.reason.stage = enumerator(message, Tag::ReasonStage, SpawnStage::Exec);
+    unit.reason.stage = enumerator(message, Tag::ReasonStage, SpawnStage::Sockets);
     unit.reason.role =
         static_cast<std::uint8_t>(enumerator(message, Tag::ReasonRole, CommandRole::HealthProbe));
     unit.reason.error = static_cast<std::int32_t>(message.number(Tag::ReasonError) & 0xfff);
@@ -115,6 +115,7 @@ UnitRecord read_unit(const wire::Reader& message) {
     unit.enabled = (flags & wire::kEnabled) != 0;
     unit.ghost = (flags & wire::kGhost) != 0;
     unit.changed = (flags & wire::kChanged) != 0;
+    unit.awaits_arrival = (flags & wire::kAwaitsArrival) != 0;
     return unit;
 }
 

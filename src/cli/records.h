@@ -38,6 +38,7 @@ struct UnitRecord {
     std::int64_t restarts = 0;
     Instant since;
     Instant now;
+    /// When it is started next: after a back-off, or by its timer.
     Instant next_attempt = Instant::never();
     FirstStart first;
     /// What it needs, follows or excludes; targets count the units of a whole answer, and may be
@@ -49,6 +50,8 @@ struct UnitRecord {
     bool ghost = false;
     /// Its file is not what it was started with.
     bool changed = false;
+    /// Something arriving at its sockets starts it.
+    bool awaits_arrival = false;
 
     [[nodiscard]] Duration age() const { return now - since; }
 

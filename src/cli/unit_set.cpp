@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "guests/accounts.h"
+#include "guests/zones.h"
 #include "plan/writer.h"
 #include "unitfile/reader.h"
 
@@ -73,6 +74,7 @@ int compile_unit_set(Context& context, UnitSet& set) {
     options.foreign = set.foreign;
     options.machine = set.machine;
     options.folders = set.folders;
+    options.zone = guests::zone_changes;
     for (const auto& unit : loaded.rejected)
         options.left_out.push_back(unit.name);
     plan::PlanInput plan = compile::compile_units(loaded.units, *accounts, options, diagnostics);

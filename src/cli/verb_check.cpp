@@ -131,6 +131,7 @@ void check_folder(const std::string& folder,
     options.ceiling_origin = "no guest is known here";
     options.folders = {folder};
     options.facts = &facts;
+    options.zone = facts.zone;
     (void)compile::compile_units(units, accounts, options, diagnostics);
 }
 

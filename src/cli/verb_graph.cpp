@@ -18,6 +18,7 @@
 #include "cli/unit_set.h"
 #include "cli/words.h"
 #include "guests/accounts.h"
+#include "guests/zones.h"
 #include "sys/file.h"
 #include "unitfile/reader.h"
 
@@ -82,6 +83,7 @@ std::optional<UnitPicture> draw_folder(Asking& asking, const Wishes& wishes) {
     options.ceiling_origin = "all there are";
     options.foreign = true;
     options.folders = {wishes.name};
+    options.zone = guests::zone_changes;
     const auto plan = compile::compile_units(loaded.units, *accounts, options, diagnostics);
     const std::string mistakes = unitfile::render(diagnostics);
     (void)std::fwrite(mistakes.data(), 1, mistakes.size(), asking.console().err_file());

@@ -55,6 +55,8 @@ std::string_view keys_of(SpawnStage stage) {
         return "tty";
     case SpawnStage::Filter:
         return "system-calls";
+    case SpawnStage::Sockets:
+        return "[socket]";
     case SpawnStage::None:
     case SpawnStage::Clone:
     case SpawnStage::Session:

@@ -178,6 +178,9 @@ std::string reason_sentence(const UnitRecord& unit) {
     case ReasonKind::None:
         return "";
     case ReasonKind::NotStarted:
+        if (unit.awaits_arrival) return "waits for something to arrive at its sockets";
+        if (!unit.next_attempt.is_never())
+            return "its timer starts it in " + duration_words(unit.next_attempt - unit.now);
         return "nothing has started it yet";
     case ReasonKind::NotEnabled:
         return "it is not enabled, and nothing has started it";
@@ -229,7 +232,12 @@ std::string state_sentence(const UnitRecord& unit) {
     if (unit.state == UnitState::Backoff && !unit.next_attempt.is_never()) {
         text.append(", next attempt in ");
         text.append(duration_words(unit.next_attempt - unit.now));
+    } else if (!unit.next_attempt.is_never()) {
+        text.append(", its timer starts it in ");
+        text.append(duration_words(unit.next_attempt - unit.now));
     }
+    const bool rests = unit.state == UnitState::Down || unit.state == UnitState::Done;
+    if (rests && unit.awaits_arrival) text.append(", starts with the first arrival at its sockets");
     return text;
 }
 

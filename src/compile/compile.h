@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -56,6 +57,9 @@ struct UnitOptions {
     /// Needed by levels, and by a jail's dynamic users. May be null: a unit that needs
     /// it is then refused.
     const HostFacts* facts = nullptr;
+    /// The changes of a time zone (local time for an empty name), nothing for one that does not
+    /// exist; null: only UTC is known.
+    std::function<std::optional<std::vector<ZoneChange>>(const std::string& name)> zone;
 };
 
 /// The units as a plan, without a guest record, in the order given; `rejected` lists what was left

@@ -210,12 +210,24 @@ private:
         return context_.no_root ? "default of profile jail" : "default of profile system";
     }
 
+    static std::string words_of(const plan::SocketInput& socket) {
+        std::string text = "socket " + socket.name + " is open before it runs";
+        if ((socket.flags & kSocketLazy) != 0) text += ", which starts it at the first arrival";
+        if ((socket.flags & kSocketPerConnection) != 0)
+            text += ", and each connection gets a process of its own";
+        return text;
+    }
+
     void unit(const plan::UnitInput& unit) {
         const plan::ExecInput& exec = unit.exec;
         add("unit",
             unit.name + ": uid " + std::to_string(exec.uid) + ", gid " + std::to_string(exec.gid) +
                 ", capabilities " + capability_names(exec.capabilities),
             unit.source);
+        for (const plan::SocketInput& socket : unit.sockets)
+            add("unit", unit.name + ": " + words_of(socket), unit.source);
+        if (unit.timer)
+            add("unit", unit.name + ": started by its timer, not with the guest", unit.source);
         for (const recipe::HostFolder& folder : context_.host_folders)
             if (folder.uid == exec.uid)
                 add("unit", unit.name + ": writes the host's " + folder.path, folder.origin);

@@ -106,6 +106,7 @@ UnitOptions options_of(const Draft& draft) {
     options.guest = draft.spec.name;
     options.folders = {draft.spec.file};
     options.facts = &draft.facts;
+    options.zone = draft.facts.zone;
     return options;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/calendar.h"
 #include "recipe/recipe.h"
 #include "resources/table.h"
 
@@ -35,6 +36,8 @@ struct HostFacts {
     /// What percentages and disks of levels mean.
     resources::Machine machine;
 
+    /// See UnitOptions::zone.
+    std::function<std::optional<std::vector<ZoneChange>>(const std::string& name)> zone;
     /// lstat(2) and readlink(2). Must be set.
     std::function<PathFact(const std::string& path)> look;
     /// An unused range of host ids for this guest.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "compile/activation.h"
 #include "compile/call_lists.h"
 #include "compile/capabilities.h"
 #include "compile/default_filters.h"
@@ -487,6 +488,7 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     set_levels(spec, options, exec, report);
     set_directories(spec, options, exec);
     set_conditions(spec, exec, report);
+    set_activation(spec, users, options, unit, report);
     if (options.jail && !spec.credentials.empty())
         report.error(spec.credentials.front().place,
                      "[credentials] is not supported in a jail, which sees the host's files; use "

@@ -51,6 +51,8 @@ enum class EventKind : std::uint8_t {
     /// EXTEND_TIMEOUT_USEC: `value` milliseconds from now.
     ExtendTimeout,
     /// Instead of Spawned: a condition of the unit does not hold, it counts as up without running.
+    /// With `value` kServesConnections: it is up without a process, because each connection gets
+    /// one.
     Skipped,
     /// The kernel's OOM killer ended a process of the unit. Best sent before its Exited.
     OomKilled,
@@ -63,6 +65,9 @@ enum class EventKind : std::uint8_t {
     /// A deadline may have passed.
     Tick
 };
+
+/// Event::value of Skipped.
+inline constexpr std::uint32_t kServesConnections = 1;
 
 struct Event {
     EventKind kind = EventKind::Tick;

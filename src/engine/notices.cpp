@@ -102,7 +102,8 @@ void Core::skipped(const Event& event, Slot& slot) {
     }
     slot = Slot::Empty;
     u.flags |= flag::kSkipped;
-    set_reason(event.unit, because(ReasonKind::ConditionNotMet));
+    if (event.value != kServesConnections)
+        set_reason(event.unit, because(ReasonKind::ConditionNotMet));
     come_up(event.unit);
 }
 

@@ -13,6 +13,7 @@
 #include "init/notify.h"
 #include "init/output.h"
 #include "init/say.h"
+#include "init/sockets.h"
 #include "sys/clone.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
@@ -29,9 +30,11 @@ Result<pid_t> clone_into(Child& child, spawn::Child& prepared, int cgroup) {
     return sys::clone_process_plain_into(child.pid, child.pidfd.value);
 }
 
-bool wants_notify_socket(const UnitPolicy& policy) {
+bool wants_notify_socket(const Supervisor& self, UnitId unit) {
+    const UnitPolicy& policy = self.table.policy(unit);
     return policy.type == UnitType::Notify || policy.ready == ReadyKind::Notify ||
-           policy.type == UnitType::Oneshot || policy.watchdog_ms != 0;
+           policy.type == UnitType::Oneshot || policy.watchdog_ms != 0 ||
+           self.table.descriptor_store(unit) != 0;
 }
 
 /// What the unit's commands are told by environment variables.
@@ -41,15 +44,17 @@ void add_supervisor_words(Supervisor& self,
                           CommandRole role,
                           spawn::Child& prepared) {
     const UnitPolicy& policy = self.table.policy(unit);
-    if (wants_notify_socket(policy) && self.notify)
+    if (wants_notify_socket(self, unit) && self.notify)
         strings.add_joined("NOTIFY_SOCKET=", self.notify_path.view());
 
     if (role == CommandRole::Main && policy.watchdog_ms != 0) {
         FixedString<24> microseconds;
         microseconds.append_number(std::int64_t{policy.watchdog_ms} * 1000);
         strings.add_joined("WATCHDOG_USEC=", microseconds.view());
-        prepared.own_pid = strings.add_joined("WATCHDOG_PID=", "          ");
+        prepared.own_pid[0] = strings.add_joined("WATCHDOG_PID=", "          ");
     }
+    if (role == CommandRole::Main && !serves_connections(self, unit))
+        hand_descriptors(self, unit, strings, prepared);
     if (role != CommandRole::Main) {
         if (const Child* main = find_child(self, unit, CommandRole::Main)) {
             FixedString<12> pid;
@@ -124,8 +129,10 @@ bool is_command_main(Supervisor& self, const engine::Action& action) {
     return action.unit == self.table.command_unit() && action.role == CommandRole::Main;
 }
 
-/// A command's strings, streams and folders; the error is why it cannot even be tried.
-Result<void> prepare(Supervisor& self, const engine::Action& action, spawn::Child& prepared) {
+} // namespace
+
+Result<void>
+prepare_command(Supervisor& self, const engine::Action& action, spawn::Child& prepared) {
     const ExecView exec = self.table.exec(action.unit);
     fill_common(self, prepared, exec);
 
@@ -151,8 +158,6 @@ Result<void> prepare(Supervisor& self, const engine::Action& action, spawn::Chil
     prepared.own_terminal = action.role == CommandRole::Main && !exec.terminal.empty();
     return fill_streams(self, action.unit, action.role, exec, prepared);
 }
-
-} // namespace
 
 void add_result(Supervisor& self,
                 ChildStrings& strings,
@@ -291,11 +296,26 @@ void start_command(Supervisor& self, const engine::Action& action) {
                                   .unit = action.unit,
                                   .ticket = action.ticket});
     }
+    if (is_first_command(self, action)) {
+        const auto opened = open_sockets(self, action.unit);
+        if (!opened) {
+            say_error(self, self.table.name(action.unit), opened.error());
+            return tell_failure(self, action, SpawnStage::Sockets, opened.error().code);
+        }
+    }
+    if (action.role == CommandRole::Main && serves_connections(self, action.unit)) {
+        tell_engine(self, {.kind = engine::EventKind::Skipped,
+                           .role = action.role,
+                           .unit = action.unit,
+                           .value = engine::kServesConnections,
+                           .ticket = action.ticket});
+        return watch_sockets(self, action.unit);
+    }
     auto cgroup = unit_cgroup(self, action.unit, exec);
     if (!cgroup) return tell_failure(self, action, SpawnStage::Cgroup, cgroup.error().code);
 
     spawn::Child prepared;
-    const auto ready = prepare(self, action, prepared);
+    const auto ready = prepare_command(self, action, prepared);
     if (!ready) {
         const bool strings = ready.error().code == E2BIG || ready.error().code == ENOENT;
         const SpawnStage stage = strings ? SpawnStage::Exec : SpawnStage::Descriptors;

@@ -23,6 +23,9 @@ Child* find_child(Supervisor& self, pid_t pid);
 /// Clones `prepared` into `cgroup` (a folder, or -1) and books it in `child`. In the child it does
 /// not return.
 Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int cgroup);
+/// A command's strings, streams and folders; the error is why it cannot even be tried.
+Result<void>
+prepare_command(Supervisor& self, const engine::Action& action, spawn::Child& prepared);
 /// What every child of this PID 1 has in common: filters, limits, terminal manners.
 void fill_common(Supervisor& self, spawn::Child& prepared, const ExecView& exec);
 

@@ -17,6 +17,8 @@
 #include "init/probes.h"
 #include "init/say.h"
 #include "init/signals.h"
+#include "init/sockets.h"
+#include "init/timers.h"
 #include "init/transient.h"
 #include "init/upgrade.h"
 #include "sys/clock.h"
@@ -39,6 +41,7 @@ void release_unit(Supervisor& self, UnitId unit) {
     record.probe.close();
     record.status_text.clear();
     remove_credentials(self, unit);
+    release_sockets(self, unit);
     close_output(self, unit);
     if (record.has_cgroup && !has_processes(self, unit)) {
         record.cgroup_events.close();
@@ -95,8 +98,8 @@ void obey_engine(Supervisor& self) {
 namespace {
 
 void arm_timer(Supervisor& self) {
-    const Instant at =
-        std::min({self.engine->deadline(), transient_deadline(self), client_deadline(self)});
+    const Instant at = std::min({self.engine->deadline(), transient_deadline(self),
+                                 client_deadline(self), timer_deadline(self)});
     if (at == self.armed) return;
     self.armed = at;
     (void)sys::set_timer(self.timer.get(), at);
@@ -107,6 +110,7 @@ void serve_timer(Supervisor& self) {
     (void)!::read(self.timer.get(), &count, sizeof count);
     self.armed = Instant::never();
     tell_engine(self, {.kind = engine::EventKind::Tick});
+    fire_timers(self);
     end_overdue_transients(self);
     drop_stalled_clients(self);
 }
@@ -143,6 +147,10 @@ void serve(Supervisor& self, const epoll_event& event) {
         return read_output(self, static_cast<UnitId>(index), false);
     case Source::ErrorOutput:
         return read_output(self, static_cast<UnitId>(index), true);
+    case Source::Socket:
+        return serve_socket(self, index);
+    case Source::WallClock:
+        return serve_wall_clock(self);
     case Source::Console:
         return resume_console(self, static_cast<int>(index));
     }
@@ -209,6 +217,7 @@ Result<void> open_loop(Supervisor& self) {
 
 void run_loop(Supervisor& self) {
     tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    arm_activation(self);
     remember_roots(self);
     continue_loop(self);
 }

@@ -12,6 +12,7 @@
 #include "init/mailbox.h"
 #include "init/main_process.h"
 #include "init/say.h"
+#include "init/sockets.h"
 #include "sys/events.h"
 #include "sys/unix_socket.h"
 
@@ -105,19 +106,39 @@ void obey_line(Supervisor& self, UnitId unit, std::string_view line) {
     }
 }
 
+/// A name as LISTEN_FDNAMES can carry it; others are called as systemd calls them.
+std::string_view held_name(std::string_view name) {
+    for (const char c : name)
+        if (c < '!' || c > '~' || c == ':') name = {};
+    return name.empty() || name.size() > kMaxHeldName ? "stored" : name;
+}
+
 /// READY=1 together with RELOADING=1 ends the reload, whichever stands first.
-void obey_notice(Supervisor& self, UnitId unit, std::string_view text) {
+void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Record& record) {
     bool ready = false;
+    bool keeps = false;
+    bool drops = false;
+    std::string_view name;
+    constexpr std::string_view kName = "FDNAME=";
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         const std::string_view line = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (line == "READY=1") {
             ready = true;
+        } else if (line == "FDSTORE=1") {
+            keeps = true;
+        } else if (line == "FDSTOREREMOVE=1") {
+            drops = true;
+        } else if (line.starts_with(kName)) {
+            name = line.substr(kName.size());
         } else {
             obey_line(self, unit, line);
         }
     }
+    if (drops) drop_descriptors(self, unit, held_name(name));
+    for (std::size_t i = 0; keeps && i < record.descriptor_count; ++i)
+        keep_descriptor(self, unit, held_name(name), std::move(record.descriptors[i]));
     if (ready) obey_line(self, unit, "READY=1");
 }
 
@@ -145,12 +166,12 @@ void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound) {
     (void)sys::watch(self.epoll.get(), self.notify.get(), EPOLLIN, event_data(Source::Notify));
 }
 
-void obey_message(Supervisor& self, pid_t sender, int pidfd, std::size_t size) {
-    if (size == 0) return;
-    const auto unit = find_sender(self, sender, pidfd);
+void obey_message(Supervisor& self, sys::Record& record) {
+    if (record.size == 0) return;
+    const auto unit = find_sender(self, record.sender, record.pidfd.get());
     if (!unit) return;
     const auto* text = reinterpret_cast<const char*>(self.received.data());
-    obey_notice(self, *unit, {text, size});
+    obey_notice(self, *unit, {text, record.size}, record);
 }
 
 void read_notify(Supervisor& self) {
@@ -158,11 +179,10 @@ void read_notify(Supervisor& self) {
     if (!self.notify) return;
     for (int count = 0; count < kPerTurn; ++count) {
         begin_mail(self, Source::Notify);
-        auto record =
-            sys::receive(self.notify.get(), self.received.first(kMaxNotice), self.mailbox.control);
-        // Descriptors that ride along (a barrier's among them) are closed with the record.
-        if (record && !record->truncated)
-            obey_message(self, record->sender, record->pidfd.get(), record->size);
+        auto record = sys::receive(self.notify.get(), self.received.first(kMaxNotice),
+                                   self.mailbox.control);
+        // Descriptors that ride along and are not kept (a barrier's) are closed with the record.
+        if (record && !record->truncated) obey_message(self, *record);
         end_mail(self, record ? record->size : 0);
         if (!record) return;
     }

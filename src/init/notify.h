@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "init/supervisor.h"
+#include "sys/unix_socket.h"
 
 /// The sd_notify socket: bounded messages, whose sender the kernel names.
 namespace stead::init {
@@ -11,7 +12,7 @@ namespace stead::init {
 void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound);
 /// Takes messages in, at most kPerTurn of them.
 void read_notify(Supervisor& self);
-/// Obeys the received message of `sender`.
-void obey_message(Supervisor& self, pid_t sender, int pidfd, std::size_t size);
+/// Obeys the received message, whose text lies in the scratch memory.
+void obey_message(Supervisor& self, sys::Record& record);
 
 } // namespace stead::init

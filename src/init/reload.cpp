@@ -9,6 +9,7 @@
 #include "init/loop.h"
 #include "init/memory.h"
 #include "init/ring.h"
+#include "init/timers.h"
 #include "plan/ceiling.h"
 #include "plan/limits.h"
 #include "sys/memory.h"
@@ -132,6 +133,30 @@ void move_children(Supervisor& self, Supervisor& next, const Change& change) {
     }
 }
 
+/// Sockets and kept descriptors go with their units, times with their definitions.
+void move_activation(Supervisor& self, Supervisor& next, const Change& change) {
+    for (std::size_t i = 0; i < next.held_end; ++i) {
+        Held& held = next.held[i];
+        if (!held.fd) continue;
+        held.unit = change.to[held.unit];
+        // It closes with the execution.
+        if (held.unit == kNoUnit) held = {};
+    }
+    next.timer_end = 0;
+    for (const Timer& timer : std::span(self.timers).first(self.timer_end)) {
+        const UnitId unit = change.to[timer.unit];
+        if (unit >= change.live) continue;
+        Timer& moved = next.timers[next.timer_end++];
+        moved = timer;
+        moved.unit = unit;
+    }
+    for (Transient& transient : next.transients) {
+        if (!transient.serves) continue;
+        transient.unit = change.to[transient.unit];
+        transient.serves = transient.unit != kNoUnit;
+    }
+}
+
 /// Lines that no keeper has taken; those of units that are gone went with them.
 void move_ring(Supervisor& self, Supervisor& next, const Change& change) {
     Ring walker = self.ring;
@@ -169,6 +194,7 @@ Result<void> fill_state(Supervisor& self, Supervisor& next, Change& change, cons
         return make_error("the units cannot be taken over", {}, EINVAL);
     move_children(self, next, change);
     move_ring(self, next, change);
+    move_activation(self, next, change);
     move_clients(self, next, change, who);
     if (self.target != kNoUnit) next.target = change.to[self.target];
     next.reloaded = true;
@@ -241,6 +267,7 @@ void end_reload(Supervisor& self) {
     tell_engine(self, {.kind = engine::EventKind::Reloaded,
                        .unit = self.begun,
                        .value = self.target == kNoUnit ? 1U : 0U});
+    arm_activation(self);
     self.reloaded = false;
 }
 

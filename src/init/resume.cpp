@@ -28,6 +28,8 @@
 #include "init/say.h"
 #include "init/setup.h"
 #include "init/signals.h"
+#include "init/sockets.h"
+#include "init/timers.h"
 #include "init/transient.h"
 #include "init/upgrade.h"
 #include "plan/limits.h"
@@ -104,6 +106,8 @@ void watch_all(Supervisor& self) {
     self.reserve.take(sys::UniqueFd(::fcntl(self.epoll.get(), F_DUPFD_CLOEXEC, 3)));
     for (std::size_t i = 0; i < self.units.size(); ++i)
         watch_unit(self, static_cast<UnitId>(i));
+    watch_sockets(self);
+    watch_wall_clock(self);
     resume_keeper(self);
 }
 
@@ -118,9 +122,11 @@ void resume_mail(Supervisor& self) {
         break;
     case Source::Notify: {
         const auto end = std::find(buffer.begin(), buffer.end(), std::byte{0});
-        const auto record = sys::open_control(mail.control);
+        auto record = sys::open_control(mail.control);
         // Its pidfd was closed by the execution.
-        obey_message(self, record.sender, -1, static_cast<std::size_t>(end - buffer.begin()));
+        record.pidfd.reset();
+        record.size = static_cast<std::size_t>(end - buffer.begin());
+        obey_message(self, record);
         break;
     }
     case Source::Ready:
@@ -141,6 +147,8 @@ void resume_mail(Supervisor& self) {
     case Source::ErrorOutput:
     case Source::MainEnd:
     case Source::Console:
+    case Source::Socket:
+    case Source::WallClock:
         break;
     }
     clear_mail(self);

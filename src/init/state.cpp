@@ -67,6 +67,8 @@ void each_descriptor(const State& state,
         see(function, client.fd);
     for (const Transient& transient : state.transients)
         see(function, transient.master);
+    for (std::size_t i = 0; i < std::min<std::size_t>(state.held_end, kMaxHeld); ++i)
+        see(function, state.held[i].fd);
     // What came with a message that has not been obeyed yet: descriptors stand in its control
     // data as plain numbers behind a header.
     sys::each_passed(state.mailbox.control, function);

@@ -54,7 +54,13 @@ inline constexpr std::size_t kStateSize = std::size_t{16} << 20U;
 inline constexpr std::size_t kMaxClients = 32;
 /// Of these, clients of the guest's own listener: they cannot lock the host out.
 inline constexpr std::size_t kMaxGuestClients = 24;
-inline constexpr std::size_t kMaxTransients = 16;
+inline constexpr std::size_t kMaxTransients = 64;
+/// Of these, processes of connections: they cannot lock `exec` out.
+inline constexpr std::size_t kMaxConnections = 48;
+/// Sockets of all units, and descriptors that units have left with us.
+inline constexpr std::size_t kMaxHeld = 256;
+inline constexpr std::size_t kMaxHeldName = 51;
+inline constexpr std::size_t kMaxArmed = 192;
 /// Plans that units still run by although they have been replaced, and those of detached commands.
 inline constexpr std::size_t kMaxPlans = 16;
 inline constexpr std::size_t kMaxStatusText = 95;
@@ -79,7 +85,9 @@ enum class Source : std::uint32_t {
     ErrorOutput,
     /// A main process that we did not start ourselves has ended.
     MainEnd,
-    Console
+    Console,
+    Socket,
+    WallClock
 };
 
 constexpr std::uint64_t event_data(Source source, std::size_t index = 0) {
@@ -203,6 +211,33 @@ struct Transient {
     /// Ending: when what is left is killed.
     Instant kill_at;
     ExitStatus status;
+    /// The process of one connection of `unit`.
+    bool serves = false;
+    UnitId unit = kNoUnit;
+};
+
+/// A descriptor that outlives the runs of a unit. Unused: no fd.
+struct Held {
+    SlotFd fd;
+    UnitId unit = kNoUnit;
+    /// Which of the unit's sockets it is.
+    std::uint16_t socket = 0;
+    /// Of the unit's definition by which it was opened: another one has other sockets.
+    std::uint32_t digest = 0;
+    FixedString<kMaxHeldName> name;
+};
+
+/// Held::socket of what a unit has left with us.
+inline constexpr std::uint16_t kStored = 0xffff;
+
+/// When a unit starts by the clock, or listens again.
+struct Timer {
+    Instant at = Instant::never();
+    /// CLOCK_REALTIME in nanoseconds; 0: no calendar.
+    std::int64_t wall = 0;
+    UnitId unit = kNoUnit;
+    bool listens = false;
+    std::uint32_t digest = 0;
 };
 
 /// Lines of services while no keeper reads them; see ring.h.
@@ -348,6 +383,12 @@ struct State : Roots {
     /// The units are other ones, which the engine is to be told; `begun` starts now.
     bool reloaded = false;
     UnitId begun = kNoUnit;
+    /// How many of the next two tables have ever been in use.
+    std::uint32_t held_end = 0;
+    std::uint32_t timer_end = 0;
+    std::uint64_t chance = 0;
+    std::array<Timer, kMaxArmed> timers{};
+    std::array<Held, kMaxHeld> held{};
 };
 
 static_assert(std::is_trivially_copyable_v<Roots> && std::is_trivially_copyable_v<State> &&

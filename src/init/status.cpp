@@ -4,6 +4,8 @@
 
 #include "init/children.h"
 #include "init/control.h"
+#include "init/sockets.h"
+#include "init/timers.h"
 #include "sys/clock.h"
 
 namespace stead::init {
@@ -55,12 +57,15 @@ bool send_unit(Supervisor& self, Client& client, UnitId unit) {
         .number(Tag::Now, sys::now().ns)
         .number(Tag::Restarts, view.restarts)
         .number(Tag::Type, static_cast<int>(policy.type))
-        .number(Tag::Flags, flags_of(self, unit));
+        .number(Tag::Flags,
+                flags_of(self, unit) | (awaits_arrival(self, unit) ? wire::kAwaitsArrival : 0U));
     add_reason(self, message, view.reason);
     if (const Child* main = find_child(self, unit, CommandRole::Main))
         message.number(Tag::Pid, main->pid);
     if (view.state == UnitState::Backoff && !view.next_attempt.is_never())
         message.number(Tag::NextAttempt, view.next_attempt.ns);
+    else if (const Instant next = next_start(self, unit); !next.is_never())
+        message.number(Tag::NextAttempt, next.ns);
     message.text(Tag::StatusText, self.units[unit].status_text.view())
         .text(Tag::Description, self.table.description(unit))
         .text(Tag::Source, self.table.source(unit))

@@ -32,6 +32,7 @@ struct Scratch {
     std::array<char, kMaxChildText> text;
     std::array<DirectoryView, 64> directories;
     std::array<std::uint32_t, 256> groups;
+    std::array<int, spawn::kMaxListened> listened;
     /// Where a crash is handled: room for the frames of all signals that others can make pending at
     /// the same time, 3 to 12 kB each.
     std::array<char, 131072> crash_stack;
@@ -49,6 +50,8 @@ struct Locals {
     SlotFd epoll;
     SlotFd signals;
     SlotFd timer;
+    /// Of CLOCK_REALTIME, once a calendar needs it.
+    SlotFd wall_clock;
     /// Given up for a moment when descriptors run out.
     SlotFd reserve;
     std::optional<engine::Engine> engine;

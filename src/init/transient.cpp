@@ -10,6 +10,8 @@
 #include "init/children.h"
 #include "init/control.h"
 #include "init/exec_request.h"
+#include "init/say.h"
+#include "init/sockets.h"
 #include "sys/clock.h"
 #include "sys/events.h"
 
@@ -57,7 +59,10 @@ void release(Supervisor& self, Transient& transient) {
     kill_transient(self, transient);
     transient.master.close();
     if (transient.has_cgroup) remove_cgroup(self, cgroup_name(transient).view());
+    const UnitId served = transient.serves ? transient.unit : kNoUnit;
     transient = {};
+    // Whoever waited for room listens again; being watched twice is refused by the kernel.
+    if (served != kNoUnit) watch_sockets(self);
 }
 
 /// The command's exit codes: 127 not found, 126 not executable, 125 we failed.
@@ -84,16 +89,15 @@ Result<sys::UniqueFd> own_cgroup(Supervisor& self, Transient& transient) {
     return cgroup;
 }
 
-/// Starts what `request` describes; the stage and error of what went wrong before the clone.
-Reason begin(Supervisor& self, Transient& transient, ExecRequest& request) {
+/// Starts what has been prepared; the stage and error of what went wrong before the clone.
+Reason begin(Supervisor& self, Transient& transient, spawn::Child& prepared) {
     auto cgroup = own_cgroup(self, transient);
     if (!cgroup) return {.stage = SpawnStage::Cgroup, .error = cgroup.error().code};
     Child* child = add_child(self);
     if (child == nullptr) return {.stage = SpawnStage::Clone, .error = EAGAIN};
     child->unit = kNoUnit;
     child->transient = static_cast<std::uint16_t>(&transient - self.transients.data());
-    transient.master.take(std::move(request.master));
-    const auto launched = launch(self, *child, request.prepared, cgroup->get());
+    const auto launched = launch(self, *child, prepared, cgroup->get());
     if (!launched) return {.stage = SpawnStage::Clone, .error = launched.error().code};
     transient.group = child->pid;
     return {};
@@ -121,11 +125,50 @@ void start_transient(Supervisor& self,
     transient->client = static_cast<std::uint16_t>(&client - self.clients.data());
     client.transient = static_cast<std::uint16_t>(transient - self.transients.data());
     client.pending = Pending::Exec;
-    const Reason failed = begin(self, *transient, request);
+    transient->master.take(std::move(request.master));
+    const Reason failed = begin(self, *transient, request.prepared);
     if (failed.error != 0) {
         release(self, *transient);
         return answer_failure(self, client, failed.stage, failed.error);
     }
+}
+
+bool has_room_for_connection(const Supervisor& self) {
+    std::size_t count = 0;
+    for (const Transient& transient : self.transients)
+        count += transient.used && transient.serves ? 1 : 0;
+    return count < kMaxConnections;
+}
+
+void start_connection(Supervisor& self, UnitId unit, sys::UniqueFd connection) {
+    Transient* transient = find_free(self);
+    if (transient == nullptr) return;
+    spawn::Child prepared;
+    const engine::Action action{.role = CommandRole::Main, .unit = unit};
+    const auto ready = prepare_command(self, action, prepared);
+    if (!ready) return say_error(self, self.table.name(unit), ready.error());
+    const int number = connection.get();
+    prepared.listened = {};
+    // What it says beside its answer is the unit's own output.
+    if (prepared.streams[2].kind == spawn::Stream::Kind::Output)
+        prepared.streams[2] = prepared.streams[1];
+    prepared.streams[0] =
+        prepared.streams[1] = {.kind = spawn::Stream::Kind::Descriptor, .fd = number};
+    *transient = {};
+    transient->used = true;
+    transient->serves = true;
+    transient->unit = unit;
+    transient->number = ++self.transient_count;
+    const Reason failed = begin(self, *transient, prepared);
+    if (failed.error == 0) return;
+    say_error(self, self.table.name(unit), make_error("a connection", {}, failed.error));
+    release(self, *transient);
+}
+
+void abandon_connections(Supervisor& self, UnitId unit) {
+    for (std::size_t i = 0; i < self.transients.size(); ++i)
+        if (self.transients[i].serves && self.transients[i].unit == unit)
+            transient_abandoned(self, i);
 }
 
 void resume_transients(Supervisor& self) {

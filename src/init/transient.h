@@ -15,6 +15,12 @@ void start_transient(Supervisor& self,
 /// A window size or a signal.
 void control_transient(Supervisor& self, Client& client, const wire::Reader& message);
 
+/// Processes of connections: there is room for one more; starts one, with the connection as
+/// standard input and output; ends those of `unit`.
+bool has_room_for_connection(const Supervisor& self);
+void start_connection(Supervisor& self, UnitId unit, sys::UniqueFd connection);
+void abandon_connections(Supervisor& self, UnitId unit);
+
 /// Its program runs.
 void transient_started(Supervisor& self, std::size_t index);
 /// Its main process ended, or could not become the program.

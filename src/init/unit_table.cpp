@@ -247,6 +247,27 @@ std::span<const std::byte> UnitTable::signal_map(UnitId unit) const {
     return plans_[at.plan].signal_map(at.unit);
 }
 
+std::size_t UnitTable::socket_count(UnitId unit) const {
+    const Where at = where(unit);
+    return unit == command_unit_ ? 0 : plans_[at.plan].socket_count(at.unit);
+}
+
+SocketView UnitTable::socket(UnitId unit, std::size_t index) const {
+    const Where at = where(unit);
+    return plans_[at.plan].socket(at.unit, index);
+}
+
+std::optional<TimerView> UnitTable::timer(UnitId unit) const {
+    const Where at = where(unit);
+    if (unit == command_unit_) return std::nullopt;
+    return plans_[at.plan].timer(at.unit);
+}
+
+std::uint32_t UnitTable::descriptor_store(UnitId unit) const {
+    const Where at = where(unit);
+    return unit == command_unit_ ? 0 : plans_[at.plan].descriptor_store(at.unit);
+}
+
 std::uint64_t UnitTable::log_size(UnitId unit) const {
     const Where at = where(unit);
     return unit == command_unit_ ? 0 : plans_[at.plan].log_size(at.unit);

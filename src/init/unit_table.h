@@ -68,6 +68,10 @@ public:
     [[nodiscard]] std::span<const std::byte> health_address(UnitId unit) const;
     [[nodiscard]] std::string_view health_path(UnitId unit) const;
     [[nodiscard]] std::span<const std::byte> signal_map(UnitId unit) const;
+    [[nodiscard]] std::size_t socket_count(UnitId unit) const;
+    [[nodiscard]] SocketView socket(UnitId unit, std::size_t index) const;
+    [[nodiscard]] std::optional<TimerView> timer(UnitId unit) const;
+    [[nodiscard]] std::uint32_t descriptor_store(UnitId unit) const;
     [[nodiscard]] std::uint64_t log_size(UnitId unit) const;
     [[nodiscard]] std::uint32_t log_keep(UnitId unit) const;
 

@@ -10,7 +10,7 @@ namespace stead {
 
 /// The name of a stage as people and programs read it.
 constexpr std::string_view stage_name(SpawnStage stage) {
-    constexpr std::array<std::string_view, 24> kStages = {"none",
+    constexpr std::array<std::string_view, 25> kStages = {"none",
                                                           "clone",
                                                           "cgroup",
                                                           "session",
@@ -33,7 +33,8 @@ constexpr std::string_view stage_name(SpawnStage stage) {
                                                           "landlock",
                                                           "filter",
                                                           "signals",
-                                                          "exec"};
+                                                          "exec",
+                                                          "sockets"};
     const auto index = static_cast<std::size_t>(stage);
     return index < kStages.size() ? kStages[index] : std::string_view("unknown");
 }

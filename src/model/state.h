@@ -81,7 +81,9 @@ enum class SpawnStage : std::uint8_t {
     Landlock,
     Filter,
     Signals,
-    Exec
+    Exec,
+    /// What the unit listens on could not be opened; PID 1 does that itself, before the clone.
+    Sockets
 };
 
 struct Reason {

@@ -125,6 +125,11 @@ struct ExitSet {
     }
 };
 
+/// Bits of UnitPolicy::traits. OnDemand: the boot does not start the unit; a timer or the first
+/// connection does, as a Start.
+inline constexpr std::uint16_t kOnDemand = 1U << 0U;
+inline constexpr std::uint16_t kPolicyTraits = kOnDemand;
+
 /// Everything the engine needs to know about one unit: what to start it after, when it counts as
 /// up, when to start it again, how to stop it. A plain record of fixed size, because it lies in the
 /// plan image as it is; times are milliseconds, kForever is "infinity".
@@ -190,8 +195,10 @@ struct UnitPolicy {
     std::array<CodeChange, kMaxCodeChanges> exit_map{};
     /// How many of `exit_map` are in use.
     std::uint16_t code_changes = 0;
+    /// Bits of kPolicyTraits.
+    std::uint16_t traits = 0;
     /// Zero; keeps every byte of the record explicit, it lies in plan images.
-    std::array<std::uint16_t, 4> reserved{};
+    std::array<std::uint16_t, 3> reserved{};
 
     ExitSet success;
     ExitSet prevent;

@@ -136,6 +136,34 @@ bool Checker::records() {
     return true;
 }
 
+bool Checker::activations() {
+    for (const auto& socket : table<SocketRecord>(TableId::Sockets)) {
+        if (!need(is_string(socket.name) && is_unit_name(text(socket.name, kMaxUnitName)) &&
+                      inside(socket.address, count(TableId::Addresses), kMaxAddress) &&
+                      socket.address.count > 2 && known(socket.kind, SocketKind::Fifo) &&
+                      socket.mode <= 07777 && socket.flags < 4 && socket.uid != ~0U &&
+                      socket.gid != ~0U,
+                  "an impossible socket"))
+            return false;
+        // A path is taken to its NUL.
+        const auto bytes = table<std::byte>(TableId::Addresses)
+                               .subspan(socket.address.first, socket.address.count);
+        const bool has_path = bytes[0] == std::byte{1} && bytes[1] == std::byte{0};
+        if (!need((has_path || socket.kind <= SocketKind::Datagram) &&
+                      (!has_path || (bytes.back() == std::byte{0} && bytes[2] == std::byte{'/'})),
+                  "an impossible socket"))
+            return false;
+    }
+    for (const auto& timer : table<TimerRecord>(TableId::Timers)) {
+        if (!need((timer.flags & ~kTimerFlags) == 0 &&
+                      inside(timer.zone, count(TableId::Zones), kMaxZoneChanges) &&
+                      timer.calendar.last_year <= Calendar::kLastYear,
+                  "an impossible timer"))
+            return false;
+    }
+    return need(count(TableId::Timers) <= kMaxTimers, "too many timers");
+}
+
 bool Checker::names() {
     const auto units = table<UnitRecord>(TableId::Units);
     for (std::size_t id = 0; id < units.size(); ++id) {
@@ -181,17 +209,20 @@ bool Checker::guest() {
 }
 
 Result<void> Checker::run() {
-    bool good = header() && layout() && strings() && lists() && records() && names();
+    bool good =
+        header() && layout() && strings() && lists() && records() && activations() && names();
     for (std::size_t id = 0; good && id < count(TableId::Units); ++id) {
         good = unit(static_cast<UnitId>(id));
     }
-    good = good && guest() &&
-           need(next_dependency_ == count(TableId::Dependencies) &&
-                    next_command_ == count(TableId::Commands) &&
-                    next_limit_ == count(TableId::Limits) &&
-                    next_directory_ == count(TableId::Directories) &&
-                    next_setting_ == count(TableId::Settings),
-                "records that belong to no unit");
+    good =
+        good && guest() &&
+        need(next_dependency_ == count(TableId::Dependencies) &&
+                 next_command_ == count(TableId::Commands) &&
+                 next_limit_ == count(TableId::Limits) &&
+                 next_directory_ == count(TableId::Directories) &&
+                 next_setting_ == count(TableId::Settings) &&
+                 next_socket_ == count(TableId::Sockets) && next_timer_ == count(TableId::Timers),
+             "records that belong to no unit");
     if (!good) return verdict();
     return {};
 }

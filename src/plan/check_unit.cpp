@@ -27,7 +27,8 @@ bool Checker::policy(const UnitPolicy& policy) {
                     policy.restart_factor_permille <= 1'000'000 &&
                     policy.restart_jitter_permille <= 1000,
                 "a restart factor below 1 or above 1000, or a jitter above 1") &&
-           need(policy.reserved == std::array<std::uint16_t, 4>{}, "a reserved field is in use") &&
+           need(policy.reserved == std::array<std::uint16_t, 3>{} && policy.traits <= kPolicyTraits,
+                "a reserved field is in use") &&
            stop(policy) && outcomes(policy) && health(policy);
 }
 
@@ -255,7 +256,20 @@ bool Checker::parts(const UnitRecord& record) {
     next_limit_ += record.limits.count;
     next_directory_ += record.directories.count;
     next_setting_ += record.settings.count;
-    return limits(record.limits) && signal_map(record) && conditions(record) && credentials(record);
+    return limits(record.limits) && activation(record) && signal_map(record) &&
+           conditions(record) && credentials(record);
+}
+
+bool Checker::activation(const UnitRecord& record) {
+    if (!need(record.sockets.first == next_socket_ && record.timer.first == next_timer_ &&
+                  inside(record.sockets, count(TableId::Sockets), kMaxSockets) &&
+                  inside(record.timer, count(TableId::Timers), 1) &&
+                  record.descriptor_store <= kMaxStored && record.reserved == 0,
+              "its sockets or its timer are out of place"))
+        return false;
+    next_socket_ += record.sockets.count;
+    next_timer_ += record.timer.count;
+    return true;
 }
 
 bool Checker::unit(UnitId id) {

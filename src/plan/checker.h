@@ -51,6 +51,7 @@ private:
     bool strings();
     bool lists();
     bool records();
+    bool activations();
     bool names();
     bool unit(UnitId id);
     bool flags_of_policy(const std::byte* raw);
@@ -70,6 +71,7 @@ private:
     bool output(OutputKind kind, StringRef path);
     bool parts(const UnitRecord& record);
     bool limits(Slice slice);
+    bool activation(const UnitRecord& record);
     bool guest();
 
     template <typename Record>
@@ -107,6 +109,8 @@ private:
     std::size_t next_limit_ = 0;
     std::size_t next_directory_ = 0;
     std::size_t next_setting_ = 0;
+    std::size_t next_socket_ = 0;
+    std::size_t next_timer_ = 0;
 };
 
 } // namespace stead::plan

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "model/activation.h"
 #include "model/exec.h"
 #include "model/unit.h"
 
@@ -44,9 +45,13 @@ enum class TableId : std::uint8_t {
     Addresses,
     /// None or one.
     Guest,
+    Sockets,
+    Timers,
+    /// ZoneChanges.
+    Zones,
     Strings
 };
-inline constexpr std::size_t kTables = 14;
+inline constexpr std::size_t kTables = 17;
 
 struct Header {
     std::uint32_t magic = 0;
@@ -129,6 +134,30 @@ struct UnitRecord {
     NotifyAccess notify_access = NotifyAccess::Main;
     /// The same for equal definitions, whatever the units around them; 0: not known.
     std::uint32_t digest = 0;
+    std::uint32_t descriptor_store = 0;
+    std::uint32_t reserved = 0;
+    Slice sockets;
+    /// None or one.
+    Slice timer;
+};
+
+struct SocketRecord {
+    StringRef name = 0;
+    Slice address;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint16_t mode = 0;
+    SocketKind kind = SocketKind::Stream;
+    std::uint8_t flags = 0;
+};
+
+struct TimerRecord {
+    Calendar calendar;
+    std::uint32_t flags = 0;
+    std::uint32_t every_ms = 0;
+    std::uint32_t on_boot_ms = 0;
+    std::uint32_t jitter_ms = 0;
+    Slice zone;
 };
 
 struct DirectoryRecord {
@@ -166,13 +195,23 @@ struct GuestRecord {
 
 /// Size of one record, by table.
 inline constexpr std::array<std::uint32_t, kTables> kRecordSize = {
-    sizeof(UnitPolicy),      sizeof(Dependency),
-    sizeof(UnitRecord),      sizeof(UnitId),
-    sizeof(Slice),           sizeof(StringRef),
-    sizeof(std::uint32_t),   sizeof(ResourceLimit),
-    sizeof(DirectoryRecord), sizeof(SettingRecord),
-    sizeof(std::uint64_t),   1,
-    sizeof(GuestRecord),     1,
+    sizeof(UnitPolicy),
+    sizeof(Dependency),
+    sizeof(UnitRecord),
+    sizeof(UnitId),
+    sizeof(Slice),
+    sizeof(StringRef),
+    sizeof(std::uint32_t),
+    sizeof(ResourceLimit),
+    sizeof(DirectoryRecord),
+    sizeof(SettingRecord),
+    sizeof(std::uint64_t),
+    1,
+    sizeof(GuestRecord),
+    sizeof(SocketRecord),
+    sizeof(TimerRecord),
+    sizeof(ZoneChange),
+    1,
 };
 
 constexpr bool orders(DependencyKind kind) {
@@ -190,6 +229,9 @@ static_assert(std::has_unique_object_representations_v<UnitRecord>);
 static_assert(std::has_unique_object_representations_v<DirectoryRecord>);
 static_assert(std::has_unique_object_representations_v<SettingRecord>);
 static_assert(std::has_unique_object_representations_v<GuestRecord>);
+static_assert(std::has_unique_object_representations_v<SocketRecord>);
+static_assert(std::has_unique_object_representations_v<TimerRecord>);
+static_assert(std::has_unique_object_representations_v<ZoneChange>);
 static_assert(std::has_unique_object_representations_v<ResourceLimit>);
 static_assert(sizeof(Header) % 8 == 0);
 

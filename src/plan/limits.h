@@ -26,6 +26,11 @@ inline constexpr std::size_t kMaxResourceLimits = 16;
 inline constexpr std::size_t kMaxConditions = 64;
 inline constexpr std::size_t kMaxCredentials = 32;
 inline constexpr std::size_t kMaxCredentialName = 64;
+/// Sockets of one unit, descriptors that are kept for it; timers of a plan, changes of one zone.
+inline constexpr std::size_t kMaxSockets = 32;
+inline constexpr std::size_t kMaxStored = 64;
+inline constexpr std::size_t kMaxTimers = 128;
+inline constexpr std::size_t kMaxZoneChanges = 128;
 /// Edges of the unit graph.
 inline constexpr std::size_t kMaxDependencies = 65536;
 /// Instructions of one filter (BPF_MAXINSNS).

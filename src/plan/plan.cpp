@@ -183,6 +183,35 @@ CgroupSetting Plan::cgroup_setting(UnitId unit, std::size_t index) const {
     return {text(image_, from.file), text(image_, from.value)};
 }
 
+std::size_t Plan::socket_count(UnitId unit) const {
+    return record(image_, unit).sockets.count;
+}
+
+SocketView Plan::socket(UnitId unit, std::size_t index) const {
+    const Slice slice = record(image_, unit).sockets;
+    const auto& from = part<SocketRecord>(image_, TableId::Sockets, slice)[index];
+    return {text(image_, from.name),
+            from.kind,
+            from.flags,
+            from.mode,
+            from.uid,
+            from.gid,
+            part<std::byte>(image_, TableId::Addresses, from.address)};
+}
+
+std::optional<TimerView> Plan::timer(UnitId unit) const {
+    const auto timers = part<TimerRecord>(image_, TableId::Timers, record(image_, unit).timer);
+    if (timers.empty()) return std::nullopt;
+    const TimerRecord& from = timers.front();
+    return TimerView{from.flags,      from.every_ms,
+                     from.on_boot_ms, from.jitter_ms,
+                     from.calendar,   part<ZoneChange>(image_, TableId::Zones, from.zone)};
+}
+
+std::uint32_t Plan::descriptor_store(UnitId unit) const {
+    return record(image_, unit).descriptor_store;
+}
+
 std::uint64_t Plan::log_size(UnitId unit) const {
     return record(image_, unit).log_size;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/activation.h"
 #include "model/exec.h"
 #include "model/guest.h"
 #include "model/unit.h"
@@ -18,7 +19,7 @@
 namespace stead::plan {
 
 inline constexpr std::uint32_t kMagic = 0x4e4c5053; // "SPLN"
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
 class Plan {
 public:
@@ -60,6 +61,11 @@ public:
     [[nodiscard]] std::span<const std::byte> signal_map(UnitId unit) const;
     [[nodiscard]] DirectoryView directory(UnitId unit, std::size_t index) const;
     [[nodiscard]] CgroupSetting cgroup_setting(UnitId unit, std::size_t index) const;
+    [[nodiscard]] std::size_t socket_count(UnitId unit) const;
+    [[nodiscard]] SocketView socket(UnitId unit, std::size_t index) const;
+    [[nodiscard]] std::optional<TimerView> timer(UnitId unit) const;
+    /// How many descriptors are kept for the unit.
+    [[nodiscard]] std::uint32_t descriptor_store(UnitId unit) const;
     /// Size and count of the unit's log files, for the keeper.
     [[nodiscard]] std::uint64_t log_size(UnitId unit) const;
     [[nodiscard]] std::uint32_t log_keep(UnitId unit) const;

@@ -75,6 +75,18 @@ std::optional<std::vector<std::uint16_t>> rank_units(const std::vector<UnitInput
     return std::nullopt;
 }
 
+/// Zones, of which most units of a plan have the same.
+struct SharedZones {
+    std::vector<ZoneChange> records;
+
+    Slice add(const std::vector<ZoneChange>& zone) {
+        auto at = std::search(records.begin(), records.end(), zone.begin(), zone.end());
+        const auto first = static_cast<std::uint32_t>(at - records.begin());
+        if (at == records.end()) records.insert(at, zone.begin(), zone.end());
+        return {zone.empty() ? 0 : first, static_cast<std::uint32_t>(zone.size())};
+    }
+};
+
 class Builder {
 public:
     Result<std::vector<std::byte>> build(const PlanInput& input);
@@ -86,6 +98,7 @@ private:
     Slice list(const std::vector<std::string>& values);
     UnitPolicy policy(const UnitInput& unit);
     UnitRecord record(const UnitInput& unit, std::uint16_t rank);
+    void add_activation(const UnitInput& unit, UnitRecord& record);
     GuestRecord guest(const GuestInput& guest);
     void index_names(const std::vector<UnitInput>& units);
     [[nodiscard]] std::vector<std::byte> image() const;
@@ -103,6 +116,9 @@ private:
     SharedTable<std::uint64_t> filters_;
     SharedTable<std::byte> addresses_;
     std::vector<GuestRecord> guest_;
+    std::vector<SocketRecord> sockets_;
+    std::vector<TimerRecord> timers_;
+    SharedZones zones_;
     std::vector<char> strings_ = {'\0'};
     std::map<std::string, StringRef, std::less<>> known_strings_ = {{"", 0}};
     Slice notices_;
@@ -212,7 +228,24 @@ UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
     record.output = exec.output;
     record.error = exec.error;
     record.notify_access = exec.notify_access;
+    add_activation(unit, record);
     return record;
+}
+
+void Builder::add_activation(const UnitInput& unit, UnitRecord& record) {
+    record.descriptor_store = unit.descriptor_store;
+    std::vector<SocketRecord> sockets;
+    for (const SocketInput& socket : unit.sockets) {
+        sockets.push_back({string(socket.name), addresses_.add(socket.address), socket.uid,
+                           socket.gid, socket.mode, socket.kind, socket.flags});
+    }
+    record.sockets = append(sockets_, sockets);
+    std::vector<TimerRecord> timers;
+    if (const auto& timer = unit.timer) {
+        timers.push_back({timer->calendar, timer->flags, timer->every_ms, timer->on_boot_ms,
+                          timer->jitter_ms, zones_.add(timer->zone)});
+    }
+    record.timer = append(timers_, timers);
 }
 
 GuestRecord Builder::guest(const GuestInput& guest) {
@@ -266,7 +299,9 @@ std::vector<std::byte> Builder::image() const {
         std::as_bytes(std::span(groups_.records)),  std::as_bytes(std::span(limits_)),
         std::as_bytes(std::span(directories_)),     std::as_bytes(std::span(settings_)),
         std::as_bytes(std::span(filters_.records)), std::as_bytes(std::span(addresses_.records)),
-        std::as_bytes(std::span(guest_)),           std::as_bytes(std::span(strings_)),
+        std::as_bytes(std::span(guest_)),           std::as_bytes(std::span(sockets_)),
+        std::as_bytes(std::span(timers_)),          std::as_bytes(std::span(zones_.records)),
+        std::as_bytes(std::span(strings_)),
     };
     Header header{.magic = kMagic, .version = kVersion, .notices = notices_, .rejected = rejected_};
     std::vector<std::byte> image(sizeof header);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/activation.h"
 #include "model/exec.h"
 #include "model/guest.h"
 #include "model/unit.h"
@@ -83,6 +84,31 @@ struct ExecInput {
     friend bool operator==(const ExecInput&, const ExecInput&) = default;
 };
 
+/// SocketView with memory of its own.
+struct SocketInput {
+    std::string name;
+    SocketKind kind = SocketKind::Stream;
+    std::uint8_t flags = 0;
+    std::uint16_t mode = 0600;
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::vector<std::byte> address;
+
+    friend bool operator==(const SocketInput&, const SocketInput&) = default;
+};
+
+/// TimerView with memory of its own.
+struct TimerInput {
+    std::uint32_t flags = 0;
+    std::uint32_t every_ms = 0;
+    std::uint32_t on_boot_ms = 0;
+    std::uint32_t jitter_ms = 0;
+    Calendar calendar;
+    std::vector<ZoneChange> zone;
+
+    friend bool operator==(const TimerInput&, const TimerInput&) = default;
+};
+
 /// One unit. Its UnitId is its index in PlanInput::units.
 struct UnitInput {
     std::string name;
@@ -109,6 +135,10 @@ struct UnitInput {
     std::string health_path;
     /// Pairs: the signal that arrives, the one that is passed on (0: none).
     std::vector<std::byte> signal_map;
+
+    std::vector<SocketInput> sockets;
+    std::optional<TimerInput> timer;
+    std::uint32_t descriptor_store = 0;
 
     std::uint64_t log_size = 1U << 20U;
     std::uint32_t log_keep = 5;

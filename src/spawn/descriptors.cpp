@@ -68,7 +68,13 @@ void place_streams(const Child& child, int lowest) {
 } // namespace
 
 void place_descriptors(Child& child) {
-    const int lowest = std::max(10, child.extra_number + 1);
+    constexpr int kFirstListened = 3;
+    const auto listened = static_cast<int>(child.listened.size());
+    const int lowest = std::max({10, child.extra_number + 1, kFirstListened + listened});
+    std::array<int, kMaxListened> sources; // Filled as far as it is used.
+    for (int i = 0; i < listened; ++i)
+        sources[static_cast<std::size_t>(i)] =
+            move_up(child, child.listened[static_cast<std::size_t>(i)], lowest);
     child.report = move_up(child, child.report, lowest);
     child.program = move_up(child, child.program, lowest);
 
@@ -79,6 +85,8 @@ void place_descriptors(Child& child) {
     constexpr unsigned kCloseOnExec = 1U << 2U;
     (void)::syscall(SYS_close_range, 3U, ~0U, kCloseOnExec);
     if (extra >= 0) put(child, extra, child.extra_number);
+    for (int i = 0; i < listened; ++i)
+        put(child, sources[static_cast<std::size_t>(i)], kFirstListened + i);
 }
 
 } // namespace stead::spawn

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "spawn/steps.h"
@@ -13,13 +14,13 @@ namespace stead::spawn {
 namespace {
 
 void write_own_pid(const Child& child) {
-    if (child.own_pid == nullptr) return;
     std::array<char, 12> digits{};
     std::size_t at = digits.size() - 1;
     for (auto rest = static_cast<unsigned>(::getpid()); rest != 0; rest /= 10)
         digits[--at] = static_cast<char>('0' + rest % 10);
-    for (std::size_t i = at; i < digits.size(); ++i)
-        child.own_pid[i - at] = digits[i];
+    for (char* to : child.own_pid) {
+        if (to != nullptr) std::copy(digits.begin() + at, digits.end(), to);
+    }
 }
 
 } // namespace

@@ -56,6 +56,8 @@ struct Inherited {
     std::uint64_t bounding_set = 0;
 };
 
+inline constexpr std::size_t kMaxListened = 96;
+
 struct Child {
     char* const* argv = nullptr;
     char* const* environment = nullptr;
@@ -73,6 +75,8 @@ struct Child {
     /// One more descriptor and the number it gets; -1: none.
     int extra = -1;
     int extra_number = -1;
+    /// What the program listens on, as descriptors 3 and following; at most kMaxListened.
+    std::span<const int> listened;
 
     Session session = Session::Own;
     /// Standard input is a terminal that becomes the controlling one.
@@ -98,9 +102,9 @@ struct Child {
     /// What PID 1 raised for itself and children get back: RLIMIT_NOFILE.
     ResourceLimit open_files;
     bool restore_open_files = false;
-    /// Where to write the child's own pid in decimal, ended by NUL (room for 11 bytes): the tail of
-    /// WATCHDOG_PID= or LISTEN_PID= in `environment`.
-    char* own_pid = nullptr;
+    /// Where to write the child's own pid in decimal, ended by NUL (room for 11 bytes): the tails
+    /// of WATCHDOG_PID= and LISTEN_PID= in `environment`.
+    std::array<char*, 2> own_pid{};
 };
 
 /// Becomes the program, or reports why not and ends. To be called in a freshly cloned child of a

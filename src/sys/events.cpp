@@ -44,21 +44,38 @@ Result<std::size_t> wait_events(int epoll, std::span<epoll_event> events, int ti
     return last_error("epoll_wait");
 }
 
+namespace {
+
+Result<UniqueFd> make_timer_of(clockid_t clock) {
+    return detail::owned(::timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create");
+}
+
+/// 0: disarmed.
+Result<void> arm(int timer, std::int64_t ns, int flags) {
+    itimerspec when{};
+    when.it_value.tv_sec = static_cast<time_t>(ns / 1'000'000'000);
+    when.it_value.tv_nsec = static_cast<long>(ns % 1'000'000'000);
+    return detail::done(::timerfd_settime(timer, TFD_TIMER_ABSTIME | flags, &when, nullptr),
+                        "timerfd_settime");
+}
+
+} // namespace
+
 Result<UniqueFd> make_timer() {
-    return detail::owned(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
-                         "timerfd_create");
+    return make_timer_of(CLOCK_MONOTONIC);
 }
 
 Result<void> set_timer(int timer, Instant at) {
-    itimerspec when{};
-    if (!at.is_never()) {
-        // All zero would disarm the timer; one nanosecond after the epoch is past as well.
-        const std::int64_t ns = at.ns > 0 ? at.ns : 1;
-        when.it_value.tv_sec = static_cast<time_t>(ns / 1'000'000'000);
-        when.it_value.tv_nsec = static_cast<long>(ns % 1'000'000'000);
-    }
-    return detail::done(::timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr),
-                        "timerfd_settime");
+    // All zero would disarm the timer; one nanosecond after the epoch is past as well.
+    return arm(timer, at.is_never() ? 0 : at.ns > 0 ? at.ns : 1, 0);
+}
+
+Result<UniqueFd> make_wall_timer() {
+    return make_timer_of(CLOCK_REALTIME);
+}
+
+Result<void> set_wall_timer(int timer, std::int64_t at) {
+    return arm(timer, at, TFD_TIMER_CANCEL_ON_SET);
 }
 
 } // namespace stead::sys

@@ -27,4 +27,11 @@ Result<UniqueFd> make_timer();
 /// Arms it for `at` (an instant in the past fires at once); Instant::never() disarms it.
 Result<void> set_timer(int timer, Instant at);
 
+/// A timer of CLOCK_REALTIME, non-blocking. A read of it answers ECANCELED once the clock has been
+/// set.
+Result<UniqueFd> make_wall_timer();
+/// Arms it for `at` (nanoseconds since 1970). What will never come is waited for all the same, so
+/// that a clock that is set is seen.
+Result<void> set_wall_timer(int timer, std::int64_t at);
+
 } // namespace stead::sys

@@ -68,6 +68,7 @@ constexpr std::array kDescriptions{
     Described{KeyType::ConditionCapabilities, "a list of capabilities, with or without \"!\""},
     Described{KeyType::ConditionMachines,
               "a list of guest, container or machine, with or without \"!\""},
+    Described{KeyType::Sockets, "a list of sockets"},
     Described{KeyType::Values, "a table"},
 };
 

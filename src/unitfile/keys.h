@@ -99,6 +99,8 @@ enum class KeyType : std::uint8_t {
     ConditionVariables,
     ConditionCapabilities,
     ConditionMachines,
+    /// "tcp:80", "unix:/run/app.sock": what is opened for a unit.
+    Sockets,
     /// A table of values; none is read yet.
     Values
 };

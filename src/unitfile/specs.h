@@ -82,6 +82,31 @@ struct CredentialSpec {
     Place place;
 };
 
+/// One [socket.NAME].
+struct SocketSpec {
+    std::string name;
+    /// In the order of the descriptors; "tcp:80", as written.
+    TextList listen;
+    std::uint32_t mode = 0600;
+    Text user{"root", {}};
+    bool lazy = false;
+    bool per_connection = false;
+};
+
+struct TimerSpec {
+    /// As written; compile reads it.
+    Text calendar;
+    /// Zero: not written.
+    Duration every;
+    std::optional<Duration> on_boot;
+    Duration jitter;
+    bool persistent = false;
+
+    [[nodiscard]] bool given() const {
+        return !calendar.value.empty() || every.ns != 0 || on_boot.has_value();
+    }
+};
+
 struct DirectorySpec {
     DirectoryKind kind = DirectoryKind::State;
     /// Below /var/lib, /run, /var/cache, /var/log.
@@ -258,6 +283,10 @@ struct UnitSpec {
 
     std::vector<DirectorySpec> directories;
     std::uint32_t directory_mode = 0750;
+
+    std::vector<SocketSpec> sockets;
+    TimerSpec timer;
+    std::uint32_t descriptor_store = 0;
 
     /// No keys of a file: the program of `stead jail` reads what the command reads, on a terminal
     /// through a terminal of its own.

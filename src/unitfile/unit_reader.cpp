@@ -95,6 +95,31 @@ void set_credential(UnitDraft& draft, const Key&, Value& value, const Place& pla
     draft.spec.credentials.push_back({name, source.substr(source.find(':') + 1), place});
 }
 
+/// The socket of the [socket.NAME] that is read.
+SocketSpec& socket_of(UnitDraft& draft) {
+    const std::string& key = draft.found_name;
+    const std::size_t begin = key.find('.') + 1;
+    const std::string name = key.substr(begin, key.rfind('.') - begin);
+    for (SocketSpec& socket : draft.spec.sockets)
+        if (socket.name == name) return socket;
+    draft.spec.sockets.emplace_back().name = name;
+    return draft.spec.sockets.back();
+}
+
+template <auto Member>
+constexpr Binding<UnitDraft> to_socket(std::string_view key) {
+    return {key, [](UnitDraft& draft, const Key&, Value& value, const Place& place) {
+                store(socket_of(draft).*Member, value, place);
+            }};
+}
+
+template <auto Member>
+constexpr Binding<UnitDraft> to_timer(std::string_view key) {
+    return {key, [](UnitDraft& draft, const Key&, Value& value, const Place& place) {
+                store(draft.spec.timer.*Member, value, place);
+            }};
+}
+
 void set_stop_signal(UnitDraft& draft, const Key&, Value& value, const Place&) {
     draft.stop_signal = std::get<SignalValue>(value).number;
 }
@@ -218,6 +243,18 @@ constexpr std::array kBindings{
     Binding<UnitDraft>{"directories.cache", set_directories<DirectoryKind::Cache>},
     Binding<UnitDraft>{"directories.logs", set_directories<DirectoryKind::Logs>},
     to<&UnitSpec::directory_mode>("directories.mode"),
+
+    to_socket<&SocketSpec::listen>("socket.*.listen"),
+    to_socket<&SocketSpec::mode>("socket.*.mode"),
+    to_socket<&SocketSpec::user>("socket.*.user"),
+    to_socket<&SocketSpec::lazy>("socket.*.lazy"),
+    to_socket<&SocketSpec::per_connection>("socket.*.per-connection"),
+    to_timer<&TimerSpec::calendar>("timer.calendar"),
+    to_timer<&TimerSpec::every>("timer.every"),
+    to_timer<&TimerSpec::on_boot>("timer.on-boot"),
+    to_timer<&TimerSpec::jitter>("timer.jitter"),
+    to_timer<&TimerSpec::persistent>("timer.persistent"),
+    to<&UnitSpec::descriptor_store>("file-descriptor-store-max"),
 };
 
 /// Takes the keys of `type` out of `keys` and gives each value to `take`.

@@ -96,6 +96,7 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::ConditionVariables:
     case KeyType::ConditionCapabilities:
     case KeyType::ConditionMachines:
+    case KeyType::Sockets:
         return read_list(found);
     case KeyType::ExitCodes:
         return read_exit_codes(found);

@@ -150,6 +150,8 @@ std::string form_problem(KeyType type, std::string_view text) {
         return text == "..." ? rather("name capabilities") : rather(capability_problem(text));
     case KeyType::ConditionMachines:
         return rather(machine_problem(text));
+    case KeyType::Sockets:
+        return rather(parse_socket(text).problem);
     case KeyType::Boolean:
     case KeyType::Integer:
     case KeyType::Number:

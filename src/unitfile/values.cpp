@@ -278,4 +278,34 @@ Parsed<ListenAddress> parse_listen(std::string_view text) {
     return {listen, {}};
 }
 
+Parsed<SocketAddress> parse_socket(std::string_view text) {
+    struct Prefix {
+        std::string_view word;
+        SocketKind kind;
+    };
+
+    constexpr std::array kPrefixes{
+        Prefix{"unix:", SocketKind::Stream}, Prefix{"unix-datagram:", SocketKind::Datagram},
+        Prefix{"unix-seqpacket:", SocketKind::Seqpacket}, Prefix{"fifo:", SocketKind::Fifo}};
+    constexpr std::size_t kLongest = 107;
+    for (const Prefix& prefix : kPrefixes) {
+        if (!text.starts_with(prefix.word)) continue;
+        text.remove_prefix(prefix.word.size());
+        if (text.size() < 2 || text.front() != '/' || text.size() > kLongest)
+            return {{}, "the path of a socket is absolute and has at most 107 bytes"};
+        return {SocketAddress{prefix.kind, std::string(text), {}}, {}};
+    }
+    if (!text.starts_with("tcp:") && !text.starts_with("udp:")) {
+        return {{},
+                "use tcp:PORT, tcp:ADDRESS:PORT, udp:..., unix:PATH, unix-datagram:PATH, "
+                "unix-seqpacket:PATH or fifo:PATH"};
+    }
+    auto listen = parse_listen(text);
+    if (!listen.value) return {{}, std::move(listen.problem)};
+    return {SocketAddress{listen.value->udp ? SocketKind::Datagram : SocketKind::Stream,
+                          {},
+                          std::move(listen.value->endpoint)},
+            {}};
+}
+
 } // namespace stead::unitfile

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "model/activation.h"
 #include "model/exec.h"
 
 /// The small notations inside strings: durations, sizes, signals, modes, addresses. Pure functions
@@ -76,6 +77,17 @@ struct ListenAddress {
 };
 
 Parsed<ListenAddress> parse_listen(std::string_view text);
+
+/// What is opened for a unit: "tcp:80", "udp:[::1]:53", "unix:/run/app.sock", "unix-datagram:",
+/// "unix-seqpacket:" and "fifo:" with a path.
+struct SocketAddress {
+    SocketKind kind = SocketKind::Stream;
+    /// Empty: `endpoint`, every address where it has none.
+    std::string path;
+    Endpoint endpoint;
+};
+
+Parsed<SocketAddress> parse_socket(std::string_view text);
 
 /// "none", "exit", "shutdown", "reboot", "unit:NAME".
 Parsed<OutcomeSpec> parse_outcome(std::string_view text);

@@ -71,7 +71,11 @@ private:
         if (member.value.is(NodeType::Table)) {
             for (const Member& inner : member.value.members) {
                 if (is_private(inner)) continue;
-                take_key(table.name, inner, member.key + "." + inner.key);
+                const std::string name = member.key + "." + inner.key;
+                if (table.name.ends_with(".*"))
+                    take_named(table, inner, name);
+                else
+                    take_key(table.name, inner, name);
             }
             return;
         }
@@ -82,6 +86,18 @@ private:
         }
         const Key* const key = find_key(table.name, table.main_key);
         accept(*key, member, member.key);
+    }
+
+    /// [socket.NAME]
+    void take_named(const Table& table, const Member& member, const std::string& name) {
+        const std::string_view family = table.name.substr(0, table.name.size() - 2);
+        if (!member.value.is(NodeType::Table)) {
+            return reporter_.error(member.at, "'" + name + "' is no table of a key; write [" +
+                                                  prefix_ + std::string(family) +
+                                                  ".NAME] and its keys below");
+        }
+        for (const Member& inner : member.value.members)
+            if (!is_private(inner)) take_key(table.name, inner, name + "." + inner.key);
     }
 
     void take_key(std::string_view table, const Member& member, const std::string& name) {

@@ -174,6 +174,8 @@ inline constexpr std::uint32_t kEnabled = 2;
 inline constexpr std::uint32_t kGhost = 4;
 /// It runs as its file said before a reload, until its next start.
 inline constexpr std::uint32_t kChanged = 8;
+/// It is not started by the boot, but by what arrives at its sockets.
+inline constexpr std::uint32_t kAwaitsArrival = 16;
 
 inline constexpr std::uint32_t kTerminal = 1;
 inline constexpr std::uint32_t kFollow = 1;

@@ -103,6 +103,26 @@ void roll_policy(Dice& dice, UnitPolicy& policy) {
     policy.prevent.signals = dice.number();
 }
 
+void roll_activation(Dice& dice, UnitInput& unit) {
+    constexpr std::string_view kPath = "/run/app.sock";
+    std::vector<std::byte> address{std::byte{1}, std::byte{0}};
+    for (const char c : kPath)
+        address.push_back(static_cast<std::byte>(c));
+    address.push_back(std::byte{0});
+    for (std::size_t more = dice.upto(2); more > 0; --more)
+        unit.sockets.push_back({"s" + std::to_string(more), dice.word(SocketKind::Fifo),
+                                static_cast<std::uint8_t>(dice.upto(3)), 0660, 7, 8, address});
+    unit.descriptor_store = static_cast<std::uint32_t>(dice.upto(kMaxStored));
+    if (dice.flip()) return;
+    TimerInput timer;
+    timer.flags = static_cast<std::uint32_t>(dice.upto(kTimerFlags));
+    timer.every_ms = static_cast<std::uint32_t>(dice.number());
+    timer.calendar.hours = static_cast<std::uint32_t>(dice.number());
+    for (std::size_t more = dice.upto(3); more > 0; --more)
+        timer.zone.push_back({static_cast<std::int64_t>(dice.upto(9)), 3600, 0});
+    unit.timer = timer;
+}
+
 void roll_outcomes(Dice& dice, UnitPolicy& policy, std::size_t units) {
     const std::array actions{&policy.on_success, &policy.on_failure, &policy.on_limit};
     for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -387,6 +407,7 @@ PlanInput random_plan(std::mt19937_64& random) {
         roll_policy(dice, unit.policy);
         roll_outcomes(dice, unit.policy, units);
         roll_commands(dice, unit);
+        roll_activation(dice, unit);
         roll_health(dice, unit);
         roll_exec(dice, unit.exec);
         for (std::size_t more = id == 0 ? 0 : dice.upto(3); more > 0; --more) {
@@ -429,6 +450,15 @@ PlanInput read_back(const Plan& plan) {
         back.health_address = copy(plan.health_address(unit));
         back.health_path = plan.health_path(unit);
         back.signal_map = copy(plan.signal_map(unit));
+        back.descriptor_store = plan.descriptor_store(unit);
+        for (std::size_t i = 0; i < plan.socket_count(unit); ++i) {
+            const SocketView socket = plan.socket(unit, i);
+            back.sockets.push_back({std::string(socket.name), socket.kind, socket.flags,
+                                    socket.mode, socket.uid, socket.gid, copy(socket.address)});
+        }
+        if (const auto timer = plan.timer(unit))
+            back.timer = TimerInput{timer->flags,     timer->every_ms, timer->on_boot_ms,
+                                    timer->jitter_ms, timer->calendar, copy(timer->zone)};
         back.log_size = plan.log_size(unit);
         back.log_keep = plan.log_keep(unit);
         back.log_timestamp = plan.log_timestamp(unit);

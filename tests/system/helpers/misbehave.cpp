@@ -2,6 +2,7 @@
 // standard output, one line at a time.
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -139,6 +140,62 @@ void notify(const std::string& text) {
     ::close(fd);
 }
 
+/// The notify message `text` with the descriptor `passed`.
+void notify_with(const std::string& text, int passed) {
+    const char* path = std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): one thread
+    if (path == nullptr) return say("no socket");
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    iovec bytes{const_cast<char*>(text.data()), text.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof passed)] = {};
+    msghdr message{};
+    message.msg_name = &address;
+    message.msg_namelen = sizeof address;
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof passed);
+    std::memcpy(CMSG_DATA(header), &passed, sizeof passed);
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (::sendmsg(fd, &message, 0) < 0) say("send failed");
+    ::close(fd);
+}
+
+/// Writes down which descriptors it has found; a first run leaves `count` of its own with PID 1.
+int store(const std::string& folder, int count) {
+    const char* names = std::getenv("LISTEN_FDNAMES"); // NOLINT(concurrency-mt-unsafe): one thread
+    const char* found = std::getenv("LISTEN_FDS");     // NOLINT(concurrency-mt-unsafe): one thread
+    std::string line = names == nullptr ? "" : names;
+    for (int i = 0; found != nullptr && i < number(found); ++i) {
+        char text[16] = {};
+        (void)!::pread(3 + i, text, sizeof text - 1, 0);
+        line += std::string(" ") + text;
+    }
+    std::ofstream(folder + "/found") << line << "\n";
+    for (int i = 0; found == nullptr && i < count; ++i) {
+        const int fd = ::memfd_create("kept", MFD_CLOEXEC);
+        const std::string text = "text" + std::to_string(i);
+        (void)!::write(fd, text.data(), text.size());
+        notify_with("FDSTORE=1\nFDNAME=kept", fd);
+        if (i == 0) notify_with("FDSTORE=1\nFDNAME=kept", fd);
+        ::close(fd);
+    }
+    notify("READY=1");
+    sleep_for_ever();
+}
+
+/// Serves one connection of the socket it was given.
+int accept_one() {
+    const int fd = ::accept4(3, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) return 1;
+    return ::write(fd, "hello\n", 6) == 6 ? 0 : 1;
+}
+
 /// A grandchild in a session of its own that outlives its parents.
 int leave_behind() {
     if (::fork() == 0) {
@@ -218,6 +275,8 @@ int with_argument(const std::string& mode, const char* argument) {
 int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     if (mode == "ledger" && argc == 5) return keep_ledger(argv[2], argv[3], number(argv[4]));
+    if (mode == "store" && argc == 4) return store(argv[2], number(argv[3]));
+    if (mode == "accept-one") return accept_one();
     // What stead-init calls the loader with.
     if (mode == "load") sleep_for_ever();
     if (argc > 2) return with_argument(mode, argv[2]);
