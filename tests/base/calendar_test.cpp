@@ -87,10 +87,11 @@ TEST(Calendar, AgreesWithASearchSecondBySecond) {
         const std::vector<ZoneChange> zone{{0, static_cast<std::int32_t>(offset), 0}};
         const std::int64_t expected = look_for(calendar, offset, after);
         const std::int64_t found = next_elapse(calendar, zone, after);
-        if (expected == kNeverElapses)
+        if (expected == kNeverElapses) {
             EXPECT_GE(found, after + 40 * 24 * kHour) << "round " << round;
-        else
+        } else {
             EXPECT_EQ(found, expected) << "round " << round;
+        }
     }
 }
 
@@ -130,7 +131,9 @@ TEST(Calendar, WhatStandsForEveryHourFollowsTheClock) {
         std::int64_t time = day - 2 * kHour;
         for (int i = 0; i < 8; ++i) {
             const std::int64_t next = next_elapse(hourly, berlin(), time);
-            if (i > 0) EXPECT_EQ(next - time, kHour);
+            if (i > 0) {
+                EXPECT_EQ(next - time, kHour);
+            }
             time = next;
         }
     }

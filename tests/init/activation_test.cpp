@@ -159,8 +159,9 @@ TEST(Sockets, ALazyUnitStartsWithTheFirstConnectionAndWaitsForTheNextOne) {
         ASSERT_TRUE(connection) << "round " << i;
         EXPECT_EQ(heard(connection), "hello\n") << guest.said();
         EXPECT_TRUE(is(control, "app", UnitState::Down));
-        if (i == 1) EXPECT_EQ(upgrade(control).code, 0) << guest.said();
-        if (i == 1) control = guest.control();
+        if (i != 1) continue;
+        EXPECT_EQ(upgrade(control).code, 0) << guest.said();
+        control = guest.control();
     }
 }
 
@@ -283,7 +284,9 @@ TEST(Timers, ACalendarStartsAUnitEverySecond) {
     double last = 0;
     for (double time = 0; times >> time; last = time) {
         EXPECT_LT(time - static_cast<double>(static_cast<std::int64_t>(time)), 0.9);
-        if (last != 0) EXPECT_NEAR(time - last, 1.0, 0.9);
+        if (last != 0) {
+            EXPECT_NEAR(time - last, 1.0, 0.9);
+        }
     }
 }
 
