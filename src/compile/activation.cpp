@@ -79,7 +79,7 @@ private:
     void add(const SocketSpec& socket, const UserDatabase& users, const UnitOptions& options) {
         if (socket.listen.empty())
             report_.error(spec_.place, "[socket." + socket.name + "] has no `listen`");
-        if (!is_unit_name(socket.name))
+        if (!is_unit_name(socket.name) || socket.name.find(':') != std::string::npos)
             report_.error(spec_.place, "socket name '" + socket.name +
                                            "' has other characters than letters, digits, '.', "
                                            "'_' and '-'");

@@ -139,6 +139,7 @@ bool Checker::records() {
 bool Checker::activations() {
     for (const auto& socket : table<SocketRecord>(TableId::Sockets)) {
         if (!need(is_string(socket.name) && is_unit_name(text(socket.name, kMaxUnitName)) &&
+                      text(socket.name, kMaxUnitName).find(':') == std::string_view::npos &&
                       inside(socket.address, count(TableId::Addresses), kMaxAddress) &&
                       socket.address.count > 2 && known(socket.kind, SocketKind::Fifo) &&
                       socket.mode <= 07777 && socket.flags < 4 && socket.uid != ~0U &&

@@ -64,7 +64,8 @@ private:
     }
 
     void take_table(const Table& table, const Member& member) {
-        const std::string shown = "[" + prefix_ + member.key + "]";
+        const bool named = table.name.ends_with(".*");
+        const std::string shown = "[" + prefix_ + member.key + (named ? ".NAME]" : "]");
         // One message for the table, not one for each of its keys.
         if (!is_supported(table))
             return reporter_.error(member.at, shown + " is not supported yet");
@@ -72,7 +73,7 @@ private:
             for (const Member& inner : member.value.members) {
                 if (is_private(inner)) continue;
                 const std::string name = member.key + "." + inner.key;
-                if (table.name.ends_with(".*"))
+                if (named)
                     take_named(table, inner, name);
                 else
                     take_key(table.name, inner, name);
@@ -92,8 +93,8 @@ private:
     void take_named(const Table& table, const Member& member, const std::string& name) {
         const std::string_view family = table.name.substr(0, table.name.size() - 2);
         if (!member.value.is(NodeType::Table)) {
-            return reporter_.error(member.at, "'" + name + "' is no table of a key; write [" +
-                                                  prefix_ + std::string(family) +
+            return reporter_.error(member.at, "'" + name + "' is no table; write [" + prefix_ +
+                                                  std::string(family) +
                                                   ".NAME] and its keys below");
         }
         for (const Member& inner : member.value.members)

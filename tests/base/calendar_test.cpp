@@ -55,9 +55,12 @@ std::int64_t look_for(const Calendar& calendar, std::int64_t offset, std::int64_
         const unsigned day{date.day()};
         const bool day_holds = calendar.last_days != 0 ? has(calendar.last_days, length - day + 1)
                                                        : has(calendar.days, day);
+        if (!day_holds) {
+            time += 24 * kHour - 1 - second;
+            continue;
+        }
         if (has(calendar.seconds, second % 60) && has(calendar.minutes, second / 60 % 60) &&
-            has(calendar.hours, second / kHour) && day_holds &&
-            has(calendar.months, unsigned{date.month()}) &&
+            has(calendar.hours, second / kHour) && has(calendar.months, unsigned{date.month()}) &&
             has(calendar.weekdays, weekday.c_encoding()))
             return time;
     }

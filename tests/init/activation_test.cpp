@@ -247,7 +247,9 @@ TEST(Timers, StartAUnitAgainAndAgainButNeverTwiceAtATime) {
     quick.policy.restart = RestartPolicy::No;
     quick.policy.remain_after_exit = false;
     quick.policy.traits = kOnDemand;
-    quick.timer = plan::TimerInput{.flags = kTimerOnBoot, .every_ms = 100};
+    quick.timer.emplace();
+    quick.timer->flags = kTimerOnBoot;
+    quick.timer->every_ms = 100;
     plan::UnitInput slow = quick;
     slow.name = "slow";
     slow.commands_of(CommandRole::Main) = {
@@ -273,7 +275,8 @@ TEST(Timers, ACalendarStartsAUnitEverySecond) {
     unit.policy.restart = RestartPolicy::No;
     unit.policy.remain_after_exit = false;
     unit.policy.traits = kOnDemand;
-    unit.timer = plan::TimerInput{.flags = kTimerCalendar};
+    unit.timer.emplace();
+    unit.timer->flags = kTimerCalendar;
     unit.timer->calendar.seconds = (std::uint64_t{1} << 60U) - 1;
     unit.timer->calendar.minutes = (std::uint64_t{1} << 60U) - 1;
     unit.timer->calendar.hours = 0xffffff;
@@ -301,7 +304,8 @@ TEST(Timers, AStartThatWasMissedIsMadeUpForAtBoot) {
     unit.policy.remain_after_exit = false;
     unit.policy.traits = kOnDemand;
     // Once a year: nothing is due while the test runs.
-    unit.timer = plan::TimerInput{.flags = kTimerCalendar | kTimerPersistent};
+    unit.timer.emplace();
+    unit.timer->flags = kTimerCalendar | kTimerPersistent;
     const std::time_t now = std::time(nullptr);
     std::tm today{};
     ::gmtime_r(&now, &today);
