@@ -108,6 +108,7 @@ Json form_of(const Key& key) {
     case KeyType::ConditionVariables:
     case KeyType::ConditionCapabilities:
     case KeyType::ConditionMachines:
+    case KeyType::Sockets:
     case KeyType::Schedule:
     case KeyType::Binds:
         return list_of(text());
