@@ -243,7 +243,7 @@ void Core::reloaded(UnitId chosen, bool starts_new) {
         u.flags &= ~flag::kReloaded;
         if (is_at_rest(u.phase)) {
             // Of units that exclude each other the one that runs goes on.
-            const bool starts = id == chosen || (starts_new && policy(id).enabled);
+            const bool starts = id == chosen || (starts_new && starts_at_boot(policy(id)));
             if (!marked || !starts || find_excluder(id) != kNoUnit) continue;
             u.flags |= flag::kRoot;
             forget_failures(id);

@@ -20,8 +20,7 @@ void Core::boot(UnitId target) {
     guest_->booted = true;
     guest_->booted_at = now();
     for (UnitId id = 0; id < size(); ++id) {
-        const bool enabled = policy(id).enabled && (policy(id).traits & kOnDemand) == 0;
-        const bool chosen = target == kNoUnit ? enabled : id == target;
+        const bool chosen = target == kNoUnit ? starts_at_boot(policy(id)) : id == target;
         if (!chosen) continue;
         // Of two enabled units that exclude each other the first one runs.
         const UnitId other = find_excluder(id);

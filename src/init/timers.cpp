@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "init/loop.h"
 #include "init/say.h"
@@ -32,6 +33,12 @@ Duration chance(Supervisor& self, std::uint32_t most_ms) {
     // Any mixing of bits will do; it keeps guests that booted together apart.
     self.chance = self.chance * 6364136223846793005U + static_cast<std::uint64_t>(sys::now().ns);
     return milliseconds(static_cast<std::uint32_t>((self.chance >> 33U) % (most_ms + 1ULL)));
+}
+
+/// That of a unit which a reload has not disabled meanwhile.
+std::optional<TimerView> timer_of(const Supervisor& self, UnitId unit) {
+    if (!self.table.policy(unit).enabled) return std::nullopt;
+    return self.table.timer(unit);
 }
 
 std::span<Timer> timers_in(Supervisor& self) {
@@ -148,7 +155,8 @@ void serve_wall_clock(Supervisor& self) {
         ::read(self.wall_clock.get(), &count, sizeof count) < 0 && errno == ECANCELED;
     const std::int64_t now = sys::realtime_now();
     for (Timer& timer : timers_in(self)) {
-        const auto view = self.table.timer(timer.unit);
+        const auto view = timer_of(self, timer.unit);
+        if (!view) timer.wall = 0;
         const bool due = timer.wall != 0 && timer.wall <= now;
         if (!view || timer.listens || (!due && !was_set)) continue;
         // What the clock was set past is made up for once.
@@ -167,12 +175,12 @@ void fire_timers(Supervisor& self) {
             watch_sockets(self, timer.unit);
             continue;
         }
-        const auto view = self.table.timer(timer.unit);
+        const auto view = timer_of(self, timer.unit);
+        const Instant was = std::exchange(timer.at, Instant::never());
         if (!view) continue;
         start_by_clock(self, timer.unit, *view);
         const Duration every = milliseconds(view->every_ms);
-        timer.at = every.ns == 0 ? Instant::never()
-                                 : std::max(timer.at + every, now) + chance(self, view->jitter_ms);
+        if (every.ns != 0) timer.at = std::max(was + every, now) + chance(self, view->jitter_ms);
     }
 }
 
@@ -185,7 +193,7 @@ Instant timer_deadline(const Supervisor& self) {
 
 Instant next_start(const Supervisor& self, UnitId unit) {
     for (const Timer& timer : std::span(self.timers).first(self.timer_end)) {
-        if (timer.unit != unit || timer.listens) continue;
+        if (timer.unit != unit || timer.listens || !timer_of(self, unit)) continue;
         if (timer.wall == 0 || timer.wall == kNeverElapses) return timer.at;
         return std::min(timer.at, sys::now() + Duration{timer.wall - sys::realtime_now()});
     }

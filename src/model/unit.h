@@ -208,6 +208,10 @@ struct UnitPolicy {
 
 static_assert(sizeof(UnitPolicy) == 256 && std::has_unique_object_representations_v<UnitPolicy>);
 
+constexpr bool starts_at_boot(const UnitPolicy& policy) {
+    return policy.enabled && (policy.traits & kOnDemand) == 0;
+}
+
 /// The units of a plan as the engine sees them. Views into the plan image (or, in tests, into
 /// vectors).
 struct UnitGraph {

@@ -240,6 +240,62 @@ TEST(Sockets, AnAddressInUseFailsTheUnitAndSaysSo) {
     }
 }
 
+TEST(Sockets, GoWithTheirUnitsThroughAReload) {
+    const TemporaryFolder folder;
+    const std::string stays = folder.path() / "stays.sock";
+    const std::string before = folder.path() / "before.sock";
+    const std::string later = folder.path() / "later.sock";
+    const auto lazy = [&](const std::string& name, const std::string& path) {
+        plan::UnitInput unit = service(name, {kMisbehave, "accept-one"});
+        unit.sockets = {unix_socket(path, kSocketLazy)};
+        unit.policy.traits = kOnDemand;
+        unit.policy.restart = RestartPolicy::OnFailure;
+        unit.policy.restart_delay_ms = 10;
+        return unit;
+    };
+    plan::UnitInput runs = service("runs", {"sleep", "1000"});
+    runs.sockets = {unix_socket(folder.path() / "runs.sock")};
+    plan::UnitInput ticks = service("ticks", shell(folder, "echo x >> $0/ticks"));
+    ticks.policy.type = UnitType::Oneshot;
+    ticks.policy.restart = RestartPolicy::No;
+    ticks.policy.remain_after_exit = false;
+    ticks.policy.traits = kOnDemand;
+    Guest guest({write_plan(folder.path(), {runs, lazy("gone", folder.path() / "gone.sock"),
+                                            lazy("stays", stays), lazy("moves", before), ticks})},
+                {.namespaced = true});
+    Control control = guest.control();
+    ASSERT_TRUE(is(control, "runs", UnitState::Up));
+    const sys::UniqueFd waiting = connect_to(folder.path() / "runs.sock");
+    ASSERT_TRUE(waiting);
+
+    // Other numbers for all, one unit gone, one with another address, one with a timer by now.
+    ticks.timer.emplace();
+    ticks.timer->flags = kTimerOnBoot;
+    ticks.timer->every_ms = 50;
+    ASSERT_EQ(reload(control, {ticks, lazy("moves", later), lazy("stays", stays), runs}).code, 0)
+        << guest.said();
+    Control again = guest.control();
+    for (const std::string& path : {stays, later}) {
+        const sys::UniqueFd connection = connect_to(path);
+        ASSERT_TRUE(connection) << path;
+        EXPECT_EQ(heard(connection), "hello\n") << path;
+    }
+    EXPECT_FALSE(connect_to(before));
+    EXPECT_FALSE(connect_to(folder.path() / "gone.sock"));
+    pollfd closed{waiting.get(), POLLIN, 0};
+    EXPECT_EQ(::poll(&closed, 1, 0), 0) << "what runs keeps its listener";
+    EXPECT_TRUE(eventually([&] { return lines_of(folder.path() / "ticks") >= 3; }));
+
+    ticks.policy.enabled = false;
+    ASSERT_EQ(reload(again, {ticks, runs}).code, 0) << guest.said();
+    Control last = guest.control();
+    EXPECT_TRUE(is(last, "runs", UnitState::Up));
+    const std::size_t count = lines_of(folder.path() / "ticks");
+    std::this_thread::sleep_for(300ms);
+    EXPECT_LE(lines_of(folder.path() / "ticks"), count + 1);
+    EXPECT_EQ(::poll(&closed, 1, 0), 0);
+}
+
 TEST(Timers, StartAUnitAgainAndAgainButNeverTwiceAtATime) {
     const TemporaryFolder folder;
     plan::UnitInput quick = service("quick", shell(folder, "echo x >> $0/quick"));
