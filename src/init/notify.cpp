@@ -179,8 +179,8 @@ void read_notify(Supervisor& self) {
     if (!self.notify) return;
     for (int count = 0; count < kPerTurn; ++count) {
         begin_mail(self, Source::Notify);
-        auto record = sys::receive(self.notify.get(), self.received.first(kMaxNotice),
-                                   self.mailbox.control);
+        auto record =
+            sys::receive(self.notify.get(), self.received.first(kMaxNotice), self.mailbox.control);
         // Descriptors that ride along and are not kept (a barrier's) are closed with the record.
         if (record && !record->truncated) obey_message(self, *record);
         end_mail(self, record ? record->size : 0);
