@@ -121,22 +121,8 @@ std::optional<sys::UniqueFd> compile_there(Asking& asking, Client& client, const
     };
     auto image = sys::make_memory_file("stead-plan");
     if (!image) return lost(image.error());
-    auto messages = sys::make_pipe();
-    if (!messages) return lost(messages.error());
-    auto null = sys::open_at(AT_FDCWD, "/dev/null", O_RDONLY);
-    if (!null) return lost(null.error());
-    (void)sys::set_nonblocking(messages->read.get(), true); // a pipe of our own
-    std::array<std::byte, 512> buffer;
-    wire::Writer request(buffer, Kind::Exec);
-    for (const char* word : {kLoader, "load", "--strict", "--out-fd", "1"})
-        request.text(Tag::Argv, word);
-    const std::array descriptors = {null->get(), image->get(), messages->write.get()};
-    if (const auto sent = client.send(request, descriptors); !sent) return lost(sent.error());
-    messages->write.reset();
-
-    Mistakes mistakes;
-    const int code = wait_for_program(asking, client, target, messages->read.get(), mistakes);
-    mistakes.print(asking.console());
+    const int code =
+        run_there(asking, client, target, {"load", "--strict", "--out-fd", "1"}, image->get());
     if (code > 0)
         asking.fail(code == kAskedWrongly ? int{kAskedWrongly} : int{kCouldNot},
                     target.text() + ": nothing has changed",
@@ -183,6 +169,34 @@ void tell_rest(Asking& asking, const Target& target) {
 }
 
 } // namespace
+
+int run_there(Asking& asking,
+              Client& client,
+              const Target& target,
+              const std::vector<std::string>& words,
+              int output) {
+    const auto lost = [&](const Error& error) {
+        asking.fail(kCouldNot, describe(error).view());
+        return -1;
+    };
+    auto messages = sys::make_pipe();
+    if (!messages) return lost(messages.error());
+    auto null = sys::open_at(AT_FDCWD, "/dev/null", O_RDONLY);
+    if (!null) return lost(null.error());
+    (void)sys::set_nonblocking(messages->read.get(), true); // a pipe of our own
+    std::vector<std::byte> buffer(4096);
+    wire::Writer request(buffer, Kind::Exec);
+    request.text(Tag::Argv, kLoader);
+    for (const std::string& word : words)
+        request.text(Tag::Argv, word);
+    const std::array descriptors = {null->get(), output, messages->write.get()};
+    if (const auto sent = client.send(request, descriptors); !sent) return lost(sent.error());
+    messages->write.reset();
+    Mistakes mistakes;
+    const int code = wait_for_program(asking, client, target, messages->read.get(), mistakes);
+    mistakes.print(asking.console());
+    return code;
+}
 
 void look_around(UnitSet& set) {
     if (set.folders.empty()) set.folders = searched_folders();

@@ -21,6 +21,14 @@ int reload_guest(Asking& asking,
                  const std::vector<std::string>& folders,
                  Instant limit);
 
+/// Runs the guest's own `stead` with these words, as its root, with `output` as standard output;
+/// what it says is printed. Its exit code, or -1 after a message if it did not run.
+int run_there(Asking& asking,
+              Client& client,
+              const Target& target,
+              const std::vector<std::string>& words,
+              int output);
+
 /// A sealed memfd with this content.
 Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image);
 

@@ -111,6 +111,22 @@ TEST_P(Reload, LeavesACommandBehindThatIsGoneWhenItIsDown) {
     EXPECT_EQ(host_.stead({"exec", "web", "--unit", "a/b", "--detach", "--", "true"}).code, 2);
 }
 
+TEST_P(Reload, EnablesAndDisablesUnitsByDropIns) {
+    unit("extra", "command = \"sleep 4000\"\nenabled = false\n");
+    EXPECT_EQ(host_.stead({"enable", "web/nothing"}).code, 5);
+    const Outcome enabled = host_.stead({"enable", "web/extra"});
+    EXPECT_EQ(enabled.code, 0) << enabled.err;
+    EXPECT_EQ(host_.stead({"reload", "web"}).code, 0);
+    EXPECT_TRUE(contains(show("extra"), "enabled=true")) << show("extra");
+    EXPECT_TRUE(eventually([&] { return host_.pid_of("web/extra") > 0; })) << "new and enabled";
+    EXPECT_EQ(host_.stead({"exec", "web", "--", "/run/stead/bin/stead", "disable", "extra"}).code,
+              0);
+    EXPECT_EQ(host_.stead({"reload", "web"}).code, 0);
+    EXPECT_TRUE(contains(show("extra"), "enabled=false") ||
+                contains(show("extra"), "changed=true"));
+    EXPECT_GT(host_.pid_of("web/extra"), 0) << "that is for the next start";
+}
+
 INSTANTIATE_TEST_SUITE_P(Users, Reload, ::testing::Values("private", "host"));
 
 } // namespace
