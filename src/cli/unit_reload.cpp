@@ -159,12 +159,17 @@ void tell_rest(Asking& asking, const Target& target) {
     if (!reply) return;
     for (const UnitRecord& unit : reply->units) {
         const std::string name = Target{.guest = target.guest, .unit = safe(unit.name)}.text();
-        if (unit.changed)
-            asking.console().remark(
-                name + " has changed: it runs on as it was started, until 'stead restart " + name +
-                "'");
-        if (unit.ghost)
-            asking.console().remark(name + " has no file any more: it runs on until it is stopped");
+        std::string text = name;
+        if (unit.changed) {
+            text.append(" has changed: it runs on as it was started, until 'stead restart ")
+                .append(name)
+                .append("'");
+        } else if (unit.ghost) {
+            text.append(" has no file: it runs on until it is stopped");
+        } else {
+            continue;
+        }
+        asking.console().remark(text);
     }
 }
 

@@ -149,7 +149,7 @@ int clear_files(Asking& asking, const Target& target) {
         return asking.code();
     }
     for (const std::string& unit : units) {
-        for (const auto& entry : fs::directory_iterator(path + "/" + unit, failed)) {
+        for (const auto& entry : fs::directory_iterator(fs::path(path) / unit, failed)) {
             if (!entry.path().filename().string().starts_with("current")) continue;
             if (!fs::remove(entry.path(), failed) && failed)
                 return asking.fail(kCouldNot,

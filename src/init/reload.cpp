@@ -58,7 +58,8 @@ Result<void> number_units(Supervisor& self, Change& change) {
     const bool command = self.table.command_unit() != kNoUnit;
     change.live = change.adds ? self.table.live() : change.plan.unit_count() + (command ? 1 : 0);
     change.count = change.live;
-    for (UnitId id = 0; id < self.table.size(); ++id) {
+    const auto units = static_cast<UnitId>(self.table.size());
+    for (UnitId id = 0; id < units; ++id) {
         std::optional<UnitId> found;
         if (change.adds) {
             if (id < change.live) found = id;
@@ -99,7 +100,8 @@ bool stays_older(Supervisor& self, const Change& change, UnitId id, UnitTable::W
 }
 
 Result<void> describe_units(Supervisor& self, Supervisor& next, Change& change) {
-    for (UnitId id = 0; id < self.table.size(); ++id) {
+    const auto units = static_cast<UnitId>(self.table.size());
+    for (UnitId id = 0; id < units; ++id) {
         if (change.to[id] == kNoUnit) continue;
         Unit& unit = next.units[change.to[id]];
         unit = self.units[id];

@@ -104,7 +104,7 @@ Result<void> UnitTable::add_older_units(std::span<const Unit> units,
     engine_ = &engine;
     const std::size_t edges = graph_.dependencies.size();
     const std::size_t policies = units.size() * sizeof(UnitPolicy);
-    const std::size_t pointers = units.size() * sizeof(const UnitPolicy*);
+    const std::size_t pointers = units.size() * sizeof(std::uintptr_t);
     const auto memory = TRY(
         sys::map_memory(policies + pointers + (edges + count_older_edges()) * sizeof(Dependency)));
     auto* previous = reinterpret_cast<const UnitPolicy**>(memory.data() + policies);

@@ -104,6 +104,10 @@ private:
     void check_counts();
     void move_house();
     void reload_units();
+    bool move_onto(const std::vector<UnitPolicy>& next,
+                   const std::vector<const UnitPolicy*>& previous,
+                   const std::vector<UnitId>& to,
+                   const UnitGraph& old_graph);
     void renumber(const std::vector<UnitId>& to);
     void add_edges(std::vector<UnitPolicy>& policies, std::uint32_t density);
     void expect(bool truth, const char* promise, UnitId unit = kNoUnit);

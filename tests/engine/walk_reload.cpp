@@ -19,7 +19,7 @@ void Walk::reload_units() {
         policy = random_policy();
     std::vector<const UnitPolicy*> previous(next.size(), nullptr);
     std::vector<UnitId> to(old.size(), kNoUnit);
-    for (UnitId id = 0; id < old.size(); ++id) {
+    for (UnitId id = 0; id < count(); ++id) {
         if (dice_.chance(25)) continue;
         to[id] = static_cast<UnitId>(next.size());
         const bool changes = dice_.chance(50);
@@ -31,7 +31,7 @@ void Walk::reload_units() {
     edges_.clear();
     add_edges(next, dice_.below(50));
     std::vector<UnitId> ghosts;
-    for (UnitId id = 0; id < old.size(); ++id) {
+    for (UnitId id = 0; id < count(); ++id) {
         if (core().policy(id).kill_mode == KillMode::Process) worlds_[id].spared = true;
         if (to[id] != kNoUnit || (before.at_rest(id) && is_empty(id))) continue;
         to[id] = static_cast<UnitId>(next.size());
@@ -57,6 +57,17 @@ void Walk::reload_units() {
         return;
     }
 
+    expect(move_onto(next, previous, to, old_graph), "a reload is taken over");
+    if (!complaint_.empty()) return;
+    Event news = event(EventKind::Reloaded, kNoUnit);
+    news.value = dice_.below(2);
+    send(news);
+}
+
+bool Walk::move_onto(const std::vector<UnitPolicy>& next,
+                     const std::vector<const UnitPolicy*>& previous,
+                     const std::vector<UnitId>& to,
+                     const UnitGraph& old_graph) {
     policies_ = next;
     previous_ = previous;
     const UnitGraph graph{policies_, edges_, previous_};
@@ -64,21 +75,15 @@ void Walk::reload_units() {
     auto memory = std::make_unique<std::byte[]>(bytes);
     // The engine of before looks at the graph of before.
     auto leaving = Engine::resume(old_graph, std::span(memory_.get(), bytes_));
-    expect(leaving.has_value(), "the state is whole before a reload");
-    if (!leaving) return;
-    expect(leaving->transfer(graph, std::span(memory.get(), bytes), to), "a reload is taken over");
+    if (!leaving || !leaving->transfer(graph, std::span(memory.get(), bytes), to)) return false;
     graph_ = graph;
     memory_ = std::move(memory);
     bytes_ = bytes;
     renumber(to);
     engine_ = std::make_unique<Engine>(*leaving);
     auto resumed = Engine::resume(graph_, std::span(memory_.get(), bytes_));
-    expect(resumed.has_value(), "the state can be resumed after a reload");
-    if (!resumed) return;
-    *engine_ = *resumed;
-    Event news = event(EventKind::Reloaded, kNoUnit);
-    news.value = dice_.below(2);
-    send(news);
+    if (resumed) *engine_ = *resumed;
+    return resumed.has_value();
 }
 
 void Walk::renumber(const std::vector<UnitId>& to) {

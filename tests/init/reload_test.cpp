@@ -190,6 +190,7 @@ TEST_F(Reload, TwoHundredTimesLeavesNothingBehind) {
 
 TEST_F(Reload, SaysWhenUnitsRunByTooManyPlans) {
     std::vector<plan::UnitInput> units;
+    units.reserve(20);
     for (int i = 0; i < 20; ++i)
         units.push_back(sleeper("unit-" + std::to_string(i)));
     begin(units);
