@@ -260,7 +260,9 @@ TEST_P(Upgrade, ToAVersionThatCrashesLaterGoesBackToo) {
     // It may crash before it can tell its version, and is told of then.
     (void)upgrade(STEAD_BIN "/stead-init-fails-later");
     EXPECT_TRUE(eventually([&] { return survived() == 11; })) << survived() << guest_->output();
-    EXPECT_TRUE(contains(guest_->output(), "the one before it goes on")) << guest_->output();
+    // Said by PID 1, written by the keeper when it comes to it.
+    EXPECT_TRUE(eventually([&] { return contains(guest_->output(), "the one before it goes on"); }))
+        << guest_->output();
     expect_all_as_before();
     const json again = json::parse(host_.stead({"upgrade", "web", "--json"}).out, nullptr, false);
     ASSERT_TRUE(again.is_array() && again.size() == 1);
