@@ -110,14 +110,6 @@ TEST(Control, ShutsTheGuestDown) {
     EXPECT_EQ(f.guest.wait(), 0) << f.guest.said();
 }
 
-TEST(Control, SaysThatReloadingUnitFilesIsNotSupportedYet) {
-    Fixture f;
-    Control control = f.guest.control();
-    const Answer answer = control.ask(Kind::ReloadUnits);
-    EXPECT_EQ(answer.code, 1);
-    EXPECT_NE(answer.text.find("not supported yet"), std::string::npos);
-}
-
 TEST(Control, OthersMayLookButNotCommand) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root to become somebody else";
     Fixture f;
