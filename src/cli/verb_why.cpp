@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client_verbs.h"
+#include "cli/level_texts.h"
 #include "cli/log_line.h"
 #include "cli/log_reader.h"
 #include "cli/options.h"
@@ -46,6 +47,12 @@ void print_advice(Console& console, const std::vector<std::string>& advice) {
         console.line("  " + console.paint(Colour::Bold, "next:") + " " + one);
 }
 
+/// What its levels did to it, a sentence each.
+void print_levels(Console& console, const std::vector<std::string>& sentences) {
+    for (const std::string& sentence : sentences)
+        console.line("  " + safe(sentence));
+}
+
 int why_unit(Asking& asking, Client& client, const GuestAnswer& answer, bool json) {
     const auto chain = cause_chain(answer.units, *answer.unit);
     const std::size_t cause = chain.back();
@@ -55,8 +62,10 @@ int why_unit(Asking& asking, Client& client, const GuestAnswer& answer, bool jso
         last_lines(asking, client, {.guest = answer.target.guest, .unit = answer.units[cause].name},
                    kUnitLines);
     Console& console = asking.console();
+    const auto levels = level_reasons(asking.place(), answer.target);
     if (!json) {
         console.line(why_paragraph(answer, chain));
+        print_levels(console, levels);
         print_advice(console, advice);
         if (!is_well(answer.units[cause])) print_lines(console, lines, name);
         return kDone;
@@ -69,6 +78,7 @@ int why_unit(Asking& asking, Client& client, const GuestAnswer& answer, bool jso
                   {"text", why_paragraph(answer, chain)},
                   {"cause", answer.units[cause].name},
                   {"chain", std::move(links)},
+                  {"levels", levels},
                   {"next", advice},
                   {"last-lines", lines_json(lines)}});
     return kDone;
@@ -112,8 +122,10 @@ int why_guest(Asking& asking, Client& client, const GuestAnswer& answer, bool js
     const auto found = troubles(answer.units);
     Console& console = asking.console();
     nlohmann::json list = nlohmann::json::array();
+    const auto levels = level_reasons(asking.place(), answer.target);
     if (!json) {
         console.line(guest_sentence(answer, found.size()));
+        print_levels(console, levels);
         // What a default could not give is no trouble; a unit that is not there is.
         for (const std::string& notice : answer.guest.notices) {
             if (notice.find(" is left out: ") != std::string::npos)
@@ -150,6 +162,7 @@ int why_guest(Asking& asking, Client& client, const GuestAnswer& answer, bool js
                       {"running", true},
                       {"text", guest_sentence(answer, found.size())},
                       {"notices", answer.guest.notices},
+                      {"levels", levels},
                       {"wrong", std::move(list)}});
     }
     return kDone;

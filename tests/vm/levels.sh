@@ -218,12 +218,14 @@ share=$(((u1 - u0) * 100000 / (t1 - t0)))
 check "a CPU hog gets what cpu-max gives it (50 %): $share %" test $share -le 56
 answers "CPU hog"
 stead limits hog --json >"$work/account.json"
+check "why names the throttle" has "$(stead why hog)" 'used up cpu-max'
 stead stop hog/spin
 
 stead start hog/memory --no-wait
 killed() { grep -qE 'oom_kill [1-9]' "$hog/memory.events"; }
 check "a memory hog is killed" until_true 60 killed
 answers "memory hog"
+check "why names the OOM kill" has "$(stead why hog)" 'OOM killer: memory-max is 64M'
 check "limits counts it" has "$(stead limits hog)" 'memory-max .* [1-9][0-9]* '
 told=$(stead limits hog --json | tr -d ' \n' | grep -o '"failures":[0-9]*,"held":[0-9]*,"level":"memory-max"' | grep -o 'failures":[0-9]*' | tr -dc 0-9)
 check "and tells the kernel's own number" is "$told" "$(awk '/^max/ {print $2}' "$hog/memory.events")"
@@ -241,6 +243,7 @@ stead start hog/forks --no-wait
 sleep 2
 check "a fork bomb stays below pids-max" test "$(cat "$hog/pids.current")" -le 60
 answers "fork bomb"
+check "why names the refused processes" has "$(stead why hog)" 'refused new processes'
 check "set works although it is full" has "$(stead set hog pids-max=70)" 'pids-max: 60 -> 70'
 stead freeze hog
 stead set hog memory-high=32M >/dev/null
