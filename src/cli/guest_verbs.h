@@ -6,6 +6,7 @@
 /// The verbs that work on the store of guests, /etc/stead/guests.
 namespace stead::cli {
 
+int verb_bind(Context& context, Arguments arguments);
 int verb_complete(Context& context, Arguments arguments);
 int verb_copy_from(Context& context, Arguments arguments);
 int verb_copy_to(Context& context, Arguments arguments);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -12,12 +13,16 @@
 #include "cli/asking.h"
 #include "cli/guest_verbs.h"
 #include "cli/options.h"
+#include "sys/clone.h"
 #include "sys/file.h"
+#include "sys/mounts.h"
+#include "sys/namespaces.h"
 #include "sys/path.h"
 #include "sys/privileges.h"
 #include "sys/stream.h"
 
-/// copy-to and copy-from: single files between the host and a running guest. Everything in the
+/// copy-to and copy-from: single files between the host and a running guest; bind: a path of the
+/// host inside it. Everything in the
 /// guest is hostile: its paths are resolved by the kernel below its root, once, only regular files
 /// are opened, and what is written is a new file that takes its place when it is complete.
 namespace stead::cli {
@@ -187,7 +192,99 @@ int copy_all(Context& context, Arguments arguments, std::string_view verb, bool 
     return worst;
 }
 
+/// "ro,noexec": what a bind may be beside nosuid and nodev, which it always is.
+bool read_attributes(Console& console, std::string_view words, std::uint64_t& attributes) {
+    while (!words.empty()) {
+        const std::string_view word = words.substr(0, words.find(','));
+        words.remove_prefix(std::min(word.size() + 1, words.size()));
+        if (word == "ro") {
+            attributes |= sys::kMountReadOnly;
+        } else if (word == "noexec") {
+            attributes |= sys::kMountNoExecute;
+        } else if (word != "nosuid" && word != "nodev") {
+            console.error("'" + safe(word) + "' is no option of a bind; use ro or noexec");
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Attaches `mount` at `target` from within the guest's mount namespace, as the kernel wants it; in
+/// a process of its own, which holds nothing a guest could use and which none can look into.
+Result<void> attach_inside(const sys::Process& init, int mount, int target) {
+    const std::string path = "/proc/" + std::to_string(init.pid) + "/ns/mnt";
+    const sys::UniqueFd space = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY));
+    TRY(sys::send_signal(init, 0)); // The namespace is of the process that we mean.
+    auto child = sys::clone_process(-1);
+    if (!child) return child.error();
+    if (child->pid == 0) {
+        const auto attach = [&]() -> Result<void> {
+            TRY(sys::process_control(PR_SET_DUMPABLE, 0));
+            TRY(sys::join_namespace(space.get(), CLONE_NEWNS));
+            return sys::attach_mount(mount, target);
+        };
+        const auto attached = attach();
+        ::_exit(attached ? 0 : attached.error().code & 0xff);
+    }
+    const sys::Process process{std::move(child->pidfd), child->pid};
+    (void)sys::is_readable(process.pidfd.get(), -1);
+    const auto status = TRY(sys::try_reap(process));
+    if (status && status->success()) return {};
+    return make_error("attach", {}, status ? status->value : EIO);
+}
+
+Result<void> bind_path(const guests::Guest& guest,
+                       const GuestRoot& root,
+                       const std::string& from,
+                       const std::string& to,
+                       std::uint64_t attributes) {
+    const sys::UniqueFd target = TRY(sys::resolve_in_root(root.folder.get(), to.c_str(), O_PATH));
+    const auto mount = sys::clone_mount(AT_FDCWD, from.c_str(), true);
+    if (!mount) return make_error("bind", from, mount.error().code);
+    sys::MountChange change;
+    change.set = attributes | sys::kMountNoSuid | sys::kMountNoDevice;
+    change.recursive = true;
+    TRY(sys::change_mount(mount->get(), change));
+    const auto attached = attach_inside(*guest.init, mount->get(), target.get());
+    // A file can lie only on a file, a folder only on a folder.
+    if (!attached) return make_error("bind", to, attached.error().code);
+    return {};
+}
+
 } // namespace
+
+int verb_bind(Context& context, Arguments arguments) {
+    std::string name;
+    std::string from;
+    std::string words;
+    Options options(context, "bind");
+    options.positional("NAME", name, "a running guest");
+    options.positional("FROM", from, "a file or folder of the host");
+    options.positional("TO[:ro]", words, "a file or folder of the guest, which it covers");
+    options.footer("It stays until the guest ends; 'bind' in the guest's file is for every start.\n"
+                   "Owners are as on the host: with private users nobody's, but readable.");
+    if (const auto code = options.parse(arguments)) return *code;
+    const std::string to = words.substr(0, words.find(':'));
+    std::uint64_t attributes = 0;
+    const std::string_view extra =
+        std::string_view(words).substr(std::min(to.size() + 1, words.size()));
+    if (!read_attributes(context.console, extra, attributes)) return kAskedWrongly;
+
+    Asking asking(context, Place::look());
+    const auto target = asking.target(name);
+    if (!target) return asking.code();
+    if (target->own() || !target->unit.empty())
+        return asking.fail(kAskedWrongly, "'" + safe(name) + "' is no guest of this host");
+    if (!from.starts_with('/') || !to.starts_with('/'))
+        return asking.fail(kAskedWrongly, "bind wants absolute paths, FROM and TO");
+    const auto root = open_root(asking, target->guest);
+    if (!root) return asking.code();
+    const auto guest = guests::find(asking.place().paths(), target->guest);
+    if (!guest || !*guest || !(*guest)->running())
+        return asking.fail(kCouldNot, "guest '" + name + "' has just ended");
+    const auto bound = bind_path(**guest, *root, from, to, attributes);
+    return bound ? kDone : asking.fail(kCouldNot, safe(describe(bound.error()).view()));
+}
 
 int verb_copy_to(Context& context, Arguments arguments) {
     return copy_all(context, arguments, "copy-to", true);

@@ -13,6 +13,8 @@ constexpr std::array kVerbs = {
     Verb{"run", "a guest in the foreground", "NAME|FILE.toml", VerbGroup::Guests, verb_run},
     Verb{"jail", "a program in a jail, without any file", "-- CMD ...", VerbGroup::Guests,
          verb_jail},
+    Verb{"bind", "a path of the host inside a running guest", "NAME FROM TO[:ro]",
+         VerbGroup::Guests, verb_bind},
     Verb{"copy-to", "files into a running guest", "NAME FILE ... WHERE", VerbGroup::Guests,
          verb_copy_to},
     Verb{"copy-from", "files out of a running guest", "NAME FILE ... WHERE", VerbGroup::Guests,

@@ -252,6 +252,30 @@ TEST_F(Store, CopiesFilesInAndOut) {
     EXPECT_EQ(host_.stead({"copy-to", "syss", note, "/root"}).code, 5);
 }
 
+TEST_F(Store, BindsAPathOfTheHostIntoARunningGuest) {
+    host_.write("units/it.toml", "command = \"sleep 1000\"\n");
+    for (const char* users : {"private", "host"}) {
+        const std::string name = std::string("sys-") + users;
+        host_.write("etc/guests/" + name + ".toml",
+                    "root = \"host\"\nephemeral = true\nusers = \"" + std::string(users) +
+                        "\"\nunits = [\"" + host_.folder() + "/units\"]\n");
+        ASSERT_EQ(host_.stead({"start", name}).code, 0);
+        host_.write("shared/note", "from the host\n");
+        const std::string shared = host_.folder() + "/shared";
+        const Outcome bound = host_.stead({"bind", name, shared, "/mnt:ro"});
+        ASSERT_EQ(bound.code, 0) << bound.err;
+        EXPECT_EQ(host_.stead({"exec", name, "--", "cat", "/mnt/note"}).out, "from the host\n");
+        EXPECT_NE(host_.stead({"exec", name, "--", "touch", "/mnt/new"}).code, 0);
+        EXPECT_FALSE(fs::exists(shared + "/new"));
+        EXPECT_FALSE(fs::exists("/mnt/note")) << "the host sees nothing of it";
+        EXPECT_EQ(host_.stead({"bind", name, shared, "/mnt:rw"}).code, 2);
+        EXPECT_EQ(host_.stead({"bind", name, shared, "/missing"}).code, 1);
+        EXPECT_EQ(host_.stead({"bind", name, shared, "/etc/passwd"}).code, 1);
+        EXPECT_EQ(host_.stead({"bind", name, host_.folder() + "/missing", "/mnt"}).code, 1);
+        EXPECT_EQ(host_.stead({"stop", name}).code, 0);
+    }
+}
+
 TEST_F(Store, CompletionKnowsGuestsAndUnits) {
     create("web");
     EXPECT_EQ(host_.stead({"complete", "start", "w"}).out, "web\n");
