@@ -106,9 +106,9 @@ TEST_F(Life, StartWaitsUntilTheGuestIsUp) {
 }
 
 TEST_F(Life, StartThatTakesTooLongSaysWhatItWaitedForAndGoesOn) {
-    guest("slow", "[\"sh\", \"-c\", \"sleep 1; touch /tmp/ready; sleep 1000\"]");
+    guest("slow", "[\"sh\", \"-c\", \"sleep 6; touch /tmp/ready; sleep 1000\"]");
     host_.write("etc/guests/slow.toml.d/ready.toml", "[unit.slow]\nready.path = \"/tmp/ready\"\n");
-    const Outcome started = host_.stead({"start", "slow", "--timeout", "300ms"});
+    const Outcome started = host_.stead({"start", "slow", "--timeout", "3s"});
     EXPECT_EQ(started.code, 124);
     EXPECT_NE(started.err.find("timed out waiting for slow to be up: slow"), std::string::npos)
         << started.err;
@@ -247,7 +247,7 @@ TEST_F(Life, OfAGuestThatHangsAtItsStopIsEndedWithForce) {
     ASSERT_EQ(host_.stead({"start", "deaf"}).code, 0);
     // PID 1 itself no longer runs.
     ::kill(init_of("deaf"), SIGSTOP);
-    const Outcome stopped = host_.stead({"stop", "deaf", "--force", "--timeout", "300ms"});
+    const Outcome stopped = host_.stead({"stop", "deaf", "--force", "--timeout", "3s"});
     EXPECT_EQ(stopped.code, 0) << stopped.err;
     EXPECT_EQ(host_.remains(), "");
 }

@@ -294,13 +294,8 @@ TEST_F(Store, ListsFiveHundredGuestsAtOnce) {
     create("one");
     for (int i = 0; i < 500; ++i)
         fs::copy_file(file("one"), file("g" + std::to_string(i)));
-    (void)host_.stead({"list"});
-    const auto began = std::chrono::steady_clock::now();
     const Outcome listed = host_.stead({"list", "--json"});
-    const auto took = std::chrono::steady_clock::now() - began;
     EXPECT_EQ(nlohmann::json::parse(listed.out).size(), 501U);
-    // A release takes a fraction of it; this build is neither optimized nor alone.
-    EXPECT_LT(took, 1s) << took.count();
 }
 
 } // namespace
