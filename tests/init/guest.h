@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -56,7 +57,10 @@ bool eventually(Condition holds, std::chrono::milliseconds limit = 10s) {
 inline bool is_running(const std::string& words) {
     for (const auto& entry : fs::directory_iterator("/proc")) {
         std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-        std::string line((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+        // Of a process that has just ended reading fails, and an iterator would throw that.
+        std::ostringstream text;
+        text << file.rdbuf();
+        std::string line = text.str();
         std::replace(line.begin(), line.end(), '\0', ' ');
         if (line.find(words) != std::string::npos) return true;
     }
