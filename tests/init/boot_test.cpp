@@ -324,7 +324,8 @@ TEST_F(HangingLoader, EndsWithALauncherThatDies) {
 TEST_F(Boot, RefusesAPlanWithoutAGuestRecord) {
     plan::PlanInput bare = jail({logger("true")});
     bare.guest.reset();
-    Launched guest(bare);
+    // Refused at once: nobody may be there any more to hear of a commit.
+    Launched guest(bare, false);
     const auto said = hear_about(guest.keeper.get(), Kind::Say);
     ASSERT_TRUE(said.has_value());
     EXPECT_NE(said->text.find("no guest record"), std::string::npos) << said->text;
