@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cli/asking.h"
+#include "cli/guest_look.h"
 #include "cli/guest_source.h"
 #include "cli/words.h"
 #include "guests/detach.h"
@@ -107,34 +108,15 @@ private:
         return true;
     }
 
-    /// What the guest says of itself and its units, quietly; nothing if it says nothing soon.
-    std::optional<Reply> look() {
-        auto client = Client::connect(asking_.place().control(target_));
-        if (!client) return std::nullopt;
-        std::array<std::byte, 64> buffer;
-        wire::Writer request(buffer, wire::Kind::Status);
-        if (!client->send(request)) return std::nullopt;
-        const Instant limit = sys::now() + 2_s;
-        Reply reply;
-        while (reply.units.size() <= kMaxUnits) {
-            const auto answer = client->receive(limit);
-            if (!answer || !*answer) return std::nullopt;
-            const wire::Reader& message = *(*answer)->reader;
-            if (message.kind() == wire::Kind::End) return reply;
-            if (message.kind() == wire::Kind::Guest) reply.guest = read_guest(message);
-            if (message.kind() == wire::Kind::Unit) reply.units.push_back(read_unit(message));
-        }
-        return std::nullopt;
-    }
+    GuestLook look() const { return look_at(asking_.place(), target_, 2_s); }
 
-    /// "web to be up: nginx is starting (1 of 3 units are up)"
+    /// "web to be up: nginx, redis"
     std::string what_is_missing() {
         std::string text = name_ + " to be up";
-        const auto reply = look();
-        if (!reply) return text;
+        const GuestLook seen = look();
         std::string names;
         std::size_t count = 0;
-        for (const UnitRecord& unit : reply->units) {
+        for (const UnitRecord& unit : seen.units) {
             if (unit.state != UnitState::Starting && unit.state != UnitState::Backoff) continue;
             constexpr std::size_t kShown = 4;
             if (++count <= kShown) names += (names.empty() ? "" : ", ") + safe(unit.name);
@@ -144,20 +126,20 @@ private:
 
     /// The guest is up; units that are not are named.
     int report_units(std::int64_t since) {
-        const auto reply = look();
+        const GuestLook seen = look();
         // Its units have come to rest because it ends.
-        if (!reply || !reply->guest || reply->guest->state == wire::GuestState::Stopping)
+        if (!seen.guest || seen.guest->state == wire::GuestState::Stopping)
             return report_end(since);
         std::string failed;
         std::size_t count = 0;
-        for (const UnitRecord& unit : reply->units) {
+        for (const UnitRecord& unit : seen.units) {
             if (unit.state != UnitState::Failed) continue;
             ++count;
             failed += (failed.empty() ? "" : ", ") + safe(unit.name);
         }
         if (count != 0) {
             asking_.console().error("guest '" + name_ + "' is up, but " + std::to_string(count) +
-                                    " of " + std::to_string(reply->units.size()) +
+                                    " of " + std::to_string(seen.units.size()) +
                                     " units failed: " + failed);
             asking_.console().hint("'stead why " + name_ + "' tells why");
         } else {

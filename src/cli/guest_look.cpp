@@ -11,6 +11,7 @@ GuestLook look_at(const Place& place, const Target& target, Duration limit) {
     GuestLook look;
     auto client = Client::connect(place.control(target));
     if (!client) return look;
+    look.reached = true;
     std::array<std::byte, 64> buffer;
     wire::Writer request(buffer, wire::Kind::Status);
     if (!client->send(request)) return look;
@@ -18,7 +19,7 @@ GuestLook look_at(const Place& place, const Target& target, Duration limit) {
     std::optional<GuestRecord> guest;
     while (look.units.size() <= kMaxUnits) {
         const auto answer = client->receive(until);
-        if (!answer || !*answer) return {};
+        if (!answer || !*answer) return {.reached = true, .guest = {}, .units = {}};
         const wire::Reader& message = *(*answer)->reader;
         if (message.kind() == wire::Kind::End) break;
         if (message.kind() == wire::Kind::Guest) guest = read_guest(message);

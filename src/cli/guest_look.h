@@ -11,6 +11,8 @@ namespace stead::cli {
 
 /// What one guest says of itself and its units; without `guest`, it did not answer in time.
 struct GuestLook {
+    /// Somebody listens on its control socket.
+    bool reached = false;
     std::optional<GuestRecord> guest;
     std::vector<UnitRecord> units;
 };

@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client_verbs.h"
+#include "cli/guest_look.h"
 #include "cli/options.h"
 #include "cli/words.h"
 #include "guests/ending.h"
 #include "guests/store.h"
-#include "sys/clock.h"
 #include "unitfile/reader.h"
 
 namespace stead::cli {
@@ -84,37 +84,25 @@ nlohmann::json as_json(const Row& row) {
 }
 
 /// What one guest answers; a row that says so if it answers nothing.
-Row look_at(const Place& place, const std::string& name) {
+Row row_of(const Place& place, const std::string& name) {
     Row row;
     row.name = name;
     row.state = "down";
     row.colour = Colour::Dim;
-    auto client = Client::connect(place.control({.guest = name, .unit = {}}));
-    if (!client) return row;
-    std::array<std::byte, 64> buffer;
-    wire::Writer request(buffer, wire::Kind::Status);
-    if (!client->send(request)) return row;
-    const Instant limit = sys::now() + kLineLimit;
+    GuestLook look = look_at(place, {.guest = name, .unit = {}}, kLineLimit);
+    if (!look.reached) return row;
     row.state = "no answer";
     row.colour = Colour::Red;
-    while (row.units <= kMaxUnits) {
-        const auto answer = client->receive(limit);
-        if (!answer || !*answer) return row;
-        const wire::Reader& message = *(*answer)->reader;
-        if (message.kind() == wire::Kind::End) break;
-        if (message.kind() == wire::Kind::Guest) {
-            row.guest = read_guest(message);
-            row.since = duration_words(row.guest->age());
-        } else if (message.kind() == wire::Kind::Unit) {
-            const UnitRecord unit = read_unit(message);
-            ++row.units;
-            if (unit.ready()) ++row.up;
-            if (unit.state == UnitState::Failed) ++row.failed;
-        }
+    if (!look.guest) return row;
+    row.since = duration_words(look.guest->age());
+    row.units = look.units.size();
+    for (const UnitRecord& unit : look.units) {
+        if (unit.ready()) ++row.up;
+        if (unit.state == UnitState::Failed) ++row.failed;
     }
-    if (!row.guest) return row;
-    row.state = guest_state_name(row.guest->state);
-    row.colour = row.guest->state == wire::GuestState::Up ? Colour::Green : Colour::Yellow;
+    row.state = guest_state_name(look.guest->state);
+    row.colour = look.guest->state == wire::GuestState::Up ? Colour::Green : Colour::Yellow;
+    row.guest = std::move(look.guest);
     return row;
 }
 
@@ -126,7 +114,7 @@ int list_guests(Console& console, const Place& place, bool json) {
     names.erase(std::unique(names.begin(), names.end()), names.end());
     std::vector<Row> rows;
     for (const std::string& name : names) {
-        rows.push_back(look_at(place, name));
+        rows.push_back(row_of(place, name));
         look_into_files(place, rows.back());
     }
     if (json) {

@@ -2,25 +2,8 @@
 # Inside the machine: every level that its kernel has, changed on a running guest, read back from the kernel, kept, and there
 # again after a stop and a start; what hogs do to a neighbour; that the accounts tell the truth; that crashes are repaired.
 set -u
-failed=0
-check() { # claim condition...
-    local claim=$1
-    shift
-    if "$@"; then echo "ok     $claim"; else
-        echo "FAILED $claim"
-        failed=$((failed + 1))
-    fi
-}
-is() { [ "$1" = "$2" ] || { echo "  expected '$2', found '$1'"; false; }; }
-has() { grep -qE -- "$2" <<<"$1" || { echo "  no '$2' in: $1"; false; }; }
-until_true() { # seconds command...
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/vm/checks.sh
+. /job/checks.sh
 
 work=$(mktemp -d)
 chmod 755 "$work"
