@@ -246,13 +246,25 @@ void serve_client(Supervisor& self, Client& client, std::uint32_t events) {
     if (gone && has_left(client)) drop_client(self, client);
 }
 
+namespace {
+
+/// A process that was killed may need a while to end; until then its unit only seems to be up.
+bool is_dying(const Supervisor& self, UnitId unit) {
+    for (const Child& child : self.children.first(self.children_end)) {
+        if (child.killed && (unit == kNoUnit || child.unit == unit)) return true;
+    }
+    return false;
+}
+
+} // namespace
+
 void settle_clients(Supervisor& self) {
     self.changed = false;
     for (Client& client : self.clients) {
         if (!client.fd || client.pending != Pending::Settle) continue;
         const bool settled = client.unit == kNoUnit ? self.engine->boot_settled()
                                                     : self.engine->settled(client.unit);
-        if (settled) finish_request(self, client);
+        if (settled && !is_dying(self, client.unit)) finish_request(self, client);
     }
 }
 

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "init/children.h"
 #include "init/control.h"
 #include "init/keeper.h"
@@ -95,9 +97,10 @@ void kill_processes(Supervisor& self, Client& client, const wire::Reader& messag
     if (signal < 1 || signal > sys::kLastSignal || whom < 0 || whom > 1)
         return answer(self, client, kAskedWrongly, "no such signal or choice of processes");
     const bool only_main = whom == 1;
-    if (only_main ? find_child(self, *unit, CommandRole::Main) == nullptr
-                  : !has_processes(self, *unit))
+    Child* main = find_child(self, *unit, CommandRole::Main);
+    if (only_main ? main == nullptr : !has_processes(self, *unit))
         return answer(self, client, kCouldNot, "no process of the unit is running");
+    if (main != nullptr && signal == SIGKILL) main->killed = true;
     signal_unit(self,
                 {.kind = engine::ActionKind::Signal,
                  .scope = only_main ? engine::Scope::Main : engine::Scope::All,

@@ -126,6 +126,8 @@ struct Child {
     bool taken = false;
     /// Another one has taken its place as main process.
     bool replaced = false;
+    /// Somebody has killed it by PID 1: what waits for its unit waits for that end too.
+    bool killed = false;
 };
 
 /// What stead-init itself remembers of a unit; its life is the engine's.

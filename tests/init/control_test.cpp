@@ -1,3 +1,5 @@
+#include <sys/ptrace.h>
+
 #include <array>
 #include <csignal>
 #include <cstring>
@@ -101,6 +103,39 @@ TEST(Control, KillsWithTheSignalItIsTold) {
         const UnitRecord now = control.ask(Kind::Status, "off").units[0];
         return now.pid != 0 && now.pid != pid;
     }));
+}
+
+// On a busy machine a killed process lives on until it gets a processor; here its tracer holds it.
+TEST(Control, WaitingAfterAKillIsForWhatComesAfterTheDeath) {
+    Fixture f;
+    Control control = f.guest.control();
+    Answer started = control.ask(Kind::Start, "off");
+    ASSERT_EQ(started.code, 0) << started.text;
+    const auto pid = started.units[0].pid;
+    const auto tracee = static_cast<pid_t>(pid);
+    if (::ptrace(PTRACE_SEIZE, tracee, nullptr, PTRACE_O_TRACEEXIT) != 0)
+        GTEST_SKIP() << "needs to trace processes";
+
+    std::vector<std::byte> buffer(4096);
+    wire::Writer kill(buffer, Kind::Kill);
+    kill.text(wire::Tag::Name, "off").number(wire::Tag::Signal, SIGKILL);
+    ASSERT_TRUE(control.send(kill));
+    EXPECT_EQ(control.receive().code, 0);
+    ASSERT_EQ(::waitpid(tracee, nullptr, __WALL), tracee);
+
+    Control patient = f.guest.control();
+    wire::Writer wait(buffer, Kind::Wait);
+    wait.text(wire::Tag::Name, "off").number(wire::Tag::Flags, wire::kUntilSettled);
+    ASSERT_TRUE(patient.send(wait));
+    EXPECT_EQ(control.ask(Kind::Ping).code, 0);
+    EXPECT_EQ(patient.receive(200ms).code, -1)
+        << "the killed process is taken for a unit that is up";
+    ::ptrace(PTRACE_CONT, tracee, nullptr, nullptr);
+    ::waitpid(tracee, nullptr, __WALL);
+    const Answer answer = patient.receive();
+    EXPECT_EQ(answer.code, 0);
+    ASSERT_EQ(answer.units.size(), 1U);
+    EXPECT_NE(answer.units[0].pid, pid);
 }
 
 TEST(Control, ShutsTheGuestDown) {
