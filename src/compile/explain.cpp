@@ -226,6 +226,8 @@ private:
             unit.source);
         for (const plan::SocketInput& socket : unit.sockets)
             add("unit", unit.name + ": " + words_of(socket), unit.source);
+        for (const std::string& remark : unit.remarks)
+            add("unit", unit.name + ": " + remark, unit.source);
         if (unit.timer)
             add("unit", unit.name + ": started by its timer, not with the guest", unit.source);
         for (const recipe::HostFolder& folder : context_.host_folders)

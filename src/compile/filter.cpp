@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,28 +92,52 @@ Program no_flag(unsigned index, std::uint32_t mask, std::uint32_t refusal) {
             answer(SECCOMP_RET_ALLOW)};
 }
 
-/// With the family loaded: unix and internet sockets. An IPv4 socket of the obsolete type
+/// With the family loaded: those of `families`, by bit. An IPv4 socket of the obsolete type
 /// SOCK_PACKET is one of AF_PACKET in the kernel's eyes, packet(7).
-Program plain_families() {
+Program one_of_families(std::uint64_t families) {
     constexpr std::uint32_t kTypeBits = 0xf;
-    return {jump(BPF_JEQ, AF_UNIX, 6, 0),
-            jump(BPF_JEQ, AF_INET6, 5, 0),
-            jump(BPF_JEQ, AF_INET, 0, 3),
-            load_argument(1),
-            statement(BPF_ALU | BPF_AND | BPF_K, kTypeBits),
-            jump(BPF_JEQ, SOCK_PACKET, 0, 1),
-            answer(errno_answer(EAFNOSUPPORT)),
-            answer(SECCOMP_RET_ALLOW)};
+    const bool old_packets = (families >> AF_PACKET & 1U) != 0;
+    const bool internet = (families >> AF_INET & 1U) != 0 && !old_packets;
+    std::vector<std::uint32_t> values;
+    for (std::uint32_t family = 0; family < 64; ++family)
+        if ((families >> family & 1U) != 0 && !(internet && family == AF_INET))
+            values.push_back(family);
+    Program program;
+    // Behind the comparisons: the one with AF_INET and its three steps, the refusal, the leave.
+    const std::size_t behind = internet ? 5 : 1;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        program.push_back(jump(BPF_JEQ, values[i], values.size() - i - 1 + behind, 0));
+    if (internet) {
+        program.push_back(jump(BPF_JEQ, AF_INET, 0, 3));
+        program.push_back(load_argument(1));
+        program.push_back(statement(BPF_ALU | BPF_AND | BPF_K, kTypeBits));
+        program.push_back(jump(BPF_JEQ, SOCK_PACKET, 0, 1));
+    }
+    program.push_back(answer(errno_answer(EAFNOSUPPORT)));
+    program.push_back(answer(SECCOMP_RET_ALLOW));
+    return program;
 }
 
-Program check_socket() {
-    // Behind the first jump: the load, five comparisons and two answers about netlink's protocols.
-    Program program{load_argument(0), jump(BPF_JEQ, AF_NETLINK, 0, 8), load_argument(2)};
-    append(program, one_of({NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
-                            NETLINK_GENERIC, NETLINK_NETFILTER},
-                           SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT)));
-    append(program, plain_families());
+/// Unix and internet sockets, and five protocols of netlink where it `may_netlink`.
+Program check_socket(std::uint64_t families, bool may_netlink) {
+    constexpr std::uint64_t kPlain =
+        std::uint64_t{1} << AF_UNIX | std::uint64_t{1} << AF_INET | std::uint64_t{1} << AF_INET6;
+    Program program{load_argument(0)};
+    if (may_netlink && (families >> AF_NETLINK & 1U) != 0) {
+        // Behind the first jump: the load, five comparisons and two answers about the protocols.
+        append(program, {jump(BPF_JEQ, AF_NETLINK, 0, 8), load_argument(2)});
+        append(program, one_of({NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
+                                NETLINK_GENERIC, NETLINK_NETFILTER},
+                               SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT)));
+    }
+    append(program, one_of_families(families & kPlain));
     return program;
+}
+
+/// Not all bits of `mask` together in argument `index`.
+Program not_all_of(unsigned index, std::uint32_t mask, std::uint32_t refusal) {
+    return {load_argument(index), statement(BPF_ALU | BPF_AND | BPF_K, mask),
+            jump(BPF_JEQ, mask, 0, 1), answer(refusal), answer(SECCOMP_RET_ALLOW)};
 }
 
 Program check_mknod(unsigned index, std::uint32_t refusal) {
@@ -122,7 +147,9 @@ Program check_mknod(unsigned index, std::uint32_t refusal) {
 }
 
 /// The instructions that decide a checked answer; empty for one that needs none.
-Program check_of(Answer kind, std::uint32_t refusal) {
+Program check_of(Answer kind, const CallPolicy& policy) {
+    const std::uint32_t refusal = policy.refusal();
+    const std::uint64_t families = policy.families();
 #ifdef __s390__
     constexpr unsigned kCloneFlags = 1;
 #else
@@ -133,15 +160,16 @@ Program check_of(Answer kind, std::uint32_t refusal) {
     case Answer::Deny:
     case Answer::Allow:
         return {};
+    case Answer::SocketPlain:
     case Answer::Socket:
-        return check_socket();
-    case Answer::SocketPlain: {
+        return check_socket(families, kind == Answer::Socket);
+    case Answer::SocketPair:
+    case Answer::AnyFamily: {
+        const std::uint64_t all = kind == Answer::AnyFamily ? ~std::uint64_t{0} : 1U << AF_UNIX;
         Program program{load_argument(0)};
-        append(program, plain_families());
+        append(program, one_of_families(families & all));
         return program;
     }
-    case Answer::SocketPair:
-        return argument_one_of(0, {AF_UNIX}, SECCOMP_RET_ALLOW, errno_answer(EAFNOSUPPORT));
     case Answer::Clone:
         return no_flag(kCloneFlags, kNamespaceFlags, refusal);
     case Answer::Unshare:
@@ -163,6 +191,12 @@ Program check_of(Answer kind, std::uint32_t refusal) {
         return check_mknod(1, refusal);
     case Answer::Mknodat:
         return check_mknod(2, refusal);
+    case Answer::Map:
+        return not_all_of(2, PROT_WRITE | PROT_EXEC, refusal);
+    case Answer::Protect:
+        return no_flag(2, PROT_EXEC, refusal);
+    case Answer::Attach:
+        return no_flag(2, SHM_EXEC, refusal);
     }
     return {};
 }
@@ -213,7 +247,7 @@ Result<Program> export_program(const Filter& filter) {
 }
 
 /// Replaces each marker by what it stands for and appends the checks that are needed.
-Program resolve_markers(Program program, std::uint32_t refusal) {
+Program resolve_markers(Program program, const CallPolicy& policy) {
     std::array<std::size_t, kAnswers> check_at{};
     const std::size_t tree = program.size();
     for (std::size_t at = 0; at < tree; ++at) {
@@ -221,12 +255,12 @@ Program resolve_markers(Program program, std::uint32_t refusal) {
         const std::uint32_t kind = program[at].k - kMarker;
         if (program[at].k < kMarker || kind >= kAnswers) continue;
         if (kind == static_cast<std::uint32_t>(Answer::Deny)) {
-            program[at].k = refusal;
+            program[at].k = policy.refusal();
             continue;
         }
         if (check_at[kind] == 0) {
             check_at[kind] = program.size();
-            append(program, check_of(static_cast<Answer>(kind), refusal));
+            append(program, check_of(static_cast<Answer>(kind), policy));
         }
         program[at] =
             statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(check_at[kind] - at - 1));
@@ -238,7 +272,7 @@ Program resolve_markers(Program program, std::uint32_t refusal) {
 
 Result<std::vector<std::uint64_t>> build_filter(const CallPolicy& policy) {
     const Filter filter = TRY(fill(policy));
-    const Program program = resolve_markers(TRY(export_program(filter)), policy.refusal());
+    const Program program = resolve_markers(TRY(export_program(filter)), policy);
     if (program.size() > BPF_MAXINSNS) return make_error("filter", "too long", E2BIG);
 
     static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));

@@ -24,6 +24,8 @@ enum class Answer : std::uint8_t {
     Socket,
     /// socketpair: UNIX; else EAFNOSUPPORT.
     SocketPair,
+    /// socket and socketpair of a policy that allows all, where a unit names its families.
+    AnyFamily,
     /// clone and unshare without any new namespace; with any but a user namespace.
     Clone,
     CloneNamespaces,
@@ -38,9 +40,14 @@ enum class Answer : std::uint8_t {
     /// mknod and mknodat of files, FIFOs and sockets.
     Mknod,
     Mknodat,
+    /// mmap of what is not both writable and executable; mprotect that makes nothing executable;
+    /// shmat likewise.
+    Map,
+    Protect,
+    Attach,
     Allow
 };
-inline constexpr std::size_t kAnswers = 15;
+inline constexpr std::size_t kAnswers = 19;
 
 /// One answer for each system call number up to kNewestCall. What is above answers ENOSYS, like
 /// the calls of foreign architectures and of x32.
@@ -52,6 +59,8 @@ public:
     using Answers = std::array<Answer, kNewestCall + 1>;
     explicit CallPolicy(const Answers& answers);
 
+    static constexpr std::uint64_t kAllFamilies = ~std::uint64_t{0};
+
     [[nodiscard]] Answer of(int number) const;
     void set(int number, Answer answer);
     /// Sets each call of a blank-separated list of names and groups.
@@ -62,12 +71,23 @@ public:
 
     void set_refusal(std::uint32_t value) { refusal_ = value; }
 
+    /// Bit N: sockets of family N are left, of those that the answers allow. All of them at first.
+    [[nodiscard]] std::uint64_t families() const { return families_; }
+
+    void keep_families(std::uint64_t families);
+    /// Nothing may become executable that is, or was, writable.
+    void part_writing_from_executing();
+
     friend bool operator==(const CallPolicy&, const CallPolicy&) = default;
 
 private:
     Answers answers_{};
     std::uint32_t refusal_;
+    std::uint64_t families_ = kAllFamilies;
 };
+
+/// The families whose sockets `policy` lets programs make (socket(2)), by bit.
+std::uint64_t families_of(const CallPolicy& policy);
 
 /// What services of a full guest get; also all of a guest with `users = "host"`.
 CallPolicy service_policy();
@@ -78,6 +98,8 @@ CallPolicy init_policy();
 CallPolicy jail_policy(std::uint64_t capabilities);
 /// What a jail's PID 1 gets: it has to become the units' users.
 CallPolicy jail_init_policy();
+/// What units of somebody else's container get: whatever has a name. Its own filter rules there.
+CallPolicy foreign_policy();
 
 /// Adds to `policy` whatever `other` allows beyond it: PID 1 may not be narrower than its units.
 void widen(CallPolicy& policy, const CallPolicy& other);

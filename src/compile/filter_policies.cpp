@@ -1,5 +1,6 @@
 #include <linux/capability.h>
 #include <linux/seccomp.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 
@@ -57,6 +58,40 @@ void CallPolicy::set(std::string_view list, Answer answer) {
         set(number, answer);
 }
 
+void CallPolicy::keep_families(std::uint64_t families) {
+    families_ = families;
+    for (const int number : expand_calls("socket socketpair"))
+        if (of(number) == Answer::Allow) set(number, Answer::AnyFamily);
+}
+
+void CallPolicy::part_writing_from_executing() {
+    const auto narrow = [&](std::string_view calls, Answer answer) {
+        for (const int number : expand_calls(calls))
+            if (of(number) == Answer::Allow) set(number, answer);
+    };
+    narrow("mmap mmap2", Answer::Map);
+    narrow("mprotect pkey_mprotect", Answer::Protect);
+    narrow("shmat", Answer::Attach);
+    // READ_IMPLIES_EXEC would make every mapping executable.
+    narrow("personality", Answer::Personality);
+}
+
+std::uint64_t families_of(const CallPolicy& policy) {
+    constexpr std::uint64_t kOne = 1;
+    constexpr std::uint64_t kPlain = kOne << AF_UNIX | kOne << AF_INET | kOne << AF_INET6;
+    switch (policy.of(find_call("socket").value_or(-1))) {
+    case Answer::Allow:
+    case Answer::AnyFamily:
+        return policy.families();
+    case Answer::Socket:
+        return policy.families() & (kPlain | kOne << AF_NETLINK);
+    case Answer::SocketPlain:
+        return policy.families() & kPlain;
+    default:
+        return 0;
+    }
+}
+
 CallPolicy service_policy() {
     CallPolicy policy;
     policy.set(
@@ -106,6 +141,13 @@ CallPolicy jail_init_policy() {
     CallPolicy policy = service_policy();
     policy.set("@inspect chroot sethostname setdomainname @splice", Answer::Deny);
     policy.set("clone3", Answer::Allow);
+    return policy;
+}
+
+CallPolicy foreign_policy() {
+    CallPolicy policy;
+    for (int number = 0; number <= kNewestCall; ++number)
+        if (!call_name(number).empty()) policy.set(number, Answer::Allow);
     return policy;
 }
 

@@ -4,12 +4,11 @@
 #include <cmath>
 
 #include "compile/activation.h"
-#include "compile/call_lists.h"
 #include "compile/capabilities.h"
-#include "compile/default_filters.h"
 #include "compile/identity.h"
 #include "compile/levels.h"
 #include "compile/probe.h"
+#include "compile/unit_filter.h"
 #include "model/condition.h"
 #include "model/names.h"
 
@@ -248,47 +247,6 @@ void set_capabilities(const UnitSpec& spec,
     }
 }
 
-/// An unprivileged process may load a filter only together with no-new-privileges, and PID 1 of a
-/// guest with the host's users has no right to do it for a unit.
-bool may_filter(const UnitOptions& options, const plan::ExecInput& exec) {
-    return options.users == recipe::Users::Private || exec.no_new_privileges;
-}
-
-void set_filter(const UnitSpec& spec,
-                const UnitOptions& options,
-                plan::ExecInput& exec,
-                Report& report) {
-    const bool own_error = spec.keys.has("system-call-error");
-    if (!spec.system_calls.given && !own_error) return;
-    const unitfile::Place place =
-        or_place(spec.system_calls.place, place_of(spec, "system-call-error"));
-    const CallPolicy guest = options.calls != nullptr ? *options.calls
-                             : options.jail           ? default_jail_policy(options.ceiling)
-                                                      : default_service_policy();
-    CallPolicy policy = resolve_calls(spec.system_calls, guest, report);
-    if (!set_call_error(spec.system_call_error, policy))
-        report.error(place_of(spec, "system-call-error"),
-                     "system-call-error is '" + spec.system_call_error +
-                         "'; use the name of an errno such as EPERM, or kill or log");
-    if (options.calls != nullptr) {
-        const int beyond = first_beyond(policy, *options.calls);
-        if (beyond >= 0)
-            report.error(place, "system call " + call_name(beyond) +
-                                    " is not allowed to the guest; add it to `system-calls` of "
-                                    "the guest file, or take it out here");
-    }
-    if (!may_filter(options, exec))
-        report.error(place, "`system-calls` of a unit needs a guest with users = \"private\", or "
-                            "no-new-privileges = true in the unit");
-    if (report.failed()) return;
-    auto filter = build_filter(policy);
-    if (!filter) {
-        report.error(place, describe(filter.error()).c_str());
-        return;
-    }
-    exec.filter = std::move(*filter);
-}
-
 void set_scheduling(const UnitSpec& spec,
                     const UnitOptions& options,
                     plan::ExecInput& exec,
@@ -484,7 +442,7 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     }
     set_capabilities(spec, options, exec, report);
     set_privileges(spec, options, exec, report);
-    set_filter(spec, options, exec, report);
+    set_filter(spec, options, unit, report);
     set_levels(spec, options, exec, report);
     set_directories(spec, options, exec);
     set_conditions(spec, exec, report);

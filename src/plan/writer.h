@@ -144,6 +144,9 @@ struct UnitInput {
     std::uint32_t log_keep = 5;
     bool log_timestamp = true;
 
+    /// What else is true of it, in words for `explain`; never in an image.
+    std::vector<std::string> remarks;
+
     [[nodiscard]] std::vector<Argv>& commands_of(CommandRole role) {
         return commands[static_cast<std::size_t>(role)];
     }

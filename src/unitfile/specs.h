@@ -199,6 +199,8 @@ struct UnitSpec {
     ListSpec ambient_capabilities;
     std::optional<bool> no_new_privileges;
     ListSpec system_calls;
+    ListSpec address_families;
+    bool write_execute = true;
     std::string system_call_error = "EPERM";
 
     std::vector<Argv> pre_start;

@@ -162,6 +162,8 @@ constexpr std::array kBindings{
     to<&UnitSpec::no_new_privileges>("no-new-privileges"),
     to<&UnitSpec::system_calls>("system-calls"),
     to<&UnitSpec::system_call_error>("system-call-error"),
+    to<&UnitSpec::address_families>("address-families"),
+    to<&UnitSpec::write_execute>("write-execute"),
 
     to<&UnitSpec::pre_start>("hooks.pre-start"),
     to<&UnitSpec::post_start>("hooks.post-start"),

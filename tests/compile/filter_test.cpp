@@ -4,6 +4,8 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -314,6 +316,75 @@ TEST(BuildFilter, PutsTheRefusalOfThePolicyEverywhere) {
     EXPECT_EQ(asked.call("clone3"), refusal(ENOSYS));
     EXPECT_EQ(asked.call("socket", {AF_ALG}), refusal(EAFNOSUPPORT));
     EXPECT_EQ(asked.call("read"), kAllowed);
+}
+
+Asked narrowed(CallPolicy policy, std::uint64_t families) {
+    policy.keep_families(families);
+    const auto filter = build_filter(policy);
+    EXPECT_TRUE(filter);
+    return Asked(filter ? *filter : std::vector<std::uint64_t>());
+}
+
+constexpr std::uint64_t bit(unsigned family) {
+    return std::uint64_t{1} << family;
+}
+
+TEST(NarrowedFilter, LeavesTheNamedFamiliesOfThoseThatWereAllowed) {
+    for (std::uint64_t kept = 0; kept < 16; ++kept) {
+        const std::uint64_t families = ((kept & 1) != 0 ? bit(AF_UNIX) : 0) |
+                                       ((kept & 2) != 0 ? bit(AF_INET) : 0) |
+                                       ((kept & 4) != 0 ? bit(AF_INET6) : 0) |
+                                       ((kept & 8) != 0 ? bit(AF_NETLINK) : 0) | bit(AF_PACKET);
+        Asked filter = narrowed(service_policy(), families);
+        for (unsigned family = 0; family < 70; ++family) {
+            const bool left = family < 64 && family != AF_PACKET && (families & bit(family)) != 0;
+            EXPECT_EQ(filter.call("socket", {family, SOCK_DGRAM, 0}),
+                      left ? kAllowed : refusal(EAFNOSUPPORT))
+                << kept << ": " << family;
+        }
+        EXPECT_EQ(filter.call("socket", {AF_INET, SOCK_PACKET, 0x300}), refusal(EAFNOSUPPORT));
+        EXPECT_EQ(filter.call("socket", {AF_NETLINK, SOCK_RAW, NETLINK_AUDIT}),
+                  refusal(EAFNOSUPPORT));
+        EXPECT_EQ(filter.call("socketpair", {AF_UNIX}),
+                  (kept & 1) != 0 ? kAllowed : refusal(EAFNOSUPPORT));
+    }
+    EXPECT_EQ(narrowed(jail_policy(0), bit(AF_NETLINK)).call("socket", {AF_NETLINK, 0, 0}),
+              refusal(EAFNOSUPPORT));
+    EXPECT_EQ(families_of(jail_policy(0)), bit(AF_UNIX) | bit(AF_INET) | bit(AF_INET6));
+}
+
+TEST(NarrowedFilter, OfAContainerTakesAwayNothingElse) {
+    Asked filter = narrowed(foreign_policy(), bit(AF_PACKET) | bit(AF_INET));
+    EXPECT_EQ(filter.call("socket", {AF_PACKET, SOCK_RAW, 0}), kAllowed);
+    EXPECT_EQ(filter.call("socket", {AF_INET, SOCK_PACKET, 0}), kAllowed);
+    EXPECT_EQ(filter.call("socket", {AF_NETLINK, SOCK_RAW, NETLINK_AUDIT}), refusal(EAFNOSUPPORT));
+    EXPECT_EQ(filter.call("socketpair", {AF_UNIX}), refusal(EAFNOSUPPORT));
+    expect_all(filter, "mount clone3 unshare bpf io_uring_setup", kAllowed);
+    // A way around every check of arguments.
+    EXPECT_EQ(filter.number(41, {AF_ALG}, AUDIT_ARCH_I386), refusal(ENOSYS));
+}
+
+TEST(NarrowedFilter, PartsWritingFromExecuting) {
+    for (CallPolicy policy : {service_policy(), jail_policy(0), foreign_policy()}) {
+        policy.part_writing_from_executing();
+        const auto built = build_filter(policy);
+        ASSERT_TRUE(built);
+        Asked filter(*built);
+        constexpr std::uint64_t kHigh = 0xdeadbeef'00000000;
+        for (std::uint64_t protection = 0; protection < 8; ++protection) {
+            const bool both = (protection & PROT_WRITE) != 0 && (protection & PROT_EXEC) != 0;
+            EXPECT_EQ(filter.call("mmap", {0, 4096, kHigh | protection}),
+                      both ? refusal(EPERM) : kAllowed);
+            for (const char* change : {"mprotect", "pkey_mprotect"})
+                EXPECT_EQ(filter.call(change, {0, 4096, kHigh | protection}),
+                          (protection & PROT_EXEC) != 0 ? refusal(EPERM) : kAllowed);
+        }
+        EXPECT_EQ(filter.call("mmap", {0, 4096, 7 | 0x1000000}), refusal(EPERM));
+        EXPECT_EQ(filter.call("shmat", {0, 0, SHM_RDONLY}), kAllowed);
+        EXPECT_EQ(filter.call("shmat", {0, 0, SHM_EXEC | SHM_RDONLY}), refusal(EPERM));
+        EXPECT_EQ(filter.call("personality", {0x400000}), refusal(EPERM));
+        EXPECT_EQ(filter.call("read"), kAllowed);
+    }
 }
 
 TEST(DefaultFilters, AreWhatTheirPoliciesSay) {

@@ -158,17 +158,52 @@ TEST(UnitCalls, KeepTheArgumentChecksOfWhatTheyName) {
     EXPECT_EQ(test::Machine(outcome.unit("web")->exec.filter).run(data), SECCOMP_RET_ERRNO | 1U);
 }
 
+TEST(UnitFamilies, BecomePartOfTheUnitsFilter) {
+    const auto outcome =
+        units({{"web", kTrue + "address-families = [\"...\", \"!netlink\"]\n"},
+               {"none", kTrue + "address-families = []\nsystem-calls = [\"...\", \"!ptrace\"]\n"},
+               {"memory", kTrue + "write-execute = false\n"},
+               {"plain", kTrue + "address-families = [\"...\"]\nwrite-execute = true\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    EXPECT_EQ(outcome.unit("web")->remarks,
+              std::vector<std::string>{"makes sockets of the families: unix, inet, inet6"});
+    const auto& none = outcome.unit("none")->exec.filter;
+    EXPECT_EQ(verdict(none, "socket"), SECCOMP_RET_ERRNO | 97U);
+    EXPECT_EQ(verdict(none, "ptrace"), SECCOMP_RET_ERRNO | 1U);
+    EXPECT_FALSE(outcome.unit("memory")->exec.filter.empty());
+    EXPECT_EQ(verdict(outcome.unit("memory")->exec.filter, "ptrace"), SECCOMP_RET_ALLOW);
+}
+
+TEST(UnitFamilies, NameWhatIsNotThere) {
+    const auto outcome = units({{"web", kTrue + "address-families = [\"innet\"]\n"},
+                                {"api", kTrue + "address-families = [\"AF_XYZZY\"]\n"},
+                                {"wire", kTrue + "address-families = [\"unix\", \"packet\"]\n"}});
+    EXPECT_EQ(outcome.rejection("web"),
+              "web.toml:2:21: there is no address family 'innet'; did you mean 'inet'?");
+    EXPECT_EQ(outcome.rejection("api"), "api.toml:2:21: there is no address family 'AF_XYZZY'; "
+                                        "address_families(7) lists them");
+    EXPECT_EQ(outcome.rejection("wire"),
+              "wire.toml:2:29: sockets of the family packet are allowed to no unit of this guest "
+              "(unix, inet, inet6, netlink are); take it out");
+    auto options = system_options();
+    options.foreign = true;
+    EXPECT_NE(units({{"wire", kTrue + "address-families = [\"packet\"]\n"}}, options).unit("wire"),
+              nullptr);
+}
+
 TEST(HostUsers, RefuseWhatPid1CannotGive) {
     auto options = system_options();
     options.users = recipe::Users::Host;
     const auto outcome =
         units({{"calls", kTrue + "system-calls = [\"...\", \"!ptrace\"]\n"},
+               {"families", kTrue + "address-families = [\"unix\"]\n"},
+               {"memory", kTrue + "write-execute = false\n"},
                {"nice", kTrue + "[scheduling]\nnice = -5\n"},
                {"oom", kTrue + "[scheduling]\noom-score-adjust = -500\n"},
                {"nnp", kTrue + "no-new-privileges = true\nsystem-calls = [\"...\", \"!ptrace\"]\n"},
                {"fine", kTrue + "[scheduling]\nnice = 5\noom-score-adjust = 500\n"}},
               options);
-    for (const char* name : {"calls", "nice", "oom"})
+    for (const char* name : {"calls", "families", "memory", "nice", "oom"})
         EXPECT_NE(outcome.rejection(name).find("users = \"private\""), std::string::npos)
             << name << ": " << outcome.rejection(name);
     EXPECT_NE(outcome.unit("nnp"), nullptr) << outcome.messages;
