@@ -80,7 +80,7 @@ std::optional<LogLine> parse_log_line(std::string_view line) {
     }
     parsed.text = line;
     const bool known = parsed.stream == "out" || parsed.stream == "err" || parsed.stream == "say" ||
-                       parsed.stream == "---";
+                       parsed.stream == "sys" || parsed.stream == "---";
     if (!known || parsed.unit.empty() || !log_nanoseconds(parsed.time)) return std::nullopt;
     return parsed;
 }

@@ -17,7 +17,7 @@ namespace stead::cli {
 struct LogLine {
     std::string_view time;
     std::string_view unit;
-    /// out, err, say or ---; `continued`: it goes on in the next line of that unit and stream.
+    /// out, err, sys, say or ---; `continued`: it goes on in the next line of that unit and stream.
     std::string_view stream;
     bool continued = false;
     std::string_view text;

@@ -129,6 +129,10 @@ GuestRecord read_guest(const wire::Reader& message) {
     guest.ready_time = {at_least_zero(message, Tag::Since)};
     guest.count = at_least_zero(message, Tag::Count);
     guest.log_bytes_lost = at_least_zero(message, Tag::Dropped);
+    // An older PID 1 has none.
+    const std::string_view counts = message.text(Tag::LogCounts);
+    if (counts.size() == sizeof guest.log_counts)
+        std::memcpy(&guest.log_counts, counts.data(), sizeof guest.log_counts);
     wire::Reader fields = message;
     while (const auto field = fields.next()) {
         if (field->tag == Tag::Notice) guest.notices.emplace_back(field->text());
@@ -164,6 +168,12 @@ nlohmann::json to_json(const GuestRecord& guest) {
                         {"notices", guest.notices}};
     if (!guest.version.empty()) json["version"] = guest.version;
     if (guest.log_bytes_lost > 0) json["log-bytes-lost"] = guest.log_bytes_lost;
+    const wire::LogCounts& counts = guest.log_counts;
+    for (const auto& [name, count] :
+         {std::pair{"log-lines-lost", counts.lost}, std::pair{"syslog-refused", counts.refused},
+          std::pair{"syslog-dropped", counts.flooded},
+          std::pair{"log-files-removed", counts.removed}})
+        if (count > 0) json[name] = count;
     return json;
 }
 

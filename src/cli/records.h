@@ -70,6 +70,7 @@ struct GuestRecord {
     Instant ready_time;
     std::int64_t count = 0;
     std::int64_t log_bytes_lost = 0;
+    wire::LogCounts log_counts;
     std::vector<std::string> notices;
 
     [[nodiscard]] Duration age() const { return now - boot_time; }

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "cli/client_verbs.h"
 #include "cli/log_line.h"
 #include "cli/options.h"
@@ -92,6 +93,18 @@ int unit_status(Asking& asking, Client& client, const Target& target, const Wish
     return code;
 }
 
+/// What of the guest's logs is not there.
+void print_counts(Console& console, const wire::LogCounts& counts) {
+    const auto note = [&](std::int64_t count, const std::string& what) {
+        if (count > 0) console.line("  note: " + std::to_string(count) + " " + what);
+    };
+    const std::string why{errno_name(static_cast<int>(counts.problem))};
+    note(counts.lost, "lines of log could not be written" + (why.empty() ? "" : ": " + why));
+    note(counts.refused, "datagrams to /dev/log were no messages and refused");
+    note(counts.flooded, "messages to /dev/log came too fast and were dropped");
+    note(counts.removed, "old log files were removed to stay within [log] total");
+}
+
 void print_guest(Console& console, const std::string& name, const Reply& reply) {
     const GuestRecord& guest = *reply.guest;
     std::size_t up = 0;
@@ -110,6 +123,7 @@ void print_guest(Console& console, const std::string& name, const Reply& reply) 
         console.line("  note: " + std::to_string(guest.log_bytes_lost) +
                      " bytes of output were lost while there was no keeper");
     }
+    print_counts(console, guest.log_counts);
     if (!reply.units.empty()) console.out("\n");
     if (!reply.units.empty()) units_table(reply.units).print(console);
 }

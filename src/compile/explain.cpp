@@ -180,11 +180,15 @@ private:
         case MountKind::File:
             what = "a file of ours";
             break;
+        case MountKind::Socket:
+            what = "syslog, collected by the keeper";
+            break;
         // A place to mount on says nothing to a reader.
         case MountKind::Folder:
             return;
         }
-        const bool plain = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly;
+        const bool plain = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly ||
+                           mount.kind == MountKind::Socket;
         add("mount", mount.target + ": " + what + (plain ? "" : attributes_of(mount)),
             mount.origin);
     }

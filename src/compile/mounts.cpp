@@ -125,6 +125,7 @@ void add_devices(List& list, Terminals terminals) {
     list.add_from(MountKind::Link, "/proc/self/fd/0", "/dev/stdin");
     list.add_from(MountKind::Link, "/proc/self/fd/1", "/dev/stdout");
     list.add_from(MountKind::Link, "/proc/self/fd/2", "/dev/stderr");
+    list.add(MountKind::Socket, "/dev/log");
     list.add(MountKind::Folder, "/dev/shm");
     list.add(MountKind::Tmpfs, "/dev/shm", kNoSuid | kNoDevice | kNoExec,
              {"size=25%", "nr_inodes=65536", "mode=1777"});

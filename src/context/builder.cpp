@@ -117,6 +117,7 @@ Result<std::vector<std::string>> build_tree(const Job& job, Parts& parts) {
     TRY(make_guest_folder(job.recipe, tree, parts));
     TRY(tree.apply_some(Tree::Pass::Covers));
     TRY(tree.close_up());
+    parts.syslog = tree.socket();
     return tree.places();
 }
 

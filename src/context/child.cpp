@@ -120,6 +120,7 @@ Result<Kept> place_descriptors(const Job& job, const Parts& parts, int status) {
         Placement{parts.cgroup, wire::kBootCgroup},
         Placement{parts.loader, wire::kBootLoader},
         Placement{parts.notify, wire::kBootNotify},
+        Placement{parts.syslog, wire::kBootSyslog},
     };
     static_assert(std::tuple_size_v<decltype(placements)> == wire::kBootDescriptors);
     std::array kept = {parts.program, status};

@@ -69,7 +69,7 @@ struct Running {
 /// In the guest it makes, beyond what the recipe lists: /run/stead (own tmpfs, read-only, below the
 /// recipe's own tmpfs on /run) with the listening SOCK_SEQPACKET socket `control`
 /// (kBootGuestControl) and the bound SOCK_DGRAM socket `notify` (kBootNotify), both mode 0666, and
-/// bin/stead.
+/// bin/stead. A recipe's socket (MountKind::Socket) is PID 1's kBootSyslog.
 ///
 /// PID 1 is executed as uid 0 of the guest with argv {"stead-init", "--boot"}, the recipe's
 /// environment, working directory /, a session of its own, umask 022, no blocked signal, and the

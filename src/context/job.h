@@ -70,6 +70,7 @@ struct Parts {
     int devpts = -1;
     int control = -1;
     int notify = -1;
+    int syslog = -1;
     /// The guest's /run/stead, whose mount is read-only in the end. It holds the empty file and the
     /// empty folder that masks are copies of.
     int guest_folder = -1;

@@ -1,6 +1,7 @@
 #include "context/mounts.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include "sys/mounts.h"
 #include "sys/path.h"
 #include "sys/setup.h"
+#include "sys/unix_socket.h"
 
 namespace stead::context {
 
@@ -255,6 +257,18 @@ Result<void> Tree::add_file(const recipe::Mount& mount) {
     return sys::write_full(file.get(), mount.source);
 }
 
+/// Who sends is known from the first message on, which may come before anybody reads.
+Result<void> Tree::add_socket(const recipe::Mount& mount) {
+    const int parent = TRY(own_parent(mount));
+    TRY(enter(parent));
+    constexpr auto kModeAsAsked = sys::Umask::Clear; // the builder has cleared its umask
+    socket_ = keep(TRY(sys::bind_unix(last_name(mount), SOCK_DGRAM, 0666, kModeAsAsked)));
+    TRY(sys::set_socket_option(socket_, SO_PASSCRED, 1));
+    // Since Linux 6.5: the sender even after its end.
+    (void)sys::set_socket_option(socket_, sys::kPassPidfd, 1);
+    return {};
+}
+
 /// Whether `target` is known not to be there from what the uppermost folder on its way holds: most
 /// of the secrets that a host may have, it has not.
 bool Tree::is_missing_at_once(std::string_view target) {
@@ -335,6 +349,8 @@ Result<void> Tree::apply(const recipe::Mount& mount, int source) {
         return add_folder(mount);
     case MountKind::File:
         return add_file(mount);
+    case MountKind::Socket:
+        return add_socket(mount);
     case MountKind::Mask:
         return add_mask(mount);
     case MountKind::ReadOnly:

@@ -42,6 +42,9 @@ public:
     /// Where mounts ended up whose target the guest's own links led to another place.
     [[nodiscard]] const std::vector<std::string>& places() const { return places_; }
 
+    /// The syslog socket; -1: the recipe has none.
+    [[nodiscard]] int socket() const { return socket_; }
+
     /// A descriptor of the folder `path` below the guest's root; on our own file systems it is made
     /// if missing. Good until the next mount on or above it.
     Result<int> folder(std::string_view path);
@@ -61,6 +64,7 @@ private:
     Result<void> add_link(const recipe::Mount& mount);
     Result<void> add_folder(const recipe::Mount& mount);
     Result<void> add_file(const recipe::Mount& mount);
+    Result<void> add_socket(const recipe::Mount& mount);
     Result<void> add_mask(const recipe::Mount& mount);
     bool is_missing_at_once(std::string_view target);
     Result<void> add_read_only(const recipe::Mount& mount);
@@ -79,6 +83,7 @@ private:
     std::vector<std::pair<std::string, int>> folders_;
     std::vector<int> to_close_;
     int entered_ = -1;
+    int socket_ = -1;
     std::vector<std::string> places_;
     /// What the folders right below the root hold that much is looked for in.
     std::vector<std::pair<std::string, Names>> known_;

@@ -144,6 +144,7 @@ std::string_view expected_type(MountKind kind) {
     case MountKind::Link:
     case MountKind::Folder:
     case MountKind::File:
+    case MountKind::Socket:
         return {};
     }
     return {};

@@ -25,6 +25,7 @@
 #include "sys/pty.h"
 #include "sys/setup.h"
 #include "sys/signals.h"
+#include "sys/stream.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"
 #include "wire/message.h"
@@ -270,6 +271,7 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
         made.cgroup =
             TRY(make_cgroup(paths_, *cgroup2_, name_, controllers_for(context, *cgroup2_)));
         TRY(set_levels(context, made.cgroup));
+        made.keeper[wire::kKeeperCgroup] = TRY(sys::duplicate(made.cgroup.folder.get()));
     }
     Remains remains{made.cgroup.path, claim_.path, {}};
     for (const std::uint32_t uid : dynamic_ids_)

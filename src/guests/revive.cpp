@@ -45,6 +45,10 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
     descriptors[wire::kKeeperLogs] =
         TRY(sys::open_at(AT_FDCWD, paths.logs(name).c_str(), O_RDONLY | O_DIRECTORY));
     descriptors[wire::kKeeperLock] = std::move(claimed.lock);
+    if (!guest.record.cgroup.empty()) {
+        auto cgroup = sys::open_at(AT_FDCWD, guest.record.cgroup.c_str(), O_RDONLY | O_DIRECTORY);
+        if (cgroup) descriptors[wire::kKeeperCgroup] = std::move(*cgroup);
+    }
 
     const sys::Cloned child = TRY(sys::clone_process(-1));
     if (child.pid == 0) {

@@ -15,6 +15,7 @@
 #include "init/memory.h"
 #include "init/modes.h"
 #include "init/notify.h"
+#include "init/output.h"
 #include "init/say.h"
 #include "init/setup.h"
 #include "sys/events.h"
@@ -89,6 +90,7 @@ Result<void> prepare_boot(Supervisor& self, Given& given) {
     TRY(choose_target(self));
     TRY(prepare_tables(self));
     open_notify(self, kNotifyPath, given.take(wire::kBootNotify));
+    take_syslog(self, given.take(wire::kBootSyslog));
     if (auto host = given.take(wire::kBootHostControl))
         listen_for_clients(self, std::move(host), true);
     if (auto guest = given.take(wire::kBootGuestControl))

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "init/loop.h"
 #include "init/mailbox.h"
@@ -16,6 +17,7 @@ namespace stead::init {
 
 namespace {
 
+constexpr int kSyslogStream = 3;
 constexpr std::uint32_t kWatched = EPOLLIN | EPOLLRDHUP;
 
 void want_room(Supervisor& self, bool want) {
@@ -47,11 +49,23 @@ bool send_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     return true;
 }
 
+bool send_syslog(Supervisor& self) {
+    std::array<std::byte, 64> buffer;
+    wire::Writer message(buffer, wire::Kind::LogPipe);
+    message.number(wire::Tag::Stream, kSyslogStream);
+    const int fd = self.syslog.get();
+    self.handed_syslog = send(self, message, std::span(&fd, 1));
+    return self.handed_syslog;
+}
+
 bool send_ring(Supervisor& self) {
     while (const auto record = ring_front(self.ring)) {
         wire::Writer message(self.scratch->sent, wire::Kind::LogText);
-        message.text(wire::Tag::Name, self.table.name(record->unit))
-            .number(wire::Tag::Stream, record->error_stream ? 2 : 1)
+        const bool is_unit = record->unit != kSyslog;
+        message.text(wire::Tag::Name, is_unit ? self.table.name(record->unit) : std::string_view{})
+            .number(wire::Tag::Stream, !is_unit               ? kSyslogStream
+                                       : record->error_stream ? 2
+                                                              : 1)
             .text(wire::Tag::Text,
                   {reinterpret_cast<const char*>(record->bytes.data()), record->bytes.size()});
         if (!send(self, message)) return false;
@@ -75,12 +89,14 @@ void flush(Supervisor& self) {
         if (record.output_read && !record.handed_output && !send_pipe(self, unit, false)) return;
         if (record.error_read && !record.handed_error && !send_pipe(self, unit, true)) return;
     }
+    if (self.syslog && !self.handed_syslog && !send_syslog(self)) return;
     want_room(self, false);
 }
 
 void lose_keeper(Supervisor& self) {
     self.keeper.close();
     self.keeper_blocked = false;
+    self.handed_syslog = false;
     // The launcher died, and no later command knows of this guest.
     if (self.provisional) self.ended = true;
     for (Unit& unit : self.units) {
@@ -114,6 +130,9 @@ void obey_keeper_message(Supervisor& self, std::size_t size) {
     if (!message) return;
     if (message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
     if (message->kind() == wire::Kind::Committed) self.provisional = false;
+    const std::string_view counts = message->text(wire::Tag::LogCounts);
+    if (counts.size() == sizeof self.log_counts)
+        std::memcpy(&self.log_counts, counts.data(), sizeof self.log_counts);
 }
 
 void attach_keeper(Supervisor& self, sys::UniqueFd channel) {
@@ -144,6 +163,10 @@ void serve_keeper(Supervisor& self, std::uint32_t events) {
 void hand_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     if (self.keeper_blocked) return; // Its turn comes with the others.
     (void)send_pipe(self, unit, error_stream);
+}
+
+void hand_syslog(Supervisor& self) {
+    if (!self.keeper_blocked) (void)send_syslog(self);
 }
 
 void tell_keeper(Supervisor& self, Priority priority, std::string_view text) {

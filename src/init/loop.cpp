@@ -147,6 +147,8 @@ void serve(Supervisor& self, const epoll_event& event) {
         return read_output(self, static_cast<UnitId>(index), false);
     case Source::ErrorOutput:
         return read_output(self, static_cast<UnitId>(index), true);
+    case Source::Syslog:
+        return read_syslog(self);
     case Source::Socket:
         return serve_socket(self, index);
     case Source::WallClock:

@@ -1,9 +1,7 @@
 #include "init/main_process.h"
 
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,18 +16,6 @@
 namespace stead::init {
 
 namespace {
-
-/// The head of struct pidfd_info and its ioctl, newer than most headers (linux/pidfd.h).
-struct PidfdInfo {
-    std::uint64_t mask = 0;
-    std::uint64_t cgroup = 0;
-    std::array<std::uint32_t, 12> rest{};
-};
-
-static_assert(sizeof(PidfdInfo) == 64);
-constexpr std::uint64_t kInfoCgroup = 1U << 2U;
-constexpr std::uint64_t kInfoExit = 1U << 3U;
-constexpr unsigned long kGetInfo = _IOWR(0xff, 11, PidfdInfo);
 
 bool belongs(Supervisor& self, UnitId unit, pid_t pid) {
     if (self.units[unit].has_cgroup) {
@@ -100,14 +86,6 @@ void look_into_pid_file(Supervisor& self, UnitId unit) {
     const auto pid = whole_number(digits);
     if (pid && take_main(self, unit, *pid))
         tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
-}
-
-SenderFacts facts_of(int pidfd) {
-    PidfdInfo info;
-    info.mask = kInfoCgroup | kInfoExit;
-    if (pidfd < 0 || ::syscall(SYS_ioctl, pidfd, kGetInfo, &info) < 0) return {};
-    return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
-            .ended = (info.mask & kInfoExit) != 0};
 }
 
 std::optional<UnitId> find_unit(Supervisor& self, std::uint64_t cgroup) {

@@ -24,15 +24,6 @@ void look_into_pid_file(Supervisor& self, UnitId unit);
 /// own parent, so nobody will ever tell us its status.
 void end_taken_main(Supervisor& self, std::size_t index);
 
-/// What the kernel still knows of the process behind `pidfd`: the number of its cgroup (0: not
-/// known), and whether it has been reaped, so that its own number may mean another one by now.
-/// Kernels before 6.13 say nothing, before 6.15 nothing of reaped processes.
-struct SenderFacts {
-    std::uint64_t cgroup = 0;
-    bool ended = false;
-};
-
-SenderFacts facts_of(int pidfd);
 /// The unit whose cgroup has this number.
 std::optional<UnitId> find_unit(Supervisor& self, std::uint64_t cgroup);
 

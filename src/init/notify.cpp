@@ -14,6 +14,7 @@
 #include "init/say.h"
 #include "init/sockets.h"
 #include "sys/events.h"
+#include "sys/process.h"
 #include "sys/unix_socket.h"
 
 namespace stead::init {
@@ -23,16 +24,11 @@ namespace {
 /// Longer messages are ignored whole.
 constexpr std::size_t kMaxNotice = 4096;
 constexpr int kReceiveBuffer = 1 << 20;
-#ifdef SO_PASSPIDFD
-constexpr int kPassPidfd = SO_PASSPIDFD;
-#else
-constexpr int kPassPidfd = 76;
-#endif
 
 /// Whose message counts: the unit whose main process sent it, or, where the unit allows more than
 /// its main process, in whose cgroup the sender lives.
 std::optional<UnitId> find_sender(Supervisor& self, pid_t sender, int pidfd) {
-    const SenderFacts facts = facts_of(pidfd);
+    const sys::ProcessFacts facts = sys::facts_of(pidfd);
     // Of a sender that was reaped already the number says nothing any more.
     if (Child* child = facts.ended ? nullptr : find_child(self, sender)) {
         if (child->unit == kNoUnit) return std::nullopt;
@@ -159,7 +155,7 @@ void open_notify(Supervisor& self, std::string_view path, sys::UniqueFd bound) {
     if (!credentials) return say_error(self, "no notify socket", credentials.error());
     // A larger buffer and pidfds are welcome where the kernel has them.
     (void)sys::set_socket_option(bound.get(), SO_RCVBUF, kReceiveBuffer);
-    (void)sys::set_socket_option(bound.get(), kPassPidfd, 1);
+    (void)sys::set_socket_option(bound.get(), sys::kPassPidfd, 1);
     self.notify.take(std::move(bound));
     self.notify_path.clear();
     self.notify_path.append(path);

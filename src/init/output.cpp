@@ -179,6 +179,18 @@ void read_output(Supervisor& self, UnitId unit, bool error_stream) {
                 std::span<const std::byte>(buffer).first(static_cast<std::size_t>(size)));
 }
 
+void take_syslog(Supervisor& self, sys::UniqueFd bound) {
+    self.syslog.take(std::move(bound));
+    if (self.keeper && self.syslog) hand_syslog(self);
+}
+
+void read_syslog(Supervisor& self) {
+    // Descriptors that ride along are closed by the kernel.
+    const ssize_t size = ::read(self.syslog.get(), self.received.data(), self.received.size());
+    if (size > 0)
+        ring_append(self.ring, kSyslog, false, self.received.first(static_cast<std::size_t>(size)));
+}
+
 void watch_outputs(Supervisor& self, bool on) {
     const auto change = [&](const SlotFd& fd, Source source, std::size_t unit) {
         if (!fd) return;
@@ -192,6 +204,7 @@ void watch_outputs(Supervisor& self, bool on) {
         change(self.units[i].output_read, Source::Output, i);
         change(self.units[i].error_read, Source::ErrorOutput, i);
     }
+    change(self.syslog, Source::Syslog, 0);
 }
 
 void resume_console(Supervisor& self, int console) {

@@ -17,6 +17,9 @@ void close_ready_write(spawn::Child& prepared);
 
 /// Lines have arrived on the unit's pipe while no keeper is connected.
 void read_output(Supervisor& self, UnitId unit, bool error_stream);
+/// The guest's /dev/log is the keeper's to read. Without a keeper senders must not wait either.
+void take_syslog(Supervisor& self, sys::UniqueFd bound);
+void read_syslog(Supervisor& self);
 /// Whether readers are needed: starts or stops PID 1's own reading of every pipe.
 void watch_outputs(Supervisor& self, bool on);
 /// In somebody else's container: the console that took nothing has room again.

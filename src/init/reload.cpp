@@ -163,7 +163,7 @@ void move_activation(Supervisor& self, Supervisor& next, const Change& change) {
 void move_ring(Supervisor& self, Supervisor& next, const Change& change) {
     Ring walker = self.ring;
     while (const auto record = ring_front(walker)) {
-        const UnitId unit = change.to[record->unit];
+        const UnitId unit = record->unit == kSyslog ? kSyslog : change.to[record->unit];
         if (unit != kNoUnit) ring_append(next.ring, unit, record->error_stream, record->bytes);
         ring_pop(walker);
     }

@@ -149,6 +149,7 @@ void resume_mail(Supervisor& self) {
     case Source::Console:
     case Source::Socket:
     case Source::WallClock:
+    case Source::Syslog:
         break;
     }
     clear_mail(self);

@@ -50,7 +50,7 @@ void each_descriptor(const State& state,
     for (const SlotFd* slot :
          {&state.notify, &state.host_listener, &state.guest_listener, &state.keeper, &state.memory,
           &state.program, &state.fallback, &state.launcher_plan, &state.unit_plan,
-          &state.cgroups.root, &state.cgroups.units})
+          &state.cgroups.root, &state.cgroups.units, &state.syslog})
         see(function, *slot);
     for (const Unit& unit : units) {
         for (const SlotFd* slot : {&unit.output_read, &unit.output_write, &unit.error_read,

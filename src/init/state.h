@@ -87,7 +87,8 @@ enum class Source : std::uint32_t {
     MainEnd,
     Console,
     Socket,
-    WallClock
+    WallClock,
+    Syslog
 };
 
 constexpr std::uint64_t event_data(Source source, std::size_t index = 0) {
@@ -242,6 +243,9 @@ struct Timer {
     std::uint32_t digest = 0;
 };
 
+/// The ring's number for what came to /dev/log.
+inline constexpr UnitId kSyslog = kNoUnit - 1;
+
 /// Lines of services while no keeper reads them; see ring.h.
 struct Ring {
     std::span<std::byte> memory;
@@ -391,6 +395,10 @@ struct State : Roots {
     std::uint64_t chance = 0;
     std::array<Timer, kMaxArmed> timers{};
     std::array<Held, kMaxHeld> held{};
+    /// The guest's /dev/log, which only its keeper reads; while there is none it goes to the ring.
+    SlotFd syslog;
+    bool handed_syslog = false;
+    wire::LogCounts log_counts;
 };
 
 static_assert(std::is_trivially_copyable_v<Roots> && std::is_trivially_copyable_v<State> &&

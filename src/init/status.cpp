@@ -84,7 +84,8 @@ bool send_guest(Supervisor& self, Client& client) {
         .number(Tag::BootTime, self.boot_time.ns)
         .number(Tag::Since, self.ready_time.ns)
         .number(Tag::Count, static_cast<std::int64_t>(self.units.size()))
-        .number(Tag::Dropped, static_cast<std::int64_t>(self.ring.dropped));
+        .number(Tag::Dropped, static_cast<std::int64_t>(self.ring.dropped))
+        .text(Tag::LogCounts, bytes_of(&self.log_counts, sizeof self.log_counts));
     const StringList notices = self.table.notices();
     for (std::size_t i = 0; i < notices.size(); ++i)
         message.text(Tag::Notice, notices[i]);

@@ -70,6 +70,8 @@ void Keeper::on_pidfd() {
     while (receive_message()) {
     }
     drain_streams();
+    constexpr int kAtEnd = 4096; // more than the queue of a socket
+    read_syslog(kAtEnd);
     (void)sys::unwatch(epoll_.get(), init_.pidfd.get()); // it was added at the start
     ended_ = true;
     code_ = exit_code(status);

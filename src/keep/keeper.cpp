@@ -21,6 +21,8 @@ namespace {
 /// cannot be ended.
 constexpr Duration kHangNotice = 10_s;
 constexpr int kChunksPerTurn = 4;
+constexpr Duration kCountsEvery = 1_s;
+constexpr int kSyslogPerTurn = 64;
 
 int number_if(Given given, int number) {
     return given.has(number) ? number : -1;
@@ -99,11 +101,30 @@ int Keeper::run() {
         turn(busy ? 0 : timeout_ms());
         busy = foreground_ && foreground_->pump();
         flush_screens();
+        tell_counts();
     }
     return leave();
 }
 
+void Keeper::tell_counts() {
+    counts_.lost = static_cast<std::int64_t>(log_files_.lost());
+    counts_.problem = log_files_.problem();
+    const std::int64_t sum = counts_.lost + counts_.refused + counts_.flooded + counts_.removed;
+    counts_due_ = sum != told_counts_ && channel_open_;
+    if (!counts_due_) return;
+    const Instant now = sys::now();
+    if (now < counts_told_ + kCountsEvery) return;
+    std::array<std::byte, 128> buffer;
+    wire::Writer message(buffer, wire::Kind::LogCounts);
+    message.text(wire::Tag::LogCounts, {reinterpret_cast<const char*>(&counts_), sizeof counts_});
+    // A PID 1 that takes nothing now is told again.
+    counts_due_ = !sys::send(wire::kKeeperChannel, message.bytes());
+    if (!counts_due_) told_counts_ = sum;
+    counts_told_ = now;
+}
+
 int Keeper::timeout_ms() {
+    if (counts_due_) return static_cast<int>(kCountsEvery.ms());
     if (ended_ || end_said_.is_never() || hang_told_) return -1;
     const Duration left = end_said_ + kHangNotice - sys::now();
     if (left.ns > 0) return static_cast<int>(left.ms()) + 1;
@@ -135,6 +156,9 @@ void Keeper::on_event(std::uint64_t token) {
         return;
     case Source::Stream:
         read_stream(index, kChunksPerTurn);
+        return;
+    case Source::Syslog:
+        read_syslog(kSyslogPerTurn);
         return;
     case Source::Screen:
     case Source::Foreground:

@@ -16,6 +16,7 @@
 #include "keep/notifier.h"
 #include "keep/screen.h"
 #include "keep/settings.h"
+#include "keep/syslog.h"
 #include "keep/table.h"
 #include "model/state.h"
 #include "sys/process.h"
@@ -44,10 +45,20 @@ private:
     static constexpr std::size_t kMaxStreams = 2 * kMaxUnits + 64;
     static constexpr std::size_t kNoFile = kMaxFiles;
     static constexpr std::size_t kPage = 4096;
+    /// In front of a syslog message.
+    static constexpr std::size_t kSyslogRoom = 8;
     static constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
     /// epoll tokens: what in the upper half, which one in the lower.
-    enum class Source : std::uint64_t { Channel, Pidfd, Signals, Stream, Screen, Foreground };
+    enum class Source : std::uint64_t {
+        Channel,
+        Pidfd,
+        Signals,
+        Stream,
+        Screen,
+        Foreground,
+        Syslog
+    };
 
     static constexpr std::uint64_t token_of(Source source, std::size_t index = 0) {
         return static_cast<std::uint64_t>(source) << 32U | index;
@@ -91,6 +102,16 @@ private:
     /// A line of our own, to the guest's log and to people.
     void say(int priority, std::string_view text);
 
+    // syslog_lines.cpp: what comes to /dev/log.
+    void take_syslog(sys::UniqueFd socket);
+    /// At most `count` messages.
+    void read_syslog(int count);
+    /// A datagram at `kSyslogRoom` of the chunk.
+    void on_syslog(const sys::Record& record);
+
+    /// Tells PID 1 what has been counted, at most once a second.
+    void tell_counts();
+
     // ending.cpp: signals, the end, the exit code.
     void on_signals();
     void ask_to_stop();
@@ -108,6 +129,11 @@ private:
     bool hang_told_ = false;
     int stop_requests_ = 0;
     std::int64_t line_time_ = 0;
+    wire::LogCounts counts_;
+    /// The sum of what PID 1 was told last: no count ever falls.
+    std::int64_t told_counts_ = 0;
+    Instant counts_told_;
+    bool counts_due_ = false;
     std::optional<int> guest_code_;
     EndKind guest_end_ = EndKind::Exit;
     Instant end_said_ = Instant::never();
@@ -116,6 +142,7 @@ private:
     sys::UniqueFd signals_;
     sys::Process init_;
     Notifier notifier_;
+    sys::UniqueFd syslog_;
     Foreground::Memory& relay_memory_;
     Screen out_;
     Screen err_;

@@ -25,6 +25,8 @@ std::string_view word_of(LogStream stream) {
         return "err";
     case LogStream::Say:
         return "say";
+    case LogStream::Syslog:
+        return "sys";
     case LogStream::Mark:
         return "---";
     }
@@ -214,6 +216,8 @@ bool LogFiles::rotate(LogFile& file) {
 void LogFiles::fail(LogFile& file, int problem) {
     file.dropped += batch_lines_;
     file.problem = problem;
+    lost_ += batch_lines_;
+    problem_ = problem;
 }
 
 void LogFiles::close(LogFile& file) {

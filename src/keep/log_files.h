@@ -27,11 +27,14 @@ enum class LogStream : std::uint8_t {
     /// PID 1's own words.
     Say = 3,
     /// The keeper's own remarks: lines lost.
-    Mark = 4
+    Mark = 4,
+    /// What came to /dev/log, with its priority in front ("<6>").
+    Syslog = 5
 };
 
 /// One unit's files: `current` and its predecessors `current.1` (the youngest) to `current.KEEP`.
-/// Every line of them is `TIME STREAM TEXT`: RFC 3339 in UTC with microseconds; out, err, say or
+/// Every line of them is `TIME STREAM TEXT`: RFC 3339 in UTC with microseconds; out, err, sys, say
+/// or
 /// ---, with a plus sign where the line goes on in the next one of that stream; the text with every
 /// unsafe byte as \xNN. So no program can forge a line of another or reach a terminal.
 struct LogFile {
@@ -43,6 +46,9 @@ struct LogFile {
     /// Lines that could not be written, and why (errno), until a mark in the file says so.
     std::uint64_t dropped = 0;
     int problem = 0;
+    /// Lines of strangers in the second that began at `second`.
+    std::uint32_t burst = 0;
+    std::int64_t second = 0;
     /// Place in LogFiles's small set of open files.
     std::uint8_t opened = 0xff;
 };
@@ -62,6 +68,12 @@ public:
         : folder_(folder)
         , batch_(memory) {}
 
+    /// Counts a line that is not to be written, and why (errno); a mark will say so.
+    static void drop(LogFile& file, int problem) {
+        ++file.dropped;
+        file.problem = problem;
+    }
+
     /// Adds a line to the batch; it reaches the file at the latest at `flush`.
     void append(
         LogFile& file, std::int64_t time, LogStream stream, std::string_view text, bool continued);
@@ -69,6 +81,11 @@ public:
     /// Writes the batch. Call it after every handful of lines; `append` needs it before another
     /// file's turn and does so itself.
     void flush();
+
+    /// Lines that could not be written, and the last reason.
+    [[nodiscard]] std::uint64_t lost() const { return lost_; }
+
+    [[nodiscard]] int problem() const { return problem_; }
 
     /// Forgets an open file that will not be written again.
     void close(LogFile& file);
@@ -95,6 +112,8 @@ private:
     std::uint64_t batch_lines_ = 0;
     /// The batch begins with a mark for this many lost lines.
     std::uint64_t batch_marks_ = 0;
+    std::uint64_t lost_ = 0;
+    int problem_ = 0;
     std::size_t next_victim_ = 0;
     std::array<Opened, kOpenFiles> opened_;
     Memory& batch_;

@@ -1,6 +1,8 @@
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "keep/keeper.h"
@@ -15,6 +17,7 @@ namespace {
 
 /// Then the loop looks at its other descriptors; PID 1 cannot keep us busy for itself alone.
 constexpr int kMessagesPerTurn = 32;
+constexpr std::int64_t kSyslogStream = 3;
 /// The guest's own log: what PID 1 and the keeper have to say.
 constexpr std::string_view kGuestLog = "stead";
 
@@ -99,6 +102,7 @@ std::size_t Keeper::file_of(std::string_view name) {
 }
 
 void Keeper::on_log_pipe(const wire::Reader& message, sys::UniqueFd pipe) {
+    if (message.number(wire::Tag::Stream) == kSyslogStream) return take_syslog(std::move(pipe));
     const std::size_t file = file_of(message.text(wire::Tag::Name));
     if (file == kNoFile || !pipe) return;
     set_limits(*files_.find(file), message);
@@ -119,6 +123,13 @@ void Keeper::on_log_pipe(const wire::Reader& message, sys::UniqueFd pipe) {
 }
 
 void Keeper::on_log_text(const wire::Reader& message) {
+    const std::string_view bytes = message.text(wire::Tag::Text);
+    if (message.number(wire::Tag::Stream) == kSyslogStream) {
+        sys::Record record;
+        record.size = std::min(bytes.size(), kMaxSyslog + 1);
+        std::memcpy(chunk_.data() + kSyslogRoom, bytes.data(), record.size);
+        return on_syslog(record);
+    }
     const std::size_t file = file_of(message.text(wire::Tag::Name));
     if (file == kNoFile) return;
     const bool error = message.number(wire::Tag::Stream) == 2;
@@ -131,10 +142,10 @@ void Keeper::on_log_text(const wire::Reader& message) {
     Stream* stream =
         streams_.find_if([&](const Stream& one) { return one.file == file && one.kind == kind; });
     if (stream != nullptr) {
-        stream->lines.feed(message.text(wire::Tag::Text), pool_, sink);
+        stream->lines.feed(bytes, pool_, sink);
     } else {
         LineSplitter alone;
-        alone.feed(message.text(wire::Tag::Text), pool_, sink);
+        alone.feed(bytes, pool_, sink);
         alone.finish(pool_, sink);
     }
 }

@@ -62,7 +62,9 @@ enum class MountKind : std::uint8_t {
     /// A folder on a file system of ours.
     Folder,
     /// A small file with text `source`, on a file system of ours.
-    File
+    File,
+    /// The guest's syslog socket (kBootSyslog), on a file system of ours.
+    Socket
 };
 
 struct Mount {

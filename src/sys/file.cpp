@@ -102,6 +102,20 @@ Result<void> write_full(int fd, std::string_view bytes) {
     return {};
 }
 
+Result<UniqueFd> open_cgroup(int folder, std::uint64_t number) {
+    // struct file_handle and FILEID_KERNFS of linux/exportfs.h.
+    struct {
+        std::uint32_t size = sizeof number;
+        std::int32_t type = 0xfe;
+        std::uint64_t number = 0;
+    } handle;
+
+    handle.number = number;
+    return detail::owned(
+        static_cast<int>(::syscall(SYS_open_by_handle_at, folder, &handle, O_PATH | O_CLOEXEC)),
+        "open_by_handle_at");
+}
+
 Result<void> take_lock(int fd) {
     return lock(fd, F_OFD_SETLK);
 }

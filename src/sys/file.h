@@ -40,6 +40,10 @@ Result<std::size_t> read_full(int fd, std::span<std::byte> buffer);
 /// Writes everything; a file that takes no more is an Error.
 Result<void> write_full(int fd, std::string_view bytes);
 
+/// The folder (O_PATH) of the cgroup with this number (cgroups(7)) on the cgroup2 file system that
+/// `folder` lies on. open_by_handle_at(2).
+Result<UniqueFd> open_cgroup(int folder, std::uint64_t number);
+
 /// Takes the exclusive lock of an open file description (F_OFD_SETLK): EAGAIN when somebody else
 /// holds it. It survives execve and ends with the last descriptor.
 Result<void> take_lock(int fd);

@@ -1,9 +1,11 @@
 #include "sys/process.h"
 
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 
 #include "sys/outcome.h"
@@ -19,6 +21,18 @@ ExitStatus status_of(const siginfo_t& info) {
     if (info.si_code == CLD_EXITED) return ExitStatus::exited(info.si_status);
     return ExitStatus::killed(info.si_status);
 }
+
+/// The head of struct pidfd_info and its ioctl, newer than most headers (linux/pidfd.h).
+struct PidfdInfo {
+    std::uint64_t mask = 0;
+    std::uint64_t cgroup = 0;
+    std::array<std::uint32_t, 12> rest{};
+};
+
+static_assert(sizeof(PidfdInfo) == 64);
+constexpr std::uint64_t kInfoCgroup = 1U << 2U;
+constexpr std::uint64_t kInfoExit = 1U << 3U;
+constexpr unsigned long kGetInfo = _IOWR(0xff, 11, PidfdInfo);
 
 } // namespace
 
@@ -53,6 +67,14 @@ Result<std::optional<Ended>> next_ended(bool keep) {
     }
     if (info.si_pid == 0) return std::optional<Ended>{};
     return std::optional<Ended>{Ended{info.si_pid, status_of(info)}};
+}
+
+ProcessFacts facts_of(int pidfd) {
+    PidfdInfo info;
+    info.mask = kInfoCgroup | kInfoExit;
+    if (pidfd < 0 || ::syscall(SYS_ioctl, pidfd, kGetInfo, &info) < 0) return {};
+    return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
+            .ended = (info.mask & kInfoExit) != 0};
 }
 
 } // namespace stead::sys

@@ -42,6 +42,8 @@ struct PeerCredentials {
 
 /// SO_PEERCRED: who connected, as it was then.
 Result<PeerCredentials> peer_credentials(int fd);
+/// SO_PASSPIDFD, which is newer than some headers: Record::pidfd.
+inline constexpr int kPassPidfd = 76;
 /// setsockopt(2) of SOL_SOCKET with an integer.
 Result<void> set_socket_option(int fd, int option, int value);
 

@@ -21,7 +21,9 @@ enum BootDescriptor : int {
     /// Datagram socket bound to /run/stead/notify. Without it PID 1 binds one itself, which needs a
     /// writable /run/stead.
     kBootNotify = 9,
-    kBootDescriptors = 10
+    /// Datagram socket bound to the guest's /dev/log. PID 1 only keeps it for the keeper.
+    kBootSyslog = 10,
+    kBootDescriptors = 11
 };
 
 enum KeeperDescriptor : int {
@@ -43,7 +45,9 @@ enum KeeperDescriptor : int {
     kKeeperTerminal = 11,
     /// The guest's lock, held as long as the keeper lives.
     kKeeperLock = 12,
-    kKeeperDescriptors = 13
+    /// Folder of the guest's cgroup: by it the senders of syslog messages are found.
+    kKeeperCgroup = 13,
+    kKeeperDescriptors = 14
 };
 
 /// Where in the memfd kKeeperConfig a second message of that kind stands, if any: what to remove

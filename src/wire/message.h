@@ -81,14 +81,15 @@ enum class Kind : std::uint16_t {
     Ended = 0x103,
     /// A guest-wide record that precedes the units of a Status answer: Name, State (a GuestState),
     /// Now, BootTime, Since (when it was up for the first time), Version, Count (units), Notice...,
-    /// Dropped (bytes of log lost while no keeper was there). Left-out units appear as Notice.
+    /// Dropped (bytes of log lost while no keeper was there), LogCounts. Left-out units appear as
+    /// Notice.
     Guest = 0x104,
 
     /// PID 1 -> keeper: a unit's pipe (one descriptor): Tag::Name, Tag::Stream (1, 2),
-    /// Tag::LogSize, Tag::LogKeep, Tag::Flags.
+    /// Tag::LogSize, Tag::LogKeep, Tag::Flags. With Tag::Stream 3 the socket /dev/log.
     LogPipe = 0x200,
     /// PID 1 -> keeper: lines collected while nobody was connected: Tag::Name, Tag::Stream,
-    /// Tag::Text.
+    /// Tag::Text. With Tag::Stream 3 one syslog message.
     LogText = 0x201,
     /// PID 1 -> keeper: one line of PID 1's own for the console and the guest's log: Tag::Priority,
     /// Tag::Text.
@@ -106,6 +107,8 @@ enum class Kind : std::uint16_t {
     /// Launcher -> PID 1: the host's record of the guest is written. Until then PID 1 ends with its
     /// launcher, because nobody could find it.
     Committed = 0x208,
+    /// Keeper -> PID 1, when they have changed: Tag::LogCounts.
+    LogCounts = 0x209,
 
     KeeperConfig = 0x300
 };
@@ -161,7 +164,22 @@ enum class Tag : std::uint16_t {
     /// (engine::Moment), on the clock of Since; 0: not yet.
     Moments = 46,
     /// Of the program that answers.
-    Version = 47
+    Version = 47,
+    /// A struct LogCounts.
+    LogCounts = 48
+};
+
+/// What a guest's keeper could not write, or would not, since it began.
+struct LogCounts {
+    /// Lines that found no room on the disk, and the last reason (errno).
+    std::int64_t lost = 0;
+    std::int64_t problem = 0;
+    /// Datagrams to /dev/log that were no message: too long, empty, or with descriptors.
+    std::int64_t refused = 0;
+    /// Messages there beyond what one sender may say in a second.
+    std::int64_t flooded = 0;
+    /// Old files that were removed to keep the guest's logs within their bound.
+    std::int64_t removed = 0;
 };
 
 /// Tag::State of a Guest record.

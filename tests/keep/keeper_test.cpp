@@ -4,9 +4,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -22,6 +24,7 @@
 #include "model/state.h"
 #include "sys/descriptors.h"
 #include "sys/process.h"
+#include "sys/stream.h"
 #include "sys/unix_socket.h"
 #include "wire/boot.h"
 #include "wire/message.h"
@@ -263,6 +266,126 @@ TEST_F(Kept, TakesTheLinesOfATimeWithoutKeeper) {
     });
     EXPECT_EQ(log("db"), "out early\nout late\n");
     EXPECT_EQ(log("stead"), "say 4711 bytes of output were lost while there was no keeper\n");
+}
+
+/// A socket such as /dev/log, bound to a name of its own; PID 1 hands it over.
+struct Syslog {
+    explicit Syslog(const fs::path& path)
+        : name(path.string())
+        , socket(sys::bind_unix(name, SOCK_DGRAM, 0666)) {
+        (void)sys::set_socket_option(socket->get(), SO_PASSCRED, 1);
+    }
+
+    void hand_over(int channel) const {
+        std::array<std::byte, 64> buffer;
+        wire::Writer message(buffer, Kind::LogPipe);
+        message.number(Tag::Stream, 3);
+        const int fd = socket->get();
+        send(channel, message, std::span(&fd, 1));
+    }
+
+    void say(std::string_view text, std::span<const int> descriptors = {}) const {
+        const auto sender = sys::connect_unix(name, SOCK_DGRAM);
+        const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
+        // The queue of a socket is short.
+        for (int tries = 0; tries < 2000; ++tries) {
+            if (sys::send(sender->get(), bytes, descriptors)) return;
+            ::usleep(1000);
+        }
+    }
+
+    std::string name;
+    Result<sys::UniqueFd> socket;
+};
+
+TEST_F(Kept, CollectsSyslogWithItsPriority) {
+    (void)run([&](int channel) {
+        const Syslog syslog(folder / "log");
+        syslog.say("<30>Jan 31 12:30:00 cron[7]: before anybody listened");
+        syslog.hand_over(channel);
+        syslog.say("<11>Jan 31 12:30:01 app: bad\n");
+        syslog.say("<6>kernel style");
+        std::array<std::byte, 256> buffer;
+        wire::Writer text(buffer, Kind::LogText);
+        text.number(Tag::Stream, 3).text(Tag::Text, "<13>Jan 31 12:30:00 x: from the ring");
+        send(channel, text);
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    const std::string all = log("syslog");
+    for (const char* line : {"sys <6>cron[7]: before anybody listened\n", "sys <3>app: bad\n",
+                             "sys <6>kernel style\n", "sys <5>x: from the ring\n"})
+        EXPECT_NE(all.find(line), std::string::npos) << line << "in:\n" << all;
+}
+
+TEST_F(Kept, MakesHostileSyslogHarmlessOrRefusesIt) {
+    using namespace std::string_view_literals;
+    (void)run([&](int channel) {
+        const Syslog syslog(folder / "log");
+        syslog.hand_over(channel);
+        syslog.say("<13>x: \x1b[2Jred\nforged out line\0after"sv);
+        syslog.say("");
+        syslog.say("<13>\n\0\n"sv);
+        syslog.say(std::string(9000, 'x'));
+        const std::array passed{0, 1, 2};
+        syslog.say("<13>with descriptors", passed);
+        syslog.say("<14>" + std::string(6000, 'y'));
+        // What the keeper counted comes within a second or two.
+        for (int seconds = 0; seconds < 30; ++seconds) {
+            pollfd ready{channel, POLLIN, 0};
+            if (::poll(&ready, 1, 1000) != 1) continue;
+            std::array<std::byte, 512> buffer;
+            const auto record = sys::receive(channel, buffer);
+            if (!record) continue;
+            const auto message = wire::Reader::open(std::span(buffer).first(record->size));
+            if (!message || message->kind() != Kind::LogCounts) continue;
+            const std::string_view bytes = message->text(Tag::LogCounts);
+            wire::LogCounts counts;
+            if (bytes.size() != sizeof counts) break;
+            std::memcpy(&counts, bytes.data(), sizeof counts);
+            if (counts.refused < 4) continue;
+            say_text(channel, Kind::Say, "refused " + std::to_string(counts.refused));
+            break;
+        }
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    EXPECT_EQ(log("stead"), "say refused 4\n");
+    const std::string all = log("syslog");
+    EXPECT_EQ(all, "sys <5>x: \\x1b[2Jred\\x0aforged out line\\x00after\n"
+                   "sys+ <6>" +
+                       std::string(4093, 'y') + "\nsys " + std::string(6000 - 4093, 'y') + "\n");
+}
+
+TEST_F(Kept, DropsAFloodOfSyslogAndCountsIt) {
+    constexpr int kMessages = 40'000;
+    (void)run([&](int channel) {
+        const Syslog syslog(folder / "log");
+        syslog.hand_over(channel);
+        const auto sender = sys::connect_unix(syslog.name, SOCK_DGRAM);
+        (void)sys::set_nonblocking(sender->get(), false);
+        for (int count = 0; count < kMessages; ++count)
+            (void)!::send(sender->get(), "<13>flood", 9, 0);
+        ::usleep(1'100'000);
+        (void)!::send(sender->get(), "<13>after", 9, 0);
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    const std::string all = log("syslog");
+    const auto lines = std::count(all.begin(), all.end(), '\n');
+    EXPECT_LT(lines, kMessages);
+    const auto mark = all.find(" lines could not be written: ENOBUFS");
+    ASSERT_NE(mark, std::string::npos) << all.substr(all.size() - 200);
+    EXPECT_NE(all.find("sys <5>after"), std::string::npos);
+    // All of them are there, or counted.
+    std::int64_t counted = 0;
+    std::int64_t written = 0;
+    std::istringstream text(all);
+    for (std::string line; std::getline(text, line);) {
+        if (line.starts_with("sys")) ++written;
+        if (line.starts_with("--- ")) counted += std::stoll(line.substr(4));
+    }
+    EXPECT_EQ(written + counted, kMessages + 1);
 }
 
 TEST_F(Kept, WritesNoFileOutsideItsFolder) {

@@ -1,0 +1,108 @@
+#include <signal.h>
+#include <unistd.h>
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "system/harness.h"
+
+namespace stead::system_test {
+namespace {
+
+constexpr const char* kHostFiles = "root = \"host\"\nephemeral = true\n";
+
+/// What reaches a guest's logs, and what it costs when somebody overdoes it.
+class Logs : public ::testing::Test {
+protected:
+    void SetUp() override { NEED_GUESTS(); }
+
+    [[nodiscard]] std::string guest(const std::string& more = {}) const {
+        return host_.write("web.toml",
+                           kHostFiles + more + "units = [\"" + host_.folder() + "/web\"]\n");
+    }
+
+    void unit(const std::string& name, const std::string& text) const {
+        (void)host_.write("web/" + name + ".toml", text);
+    }
+
+    [[nodiscard]] Outcome inside(const std::string& command) const {
+        return host_.stead({"exec", "web", "-T", "--", "sh", "-c", command});
+    }
+
+    [[nodiscard]] std::string logs(const std::string& what, const Words& more = {}) const {
+        Words words{"logs", what};
+        words.insert(words.end(), more.begin(), more.end());
+        return host_.stead(words).out;
+    }
+
+    [[nodiscard]] bool logged(const std::string& what, const std::string& text) const {
+        return eventually([&] { return logs(what).find(text) != std::string::npos; });
+    }
+
+    Host host_;
+};
+
+/// Through syslog(3) of the C library, by the shell's child or by a long-lived program.
+constexpr const char* kPython = "import syslog, time\n"
+                                "syslog.openlog('snake', syslog.LOG_PID, syslog.LOG_DAEMON)\n"
+                                "syslog.syslog(syslog.LOG_ERR, 'it went wrong')\n"
+                                "time.sleep(1000)\n";
+
+TEST_F(Logs, OfSyslogGoToTheSendersUnitWithTheirPriority) {
+    unit("snake", "command = [\"python3\", \"" + host_.write("snake.py", kPython) + "\"]\n");
+    unit("sleeper", "command = \"sleep infinity\"\n");
+    const std::string bind = "bind = [\"" + host_.folder() + ":" + host_.folder() + ":ro\"]\n";
+    Background running(host_.command({"run", guest(bind)}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+
+    ASSERT_TRUE(logged("web/snake", "it went wrong")) << running.output();
+    EXPECT_NE(logs("web", {"-p", "err"}).find("snake: snake["), std::string::npos) << logs("web");
+    EXPECT_EQ(logs("web/snake", {"-p", "crit"}), "");
+    // A command of ours belongs to no unit.
+    EXPECT_EQ(inside("logger -p user.warning -t tag 'from logger'").code, 0);
+    EXPECT_TRUE(logged("web/syslog", "tag: from logger")) << logs("web");
+    EXPECT_NE(logs("web", {"-p", "warning"}).find("tag: from logger"), std::string::npos);
+    EXPECT_EQ(logs("web", {"-p", "err"}).find("tag: from logger"), std::string::npos);
+}
+
+TEST_F(Logs, OfSyslogOutliveTheKeeper) {
+    unit("sleeper", "command = \"sleep infinity\"\n");
+    Background running(host_.command({"run", guest()}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+    running.signal(SIGKILL);
+    EXPECT_EQ(running.wait(), 1000 + SIGKILL);
+    // More than the queue of a socket holds, by a sender that waits: none may hang.
+    const Outcome sent = inside("for i in $(seq 50); do logger -t gap line-$i-; done; echo sent");
+    EXPECT_EQ(sent.out, "sent\n") << sent.err;
+    EXPECT_TRUE(logged("web/syslog", "line-50-")) << logs("web");
+    for (int line = 1; line <= 50; ++line)
+        EXPECT_NE(logs("web/syslog").find("line-" + std::to_string(line) + "-"), std::string::npos);
+    EXPECT_EQ(host_.stead({"stop", "web"}).code, 0);
+}
+
+TEST_F(Logs, HostileSyslogIsHarmlessAndCountedInStatus) {
+    unit("sleeper", "command = \"sleep infinity\"\n");
+    Background running(host_.command({"run", guest()}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+    const char* program =
+        "import socket, array\n"
+        "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect('/dev/log')\n"
+        "s.send(b'<13>esc: \\x1b[2J\\nforged\\0end')\n"
+        "s.send(b'x' * 20000)\n"
+        "s.sendmsg([b'<13>fds'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, "
+        "array.array('i', [0] * 200))])\n"
+        "s.send(b'\\n')\n";
+    EXPECT_EQ(host_.stead({"exec", "web", "-T", "--", "python3", "-c", program}).code, 0);
+    EXPECT_TRUE(logged("web/syslog", "esc: \\x1b[2J\\x0aforged\\x00end")) << logs("web");
+    EXPECT_TRUE(eventually([&] {
+        return host_.stead({"status", "web"}).out.find("3 datagrams to /dev/log") !=
+               std::string::npos;
+    })) << host_.stead({"status", "web"}).out;
+    EXPECT_NE(host_.stead({"status", "web", "--json"}).out.find("\"syslog-refused\": 3"),
+              std::string::npos)
+        << host_.stead({"status", "web", "--json"}).out;
+}
+
+} // namespace
+} // namespace stead::system_test
