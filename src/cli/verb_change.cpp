@@ -31,6 +31,8 @@ struct Change {
 
 struct Wishes {
     std::vector<std::string> names;
+    /// Those of them that are units.
+    std::vector<Target> units;
     /// reload: of our own PID 1's units.
     std::vector<std::string> folders;
     std::string timeout;
@@ -145,15 +147,68 @@ void show_outcome(Asking& asking, const Target& target, const Reply& reply, bool
     asking.console().remark(target.text() + " is " + std::string(state_name(unit.state)));
 }
 
+/// The units that run and need `units[of]`, directly or by another one.
+std::vector<std::string> running_dependents(const std::vector<UnitRecord>& units, std::size_t of) {
+    std::vector<bool> goes(units.size());
+    goes[of] = true;
+    std::vector<std::string> found;
+    // Each round follows the edges one unit further.
+    for (std::size_t before = units.size() + 1; before != found.size();) {
+        before = found.size();
+        for (std::size_t i = 0; i < units.size(); ++i) {
+            const UnitRecord& unit = units[i];
+            const auto needs = [&](const Dependency& need) {
+                const bool hard =
+                    need.kind == DependencyKind::Requires || need.kind == DependencyKind::BindsTo;
+                return hard && need.target < units.size() && goes[need.target];
+            };
+            if (goes[i] || std::none_of(unit.needs.begin(), unit.needs.end(), needs)) continue;
+            if (unit.state == UnitState::Down || unit.state == UnitState::Failed) continue;
+            goes[i] = true;
+            found.push_back(unit.name);
+        }
+    }
+    return found;
+}
+
+/// Whether stopping `target` stops nobody else, or only who is stopped by name as well.
+bool stops_alone(Asking& asking,
+                 Client& client,
+                 const Target& target,
+                 const std::vector<Target>& named) {
+    const auto all = asking.status(client, {.guest = target.guest, .unit = {}});
+    if (!all) return false;
+    const auto& units = all->units;
+    const auto itself = std::find_if(units.begin(), units.end(), [&](const UnitRecord& unit) {
+        return unit.name == target.unit;
+    });
+    // PID 1 says it best when there is no such unit.
+    if (itself == units.end()) return true;
+    const auto of = static_cast<std::size_t>(itself - units.begin());
+    std::string others;
+    for (const std::string& other : running_dependents(units, of)) {
+        const auto is_other = [&](const Target& one) {
+            return one.guest == target.guest && one.unit == other;
+        };
+        if (std::any_of(named.begin(), named.end(), is_other)) continue;
+        others.append(others.empty() ? "" : ", ").append(safe(other));
+    }
+    if (others.empty()) return true;
+    asking.fail(kCouldNot, target.text() + " is needed by what runs: " + others,
+                "--force stops them too, before it");
+    return false;
+}
+
 int change_unit(Asking& asking, const Change& change, const Target& target, const Wishes& wishes) {
     auto client = asking.open(target);
     if (!client) return asking.code();
+    if (change.kind == Kind::Stop && !wishes.force &&
+        !stops_alone(asking, *client, target, wishes.units))
+        return asking.code();
     std::array<std::byte, 512> buffer;
     wire::Writer request(buffer, change.kind);
     request.text(Tag::Name, target.unit);
-    const std::uint32_t flags =
-        (wishes.no_wait ? wire::kNoWait : 0U) | (wishes.force ? wire::kForce : 0U);
-    if (flags != 0) request.number(Tag::Flags, flags);
+    if (wishes.no_wait) request.number(Tag::Flags, wire::kNoWait);
     const auto reply = asking.order(
         *client, request, target,
         {.waiting_for = target.text() + " " + std::string(change.goal), .limit = wishes.limit});
@@ -166,8 +221,9 @@ void add_options(Options& options, const Change& change, Wishes& wishes) {
     options.flag("--no-wait", wishes.no_wait, "only ask for it");
     options.value("--timeout", wishes.timeout, "TIME", "give up waiting after TIME (10m)");
     if (change.kind == Kind::Stop || change.kind == Kind::Restart) {
-        options.flag("--force", wishes.force,
-                     "also where others need it; kill a guest that has not ended in time (100s)");
+        options.flag(
+            "--force", wishes.force,
+            "also what others need, and them; kill a guest that has not ended in time (100s)");
     }
     if (change.kind != Kind::Reload) {
         options.flag("--all", wishes.all,
@@ -228,7 +284,6 @@ int change_all(Context& context, Arguments arguments, const Change& change) {
     if (const int code = add_names(asking, change, wishes); code != kDone) return code;
 
     std::vector<std::string> guests;
-    std::vector<Target> units;
     int worst = kDone;
     const auto note = [&](int code) { worst = worst == kDone ? code : worst; };
     for (const std::string& word : wishes.names) {
@@ -236,7 +291,7 @@ int change_all(Context& context, Arguments arguments, const Change& change) {
         if (!target) {
             note(asking.code());
         } else if (!target->unit.empty()) {
-            units.push_back(*target);
+            wishes.units.push_back(*target);
         } else if (change.kind == Kind::Reload) {
             note(reload_guest(asking, context, *target, wishes.folders, wishes.limit));
         } else if (target->own()) {
@@ -250,7 +305,7 @@ int change_all(Context& context, Arguments arguments, const Change& change) {
         wishes.names = std::move(guests);
         note(change_guests(context, asking, change, wishes));
     }
-    for (const Target& unit : units)
+    for (const Target& unit : wishes.units)
         note(change_unit(asking, change, unit, wishes));
     return worst;
 }

@@ -199,7 +199,6 @@ inline constexpr std::uint32_t kTerminal = 1;
 inline constexpr std::uint32_t kFollow = 1;
 inline constexpr std::uint32_t kUntilSettled = 1;
 inline constexpr std::uint32_t kNoWait = 2;
-inline constexpr std::uint32_t kForce = 4;
 inline constexpr std::uint32_t kAddUnit = 8;
 
 struct Header {
