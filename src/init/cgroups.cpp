@@ -60,19 +60,20 @@ std::string_view own_path(std::span<char> buffer) {
     return unified_path({buffer.data(), size});
 }
 
-/// Calls `each` with every pid in cgroup.procs of `name` until it returns false.
-void for_each_member(Supervisor& self, std::string_view name, FunctionRef<bool(pid_t)> each) {
+/// Calls `each` with every pid in cgroup.procs of `name` until it returns false; false when the
+/// list cannot be opened.
+bool for_each_member(Supervisor& self, std::string_view name, FunctionRef<bool(pid_t)> each) {
     const auto file = sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.procs").c_str(),
                                    O_RDONLY | O_NONBLOCK);
-    if (!file) return;
+    if (!file) return false;
     std::array<char, 512> buffer; // Filled by read; clearing it is for nothing.
     DigitReader digits;
     while (true) {
         const ssize_t size = ::read(file->get(), buffer.data(), buffer.size());
-        if (size <= 0) return;
+        if (size <= 0) return true;
         for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(size))) {
             const auto number = digits.feed(c);
-            if (number && *number > 0 && !each(static_cast<pid_t>(*number))) return;
+            if (number && *number > 0 && !each(static_cast<pid_t>(*number))) return true;
         }
     }
 }
@@ -206,22 +207,25 @@ void kill_cgroup(Supervisor& self, std::string_view name) {
     // Kernels before 5.14 have no cgroup.kill. Frozen processes cannot fork away from the list, and
     // KILL wakes them.
     (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "1");
-    signal_cgroup(self, name, 9);
+    (void)signal_cgroup(self, name, 9);
     (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "0");
 }
 
-void signal_cgroup(Supervisor& self, std::string_view name, int signal) {
-    for_each_member(self, name, [&](pid_t pid) {
+bool signal_cgroup(Supervisor& self, std::string_view name, int signal) {
+    bool reached = true;
+    const bool listed = for_each_member(self, name, [&](pid_t pid) {
         const auto process = sys::open_process(pid);
         // ESRCH: it ended meanwhile, which is what most signals are for.
         if (process) (void)sys::send_signal(*process, signal);
+        reached = reached && (process || process.error().code == ESRCH);
         return true;
     });
+    return listed && reached;
 }
 
 pid_t find_eldest(Supervisor& self, std::string_view name) {
     pid_t eldest = 0;
-    for_each_member(self, name, [&](pid_t member) {
+    (void)for_each_member(self, name, [&](pid_t member) {
         siginfo_t info{};
         const bool ours =
             ::waitid(P_PID, static_cast<id_t>(member), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
@@ -233,7 +237,7 @@ pid_t find_eldest(Supervisor& self, std::string_view name) {
 
 bool is_member(Supervisor& self, std::string_view name, pid_t pid) {
     bool found = false;
-    for_each_member(self, name, [&](pid_t member) {
+    (void)for_each_member(self, name, [&](pid_t member) {
         found = member == pid;
         return !found;
     });

@@ -33,7 +33,8 @@ Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name);
 /// controller.
 std::int64_t count_oom_kills(Supervisor& self, std::string_view name);
 void kill_cgroup(Supervisor& self, std::string_view name);
-void signal_cgroup(Supervisor& self, std::string_view name, int signal);
+/// False: not everybody in it could be reached, for want of descriptors.
+bool signal_cgroup(Supervisor& self, std::string_view name, int signal);
 /// Whether `pid` is a process of cgroup `name`, by the kernel's own list.
 bool is_member(Supervisor& self, std::string_view name, pid_t pid);
 /// The process of cgroup `name` with the lowest number of those that are our children; 0: none.

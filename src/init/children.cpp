@@ -272,7 +272,11 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
     child.incoming = {};
     child.report.take(std::move(report.read));
     order_stores();
-    const auto cloned = clone_into(child, prepared, cgroup);
+    const auto index = static_cast<std::size_t>(&child - self.children.data());
+    // Nobody would hear that the program runs: rather there is no child.
+    const auto watched = sys::watch(self.epoll.get(), child.report.get(), EPOLLIN,
+                                    event_data(Source::Report, index));
+    const auto cloned = watched ? clone_into(child, prepared, cgroup) : watched.error();
     if (cloned && *cloned == 0) spawn::become(prepared);
     if (!cloned) {
         // A failed clone may have written a number that is no descriptor any more.
@@ -280,10 +284,6 @@ Result<void> launch(Supervisor& self, Child& child, spawn::Child& prepared, int 
         child.report.close();
         return cloned.error();
     }
-    const auto index = static_cast<std::size_t>(&child - self.children.data());
-    // Without a watch the report is read when the child ends.
-    (void)sys::watch(self.epoll.get(), child.report.get(), EPOLLIN,
-                     event_data(Source::Report, index));
     return {};
 }
 

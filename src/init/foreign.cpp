@@ -122,6 +122,9 @@ Result<void> prepare_foreign(Supervisor& self, const Arguments& arguments) {
     TRY(prepare_tables(self));
     open_runtime_folder(self);
     hand_over_terminal(self);
+    // Who stands in a folder keeps its file system from being unmounted. A command of the
+    // container's begins where the container does, though, each time that it is started.
+    if (!self.forwards) (void)!::chdir("/");
     return {};
 }
 

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,9 @@ namespace {
 /// each that has ended, so a count alone would bound nothing.
 constexpr Duration kReapTime = 2_ms;
 constexpr int kReapsPerLook = 4;
+/// How long a killed orphan may need to be gone: half a second.
+constexpr int kLeftoverTries = 100;
+constexpr int kLeftoverPauseMs = 5;
 
 } // namespace
 
@@ -140,11 +144,10 @@ void signal_group(Supervisor& self, UnitId unit, int signal) {
 
 void signal_processes(Supervisor& self, const engine::Action& action, int signal) {
     if (action.scope == engine::Scope::All) {
-        if (self.units[action.unit].has_cgroup) {
-            signal_cgroup(self, self.table.name(action.unit), signal);
-        } else {
-            signal_group(self, action.unit, signal);
-        }
+        const bool reached = self.units[action.unit].has_cgroup &&
+                             signal_cgroup(self, self.table.name(action.unit), signal);
+        // Without descriptors the list of a cgroup is out of reach, our own children are not.
+        if (!reached) signal_group(self, action.unit, signal);
         return;
     }
     const bool main = action.scope == engine::Scope::Main;
@@ -293,8 +296,14 @@ void kill_leftovers(Supervisor& self) {
             // Our own unreaped children: the numbers cannot have come to mean others.
             if (pid && *pid > 1) (void)::kill(static_cast<pid_t>(*pid), SIGKILL);
         }
-        while (::waitpid(-1, nullptr, 0) > 0) {
+        // What sleeps in the kernel for ever is left to whoever comes after us.
+        pid_t ended = 0;
+        for (int tries = 0; tries < kLeftoverTries && ended >= 0; ++tries) {
+            while ((ended = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+            }
+            if (ended == 0) (void)::poll(nullptr, 0, kLeftoverPauseMs);
         }
+        if (ended == 0) return;
     }
 }
 

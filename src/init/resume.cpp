@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -7,8 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
+#include "base/function_ref.h"
 #include "init/adopt.h"
 #include "init/cgroups.h"
 #include "init/children.h"
@@ -44,6 +47,9 @@ namespace stead::init {
 namespace {
 
 constexpr int kLostCode = 125;
+/// Two seconds in all.
+constexpr int kAttempts = 100;
+constexpr int kAttemptPauseMs = 20;
 
 void close_at_execution(int fd) {
     (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -70,6 +76,9 @@ Result<void> open_units(Supervisor& self) {
         const plan::Plan plan = TRY(open_plan(self.unit_plan));
         TRY(self.table.use_plan(plan));
     }
+    for (std::size_t i = 0; i < kMaxPlans && self.older_plans[i]; ++i)
+        self.table.use_older_plan(i, TRY(open_plan(self.older_plans[i])));
+    // The last that can fail for want of memory is behind us: what follows is added once.
     if (self.command_at != 0) {
         char** command = self.argv + self.command_at;
         std::size_t words = 0;
@@ -78,12 +87,22 @@ Result<void> open_units(Supervisor& self) {
         TRY(self.table.add_command({command, words},
                                    static_cast<std::uint32_t>(self.stop_budget.ms())));
     }
-    for (std::size_t i = 0; i < kMaxPlans && self.older_plans[i]; ++i)
-        self.table.use_older_plan(i, TRY(open_plan(self.older_plans[i])));
     return self.table.add_older_units(self.units, self.engine);
 }
 
 namespace {
+
+/// What the machine lacks for a moment is waited for: nobody else can go on for PID 1.
+Result<void> insist(FunctionRef<Result<void>()> attempt) {
+    auto done = attempt();
+    for (int tries = 0; !done && tries < kAttempts; ++tries) {
+        const int code = done.error().code;
+        if (code != ENOMEM && code != EMFILE && code != ENFILE && code != ENOSPC) break;
+        (void)::poll(nullptr, 0, kAttemptPauseMs);
+        done = attempt();
+    }
+    return done;
+}
 
 void watch_unit(Supervisor& self, UnitId id) {
     Unit& unit = self.units[id];
@@ -98,7 +117,11 @@ void watch_unit(Supervisor& self, UnitId id) {
 
 void watch_all(Supervisor& self) {
     const auto watch = [&](const SlotFd& fd, Source source) {
-        if (fd) (void)sys::watch(self.epoll.get(), fd.get(), EPOLLIN, event_data(source));
+        // Unwatched, PID 1 would be deaf for the rest of its life.
+        if (fd)
+            (void)insist([&] {
+                return sys::watch(self.epoll.get(), fd.get(), EPOLLIN, event_data(source));
+            });
     };
     watch(self.notify, Source::Notify);
     watch(self.host_listener, Source::HostListener);
@@ -162,12 +185,12 @@ bool fits(const StateLayout& layout) {
 }
 
 Result<void> rebuild(Supervisor& self) {
-    TRY(open_loop(self));
+    TRY(insist([&] { return open_loop(self); }));
     const auto memory = find_tables(self);
     remember_roots(self);
     each_descriptor(self, self.units, self.children.first(self.children_end), close_at_execution);
     plan_crash(self);
-    TRY(open_units(self));
+    TRY(insist([&] { return open_units(self); }));
     self.engine = engine::Engine::resume(self.table.graph(), memory);
     if (!self.engine || self.adoption == Adoption::Begun) TRY(adopt_services(self));
     self.mail_told = self.engine->events() != self.mailbox.events;
@@ -186,7 +209,7 @@ Result<void> rebuild(Supervisor& self) {
     return {};
 }
 
-Result<Supervisor*> find_state(char** argv, char** environment) {
+Result<void> find_state(char** argv, char** environment, Supervisor*& self) {
     std::string_view name = argv[0];
     name.remove_prefix(kResumedName.size());
     const auto number = whole_number(name);
@@ -195,10 +218,10 @@ Result<Supervisor*> find_state(char** argv, char** environment) {
     if (!sys::has_seals(file, sys::kSealSeal | sys::kSealShrink | sys::kSealGrow))
         return make_error("no state to go on with", {}, 0);
     const auto memory = TRY(map_state(file));
-    Supervisor* self = TRY(open_memory(memory, argv, environment));
+    self = TRY(open_memory(memory, argv, environment));
     if (!fits(self->layout) || !self->prepared || self->memory.get() != file)
         return make_error("the state is none of this version's", {}, 0);
-    return self;
+    return {};
 }
 
 } // namespace
@@ -206,12 +229,13 @@ Result<Supervisor*> find_state(char** argv, char** environment) {
 int resume(int /*argc*/, char** argv, char** environment) {
     // Executing made us visible to debuggers again.
     (void)::prctl(PR_SET_DUMPABLE, 0);
-    const auto found = find_state(argv, environment);
+    Supervisor* state = nullptr;
+    const auto found = insist([&] { return find_state(argv, environment, state); });
     if (!found) {
         say_raw(describe(found.error()).view());
         return kLostCode;
     }
-    Supervisor& self = **found;
+    Supervisor& self = *state;
     const auto rebuilt = rebuild(self);
     if (!rebuilt) {
         // The program before it takes over.

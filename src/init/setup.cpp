@@ -113,8 +113,10 @@ void listen_for_clients(Supervisor& self, sys::UniqueFd listener, bool host) {
     (void)::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
     SlotFd& slot = host ? self.host_listener : self.guest_listener;
     slot.take(std::move(listener));
-    (void)sys::watch(self.epoll.get(), slot.get(), EPOLLIN,
-                     event_data(host ? Source::HostListener : Source::GuestListener));
+    const auto watched =
+        sys::watch(self.epoll.get(), slot.get(), EPOLLIN,
+                   event_data(host ? Source::HostListener : Source::GuestListener));
+    if (!watched) say_error(self, "no control socket", watched.error());
     if (!self.reserve)
         self.reserve.take(sys::UniqueFd(
             static_cast<int>(::syscall(SYS_fcntl, self.epoll.get(), F_DUPFD_CLOEXEC, 3))));

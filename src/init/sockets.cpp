@@ -206,7 +206,11 @@ void watch_sockets(Supervisor& self, UnitId unit) {
     for (std::size_t i = 0; i < self.held_end; ++i) {
         const Held& held = self.held[i];
         if ((unit != kNoUnit && held.unit != unit) || !starts_something(self, held)) continue;
-        (void)sys::watch(self.epoll.get(), held.fd.get(), EPOLLIN, event_data(Source::Socket, i));
+        const auto watched =
+            sys::watch(self.epoll.get(), held.fd.get(), EPOLLIN, event_data(Source::Socket, i));
+        // Watched already: by a start before.
+        if (!watched && watched.error().code != EEXIST)
+            say_error(self, self.table.name(held.unit), watched.error());
     }
 }
 

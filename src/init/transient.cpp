@@ -42,11 +42,8 @@ Client* client_of(Supervisor& self, const Transient& transient) {
 }
 
 void signal_transient(Supervisor& self, const Transient& transient, int signal) {
-    if (transient.has_cgroup) {
-        signal_cgroup(self, cgroup_name(transient).view(), signal);
-    } else if (transient.group != 0) {
-        (void)::kill(-transient.group, signal);
-    }
+    if (transient.has_cgroup && signal_cgroup(self, cgroup_name(transient).view(), signal)) return;
+    if (transient.group != 0) (void)::kill(-transient.group, signal);
 }
 
 void kill_transient(Supervisor& self, const Transient& transient) {

@@ -82,6 +82,16 @@ TEST(Orphans, AThousandLeaveNoZombie) {
     Guest guest({"--", "/bin/sh", "-c", std::string(kMisbehave) + " orphans 1000; exec sleep 60"});
     ASSERT_TRUE(guest.says("done", 30s)) << guest.said();
     EXPECT_TRUE(eventually([&] { return zombies_of(guest.pid()) == 0; }, 2s));
+    // And then PID 1 sleeps.
+    const auto ran = [&] {
+        std::ifstream file("/proc/" + std::to_string(guest.pid()) + "/schedstat");
+        std::int64_t nanoseconds = 0;
+        file >> nanoseconds;
+        return std::chrono::nanoseconds(nanoseconds);
+    };
+    const auto before = ran();
+    std::this_thread::sleep_for(1s);
+    EXPECT_LT(ran() - before, 10ms);
 }
 
 TEST(Orphans, AStormDoesNotKeepAPingWaiting) {

@@ -84,6 +84,34 @@ private:
     sys::UniqueFd socket_;
 };
 
+TEST(ForeignStart, GoesThroughWhatAnEarlierLifeHasLeft) {
+    const TemporaryFolder folder;
+    const std::string place = "STEAD_RUNTIME_DIR=" + (folder.path() / "run").string();
+    fs::create_directory(folder.path() / "run");
+    for (int life = 0; life < 3; ++life) {
+        StartOptions options;
+        // The later entry counts.
+        options.environment = {place};
+        Guest guest({"--", "/bin/sh", "-c", "exec sleep 1000"}, options);
+        std::optional<Control> control;
+        ASSERT_TRUE(eventually([&] {
+            control = Control::open(folder.path() / "run/control");
+            return control && control->ask(wire::Kind::Ping).code == 0;
+        })) << life
+            << guest.said();
+        EXPECT_EQ(guest.said(), "") << "nothing to complain of";
+        // It cannot clear up: its sockets stay.
+        guest.signal(SIGKILL);
+        EXPECT_EQ(guest.wait(), 137);
+        EXPECT_TRUE(fs::exists(folder.path() / "run/control"));
+        // The next one is also faced with files of the wrong kind.
+        if (life == 1) {
+            fs::remove(folder.path() / "run/notify");
+            std::ofstream(folder.path() / "run/notify") << "no socket";
+        }
+    }
+}
+
 TEST(ForeignReadiness, IsToldToTheOuterManager) {
     OuterManager manager;
     StartOptions options;

@@ -99,11 +99,14 @@ struct UnitRecord {
     std::string moments;
     std::string needs;
     std::int64_t flags = 0;
+    std::int64_t reason = 0;
 };
 
 struct Answer {
     std::int64_t code = -1;
     std::string text;
+    /// Why a command could not be started.
+    std::int64_t error = 0;
     std::vector<UnitRecord> units;
     std::vector<std::string> notices;
     std::int64_t boot_time = 0;
@@ -163,6 +166,7 @@ private:
         if (message.kind() == wire::Kind::End) {
             answer.code = message.number(wire::Tag::Code, -1);
             answer.text = message.text(wire::Tag::Text);
+            answer.error = message.number(wire::Tag::ReasonError);
         } else if (message.kind() == wire::Kind::Ended) {
             answer.exit_code = message.number(wire::Tag::Code, -1);
         } else if (message.kind() == wire::Kind::Unit) {
@@ -172,8 +176,8 @@ private:
                  message.number(wire::Tag::ReasonStage), message.number(wire::Tag::ReasonError),
                  std::string(message.text(wire::Tag::StatusText)),
                  std::string(message.text(wire::Tag::Moments)),
-                 std::string(message.text(wire::Tag::Dependency)),
-                 message.number(wire::Tag::Flags)});
+                 std::string(message.text(wire::Tag::Dependency)), message.number(wire::Tag::Flags),
+                 message.number(wire::Tag::ReasonKind)});
         } else if (message.kind() == wire::Kind::Guest) {
             answer.boot_time = message.number(wire::Tag::BootTime);
             answer.ready_time = message.number(wire::Tag::Since);

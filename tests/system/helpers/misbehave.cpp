@@ -9,10 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <string>
 
@@ -211,6 +213,34 @@ int leave_behind() {
     sleep_for_ever();
 }
 
+/// As many messages as PID 1 takes, until TERM; then says how many those were a second.
+int flood_fast() {
+    const char* path = std::getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): one thread
+    if (path == nullptr) return 1;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+    const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) return 1;
+    (void)std::signal(SIGTERM, [](int) { ended = 1; });
+    constexpr char kText[] = "READY=1\nSTATUS=flood";
+    timespec begin{};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &begin);
+    long sent = 0;
+    long tried = 0;
+    for (; ended == 0; ++tried)
+        sent += ::send(fd, kText, sizeof kText - 1, MSG_DONTWAIT) > 0 ? 1 : 0;
+    timespec end{};
+    (void)::clock_gettime(CLOCK_MONOTONIC, &end);
+    const long milliseconds =
+        (end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1'000'000;
+    const auto rate = [&](long count) {
+        return std::to_string(count * 1000 / std::max(1L, milliseconds));
+    };
+    say("messages a second: " + rate(tried) + " tried, " + rate(sent) + " taken");
+    return 0;
+}
+
 /// Names main processes that are not its own, then its child, and goes.
 int main_pid() {
     notify("MAINPID=0\nMAINPID=1\nMAINPID=x\nMAINPID=" + std::to_string(::getppid()));
@@ -226,7 +256,7 @@ int main_pid() {
 int usage() {
     std::fputs("misbehave: facts | exit N | raise N | orphans N | orphans-at-once N | signals | "
                "ignore-term | "
-               "sleep | load | stopped | notify TEXT | notify-exit TEXT | flood | "
+               "sleep | load | stopped | notify TEXT | notify-exit TEXT | flood | flood-fast | "
                "leave-behind | main-pid | close-output | ready-fd N\n",
                stderr);
     return 2;
@@ -299,6 +329,7 @@ int main(int argc, char** argv) {
         for (;;)
             notify("STATUS=flood\nREADY=1");
     }
+    if (mode == "flood-fast") return flood_fast();
     if (mode == "leave-behind") return leave_behind();
     if (mode == "main-pid") return main_pid();
     if (mode == "close-output") {
