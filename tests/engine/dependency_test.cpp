@@ -277,6 +277,32 @@ TEST(Requires, IsSatisfiedOnceByAMilestone) {
     EXPECT_EQ(guest.spawns(setup), 1);
 }
 
+TEST(Milestone, IsATargetsFirstStartAndNothingAfterIt) {
+    Simulation guest;
+    const UnitId setup = guest.add("setup");
+    const UnitId booted = guest.add("booted", Simulation::target());
+    const UnitId web = guest.add("web");
+    guest.needs(booted, setup);
+    guest.wants(web, booted);
+    guest.after(web, booted);
+    guest.behaviour(setup).executes = false;
+    guest.boot();
+    EXPECT_EQ(guest.state(web), UnitState::Waiting);
+    guest.executed(setup);
+    EXPECT_EQ(guest.state(booted), UnitState::Up);
+    EXPECT_EQ(guest.state(web), UnitState::Up);
+    guest.trace();
+    // What the milestone needed may go: who has passed it stays, and is restarted without it.
+    guest.stop(setup);
+    EXPECT_EQ(guest.state(booted), UnitState::Down);
+    EXPECT_EQ(guest.state(web), UnitState::Up);
+    guest.exits(web, 1);
+    guest.advance(1_s);
+    EXPECT_EQ(guest.state(web), UnitState::Up);
+    EXPECT_EQ(guest.spawns(web), 2);
+    EXPECT_EQ(guest.state(setup), UnitState::Down);
+}
+
 TEST(PartOf, StopsAndRestartsAlongButDoesNotPull) {
     Simulation guest;
     const UnitId app = guest.add("app", Simulation::target());

@@ -54,6 +54,11 @@ CASES = [
      None),
     ("tests_assert.py", {"tests/x_test.cpp": 'TEST(A, B) {\n    if (x) GTEST_SKIP() << "later";\n    EXPECT_TRUE(y);\n}\n'},
      "tests/x_test.cpp:2: a skip without its reason"),
+    ("scenarios.py", {"tests/SCENARIOS.md": "| A01 | adds | `Low.Adds` |\n| A02 | later | none: needs time |\n"}, None),
+    ("scenarios.py", {"tests/SCENARIOS.md": "| A01 | adds | `Low.Subtracts` |\n"}, "SCENARIOS.md:1: A01: there is no test Low.Sub"),
+    ("scenarios.py", {"tests/SCENARIOS.md": "\n| A01 | adds | Low.Adds |\n"}, "tests/SCENARIOS.md:2: A01 names no test"),
+    ("scenarios.py", {"tests/SCENARIOS.md": "| A01 | x | `Low.Adds` |\n| A01 | y | `Low.Adds` |\n"}, "A01 stands there twice"),
+    ("scenarios.py", {}, "found no scenarios"),
     ("tests_assert.py", {"tests/x_test.cpp": 'TEST(A, DISABLED_B) {\n    EXPECT_TRUE(y);\n}\n'}, "is disabled"),
 ]
 

@@ -45,6 +45,12 @@ command = ["sh", "-c", "setsid sleep 77011 & sleep 0.3"]
 enabled = false
 restart = "no"
 T
+unit whole <<'T'
+command = ["sh", "-c", "setsid sleep 77031 & sleep 0.3"]
+exit-type = "cgroup"
+enabled = false
+restart = "no"
+T
 unit mixed <<'T'
 command = ["sh", "-c", "(trap '' TERM; exec sleep 77021) & trap 'exit 0' TERM; while :; do sleep 0.1; done"]
 enabled = false
@@ -90,6 +96,13 @@ stead start limits/orphan
 down() { has "$(stead status limits/orphan --json)" '"(done|down|failed)"' >/dev/null; }
 check "a unit whose main process ends is over" until_true 10 down
 check "the child it left is gone" is "$(pgrep -f 'sleep 77011' | wc -l)" 0
+
+stead start limits/whole
+sleep 2
+check "exit-type cgroup: the unit is up while a child lives" has "$(stead status limits/whole --json)" '"up"'
+pkill -f 'sleep 77031'
+whole_down() { has "$(stead status limits/whole --json)" '"(done|down|failed)"' >/dev/null; }
+check "exit-type cgroup: the unit is over with its last process" until_true 10 whole_down
 
 stead start limits/mixed
 check "mixed: main and child run" until_true 5 pgrep -f 'sleep 77021'
