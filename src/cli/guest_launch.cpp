@@ -223,7 +223,8 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
         return kAskedWrongly;
     }
     const int failed = launch.detached ? kCouldNot : kSteadFailed;
-    if (!may_start_guests(context)) return kCouldNot;
+    if (!may_start_guests(context, guest->profile.value == unitfile::ProfileKind::Jail))
+        return kCouldNot;
 
     auto start = guests::Start::begin(paths, guest->name);
     if (!start) {

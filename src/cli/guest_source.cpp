@@ -1,12 +1,15 @@
 #include "cli/guest_source.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include "guests/accounts.h"
 #include "guests/facts.h"
+#include "guests/rootless.h"
 #include "guests/store.h"
 #include "sys/file.h"
 #include "sys/privileges.h"
@@ -126,7 +129,27 @@ bool check_guest_text(Context& context,
     return false;
 }
 
-bool may_start_guests(Context& context) {
+namespace {
+
+/// An ordinary user becomes root of a user namespace.
+bool become_root(Context& context, bool jail) {
+    const auto entered = guests::enter_own_users(!jail);
+    if (entered) return true;
+    const Error& error = entered.error();
+    context.console.error("a user namespace of your own: " + std::string(describe(error).view()));
+    if (error.code == EPERM || error.code == EACCES || error.code == ENOSPC || error.code == EUSERS)
+        context.console.hint("this machine gives its users none (sysctl user.max_user_namespaces, "
+                             "kernel.unprivileged_userns_clone, "
+                             "kernel.apparmor_restrict_unprivileged_userns); run it as root");
+    else
+        context.console.hint("run it as root, or take your line out of /etc/subuid");
+    return false;
+}
+
+} // namespace
+
+bool may_start_guests(Context& context, bool jail) {
+    if (::geteuid() != 0 && !become_root(context, jail)) return false;
     const auto sets = sys::capabilities();
     const std::uint64_t effective = sets ? sets->effective : 0;
     std::string missing;

@@ -39,8 +39,9 @@ bool check_guest_text(Context& context,
                       const std::string& file,
                       const std::string& text);
 
-/// What this process lacks to start a guest, printed; false then.
-bool may_start_guests(Context& context);
+/// Makes this process able to start a guest: an ordinary user's becomes root of a user namespace.
+/// What is missing is printed; false then.
+bool may_start_guests(Context& context, bool jail);
 
 /// "lock web: Device or resource busy" and other errors of a start in a person's words.
 void explain_failure(Context& context, std::string_view guest, const Error& error);

@@ -24,6 +24,9 @@ std::string environment(const char* name) {
 std::string find_own_control(const guests::Paths& paths) {
     if (std::string named = environment("STEAD_CONTROL"); !named.empty()) return named;
     std::vector<std::string> places{paths.runtime + "/control"};
+    // Root's own and a guest's, whoever we are.
+    if (environment("STEAD_RUNTIME_DIR").empty())
+        places.insert(places.begin(), "/run/stead/control");
     if (const std::string user = environment("XDG_RUNTIME_DIR"); !user.empty())
         places.push_back(user + "/stead/control");
     places.emplace_back("/dev/shm/stead/control");

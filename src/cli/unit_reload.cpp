@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "cli/words.h"
+#include "guests/rootless.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -207,6 +208,7 @@ void look_around(UnitSet& set) {
     if (set.folders.empty()) set.folders = searched_folders();
     set.ceiling = ceiling();
     set.users = users_here();
+    set.id_count = guests::own_mapped_ids();
 }
 
 Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {

@@ -71,6 +71,7 @@ int compile_unit_set(Context& context, UnitSet& set) {
     options.ceiling = set.ceiling;
     options.ceiling_origin = set.foreign ? "what the container gives" : "the guest's allow-list";
     options.users = set.users;
+    options.id_count = set.id_count;
     options.foreign = set.foreign;
     options.machine = set.machine;
     options.folders = set.folders;

@@ -22,6 +22,8 @@ struct UnitSet {
     bool leave_out = false;
     std::uint64_t ceiling = 0;
     recipe::Users users = recipe::Users::Private;
+    /// How many ids there are from 0; 0: all.
+    std::uint32_t id_count = 0;
 
     /// Where the plan will run; empty: on another machine.
     resources::Machine machine;

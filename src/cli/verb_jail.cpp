@@ -137,7 +137,7 @@ int verb_jail(Context& context, Arguments arguments) {
         return kDone;
     }
     if (bytes) put_bytes(*guest, jail);
-    if (!may_start_guests(context)) return kCouldNot;
+    if (!may_start_guests(context, true)) return kCouldNot;
     return launch(context, *guest, diagnostics);
 }
 

@@ -71,12 +71,20 @@ private:
                     std::to_string(ids.first) + " to " + std::to_string(ids.first + ids.count - 1) +
                     " on the host",
                 origin("users"));
+        } else if (context_.rootless_ids != 0) {
+            add("users",
+                "0 is you; " + (context_.rootless_ids == 1
+                                    ? "there is no other id"
+                                    : "ids 1 to " + std::to_string(context_.rootless_ids - 1) +
+                                          " are yours by /etc/subuid"),
+                origin("users"));
         } else {
             add("users", context_.no_root ? "the host's ids, never uid 0" : "the host's ids",
                 origin("users"));
         }
         std::string namespaces = "mount, pid, ipc, uts, cgroup";
-        if (context_.users == recipe::Users::Private) namespaces += ", user";
+        if (context_.users == recipe::Users::Private || context_.rootless_ids != 0)
+            namespaces += ", user";
         if ((context_.namespaces & CLONE_NEWNET) != 0) namespaces += ", net";
         if (context_.own_time) namespaces += ", time";
         add("namespaces", namespaces + " of its own", origin("profile"));

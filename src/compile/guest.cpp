@@ -22,9 +22,12 @@ void set_identity(Draft& draft) {
     context.namespaces = kNamespaces;
     if (context.network.mode == recipe::NetworkMode::Own) context.namespaces |= CLONE_NEWNET;
     context.own_time = spec.own_uptime;
-    context.users = draft.jail() || spec.users.value == unitfile::UsersKind::Host
-                        ? recipe::Users::Host
-                        : recipe::Users::Private;
+    // An ordinary user's guest lives in a user namespace that its launcher has made already.
+    context.users =
+        draft.jail() || spec.users.value == unitfile::UsersKind::Host || draft.facts.rootless_ids
+            ? recipe::Users::Host
+            : recipe::Users::Private;
+    context.rootless_ids = draft.facts.rootless_ids.value_or(0);
     context.no_new_privileges = draft.jail();
     context.no_root = draft.jail();
 
@@ -34,6 +37,12 @@ void set_identity(Draft& draft) {
         environment[name] = value;
     for (const auto& [name, value] : environment)
         context.environment.emplace_back(name).append("=").append(value);
+    if (!draft.facts.rootless_ids || draft.jail() || !spec.users.given() ||
+        spec.users.value == unitfile::UsersKind::Private)
+        return;
+    draft.report.error(draft.place("users"),
+                       "only root gives a guest the host's ids or a range of them; an ordinary "
+                       "user's guest has users = \"private\"");
 }
 
 void set_guest_record(Draft& draft) {

@@ -58,6 +58,11 @@ void set_network(Draft& draft) {
                                   "one of its own; use mode = \"host\" or take it out");
         return;
     }
+    if (draft.facts.rootless_ids) {
+        draft.report.error(place, "network.listen is kept by a cgroup that only root can make; run "
+                                  "it as root, or give the guest a network of its own");
+        return;
+    }
     if (!draft.facts.cgroup2) {
         draft.report.error(place, "network.listen needs a cgroup2 file system, and none is mounted "
                                   "here; mount one (mount -t cgroup2 none /sys/fs/cgroup)");

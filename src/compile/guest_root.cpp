@@ -69,6 +69,12 @@ void choose_root(Draft& draft) {
     const bool host = spec.root.value == "host" || (draft.jail() && spec.root.value.empty());
     root.path = host ? "/" : spec.root.value;
     root.read_only = spec.read_only.given() ? spec.read_only.value : draft.jail();
+    if (spec.ephemeral && host && draft.facts.rootless_ids) {
+        draft.report.error(or_place(spec.root.place, draft.place("root")),
+                           "the kernel lets only root lay memory above the host's own tree; name a "
+                           "root folder of yours, or run it as root");
+        return;
+    }
     if (spec.ephemeral) {
         root.kind = RootKind::EphemeralOverlay;
         if (!spec.read_only.given()) root.read_only = false;
@@ -148,6 +154,8 @@ void set_root(Draft& draft) {
     options.hide_processes = spec.hidepid.given() ? spec.hidepid.value : draft.jail();
     options.host_root = root.path == "/";
     options.cgroup2 = draft.facts.cgroup2;
+    options.host_devices = draft.facts.rootless_ids.has_value();
+    options.terminal_group = draft.facts.rootless_ids != 1U;
     // A command with our pipes at its ends needs no terminal, and starts faster without.
     options.terminals =
         std::none_of(spec.units.begin(), spec.units.end(), [](const unitfile::UnitSpec& unit) {

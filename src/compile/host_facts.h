@@ -28,6 +28,10 @@ struct HostFacts {
     /// Anything mounted as cgroup2, and the controllers that a guest's cgroup can be given there.
     bool cgroup2 = true;
     std::vector<std::string> controllers;
+    /// The launcher is an ordinary user's: root of a user namespace of its own with so many ids
+    /// from 0, the first of which is the user's. It may make no device nodes, bounds no addresses,
+    /// and has no cgroup.
+    std::optional<std::uint32_t> rootless_ids;
     /// This process may raise hard rlimits (CAP_SYS_RESOURCE); else its own hard limit of
     /// `resource` is the most a guest gets.
     bool may_raise_limits = true;

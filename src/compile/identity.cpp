@@ -85,6 +85,18 @@ dynamic_identity(const unitfile::UnitSpec& spec, const UnitOptions& options, Rep
     return Identity{*uid, *uid, {}, std::to_string(*uid), "/", ""};
 }
 
+/// An ordinary user's jail runs as that user, who is 0 in its user namespace.
+std::optional<Identity> own_identity(const unitfile::UnitSpec& spec, Report& report) {
+    if (!spec.user.given() && !spec.keys.has("user") && spec.group.value.empty() &&
+        spec.supplementary_groups.empty())
+        return Identity{0, 0, {}, "root", "/", ""};
+    const unitfile::Place& place =
+        or_place(spec.user.place, or_place(spec.group.place, spec.place));
+    report.error(place, "only root gives a jail another user or group; an ordinary user's runs as "
+                        "that user: leave it out");
+    return std::nullopt;
+}
+
 std::optional<Identity> resolve_user(const unitfile::UnitSpec& spec,
                                      const UserDatabase& users,
                                      const UnitOptions& options,
@@ -111,6 +123,8 @@ std::optional<Identity> resolve_identity(const unitfile::UnitSpec& spec,
                                          const UserDatabase& users,
                                          const UnitOptions& options,
                                          Report& report) {
+    if (options.jail && options.facts != nullptr && options.facts->rootless_ids)
+        return own_identity(spec, report);
     auto identity = resolve_user(spec, users, options, report);
     if (!identity) return std::nullopt;
     const unitfile::Place& place = or_place(spec.user.place, spec.place);

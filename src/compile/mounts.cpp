@@ -107,19 +107,29 @@ private:
 /// need.
 enum class Terminals { Everybody, Pid1, Nobody };
 
-void add_devices(List& list, Terminals terminals) {
+void add_device(List& list, const std::string& name, bool from_host) {
+    const std::string path = "/dev/" + name;
+    if (from_host) {
+        list.add_from(MountKind::Bind, path, path, kNoSuid | kNoExec);
+    } else {
+        list.add_from(MountKind::Device, name, path);
+    }
+}
+
+void add_devices(List& list, Terminals terminals, const MountOptions& options) {
     list.add(MountKind::Tmpfs, "/dev", kNoSuid | kNoExec,
              {"size=256k", "nr_inodes=256", "mode=0755"});
     for (const char* name : {"null", "zero", "full", "random", "urandom"})
-        list.add_from(MountKind::Device, name, std::string("/dev/") + name);
+        add_device(list, name, options.host_devices);
     if (terminals != Terminals::Nobody) {
         const bool everybody = terminals == Terminals::Everybody;
-        list.add_from(MountKind::Device, "tty", "/dev/tty");
+        add_device(list, "tty", options.host_devices);
         if (everybody) list.add_from(MountKind::Link, "pts/ptmx", "/dev/ptmx");
         list.add(MountKind::Folder, "/dev/pts");
-        list.add(MountKind::Devpts, "/dev/pts", kNoSuid | kNoExec,
-                 {"newinstance", everybody ? "ptmxmode=0666" : "ptmxmode=0600", "mode=0620",
-                  "gid=5", "max=256"});
+        std::vector<std::string> settings{
+            "newinstance", everybody ? "ptmxmode=0666" : "ptmxmode=0600", "mode=0620", "max=256"};
+        if (options.terminal_group) settings.emplace_back("gid=5");
+        list.add(MountKind::Devpts, "/dev/pts", kNoSuid | kNoExec, std::move(settings));
     }
     list.add_from(MountKind::Link, "/proc/self/fd", "/dev/fd");
     list.add_from(MountKind::Link, "/proc/self/fd/0", "/dev/stdin");
@@ -198,7 +208,7 @@ void add_resolver(List& list, const HostFacts& facts) {
 
 std::vector<Mount> system_mounts(const MountOptions& options) {
     List list(kSystemOrigin);
-    add_devices(list, Terminals::Everybody);
+    add_devices(list, Terminals::Everybody, options);
     list.add(MountKind::Folder, "/dev/mqueue");
     list.add(MountKind::Mqueue, "/dev/mqueue", kNoSuid | kNoDevice | kNoExec);
     add_temporary(list);
@@ -210,7 +220,7 @@ std::vector<Mount> system_mounts(const MountOptions& options) {
 
 std::vector<Mount> jail_mounts(const MountOptions& options) {
     List list(kJailOrigin);
-    add_devices(list, options.terminals ? Terminals::Pid1 : Terminals::Nobody);
+    add_devices(list, options.terminals ? Terminals::Pid1 : Terminals::Nobody, options);
     add_temporary(list);
     add_proc(list, options.hide_processes);
     return list.take();

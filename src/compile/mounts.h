@@ -24,6 +24,10 @@ struct MountOptions {
     bool cgroup2 = true;
     /// A jail has a place for terminals; a system always has.
     bool terminals = true;
+    /// Device nodes are the host's own, bound one by one: the launcher may make none.
+    bool host_devices = false;
+    /// The group of terminals, tty, has an id here.
+    bool terminal_group = true;
 };
 
 /// A full guest's own file systems.

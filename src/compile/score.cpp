@@ -113,7 +113,7 @@ private:
     }
 
     [[nodiscard]] bool has_private_users() const {
-        return context_.users == recipe::Users::Private;
+        return context_.users == recipe::Users::Private || context_.rootless_ids != 0;
     }
 
     void users() {

@@ -61,6 +61,7 @@ Result<void> take_identity(const recipe::Context& recipe) {
     // The launcher keeps its signals blocked meanwhile; PID 1 must not inherit that.
     TRY(sys::set_signal_mask(0));
     if (is_private(recipe)) return sys::become(0, 0);
+    if (recipe.rootless_ids == 1) return {};
     return sys::drop_groups();
 }
 

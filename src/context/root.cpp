@@ -86,7 +86,9 @@ Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespac
     if (user_namespace >= 0) TRY(sys::attach_mount_at(lower, memory, "lower"));
 
     // Through descriptors: no name of the host's shows inside, and none needs escaping.
-    const std::string layers = std::string("lowerdir=") + sys::DescriptorPath(lower).c_str() +
+    // In a user namespace the overlay may keep its notes in extended attributes of users only.
+    const std::string layers = std::string(recipe.rootless_ids != 0 ? "userxattr," : "") +
+                               "lowerdir=" + sys::DescriptorPath(lower).c_str() +
                                ",upperdir=" + sys::DescriptorPath(memory, "upper").c_str() +
                                ",workdir=" + sys::DescriptorPath(memory, "work").c_str();
     auto made = sys::mount_filesystem("stead", sys::DescriptorPath(memory, "merged").c_str(),

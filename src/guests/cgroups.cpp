@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 
+#include "guests/rootless.h"
 #include "guests/state.h"
 #include "sys/file.h"
 
@@ -112,6 +113,8 @@ std::string hash_of(std::string_view text) {
 } // namespace
 
 std::optional<std::string> find_cgroup2() {
+    // Not an ordinary user's to write to.
+    if (rootless_ids()) return std::nullopt;
     // The two usual places cost one call each; the mount table is read only when they are not it.
     for (const char* usual : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
         if (is_cgroup2(usual)) return usual;

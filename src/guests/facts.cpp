@@ -7,6 +7,7 @@
 
 #include "guests/cgroups.h"
 #include "guests/ids.h"
+#include "guests/rootless.h"
 #include "guests/zones.h"
 #include "sys/file.h"
 #include "sys/privileges.h"
@@ -64,7 +65,9 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.cap_last = newest_capability();
     facts.cgroup2 = cgroup2.has_value();
     if (cgroup2) facts.controllers = controllers_of(*cgroup2);
-    facts.may_raise_limits = may_raise_limits();
+    facts.rootless_ids = rootless_ids();
+    // The right to raise them is one of the machine's first user namespace.
+    facts.may_raise_limits = !facts.rootless_ids && may_raise_limits();
     facts.hard_limit = hard_limit;
     facts.machine = resources::this_machine();
     facts.look = look;

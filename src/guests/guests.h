@@ -18,8 +18,9 @@
 /// it is believed, so nothing stale blocks a start. This folder never prints and keeps no daemon.
 namespace stead::guests {
 
-/// Where Stead keeps its things. STEAD_RUNTIME_DIR, STEAD_STATE_DIR and STEAD_CONFIG_DIR move them,
-/// for tests.
+/// Where Stead keeps its things: below these folders root's, an ordinary user's in
+/// $XDG_RUNTIME_DIR/stead, $XDG_STATE_HOME/stead and $XDG_CONFIG_HOME/stead. STEAD_RUNTIME_DIR,
+/// STEAD_STATE_DIR and STEAD_CONFIG_DIR move them, for tests.
 struct Paths {
     std::string runtime = "/run/stead";
     std::string state = "/var/lib/stead";

@@ -46,9 +46,8 @@ struct Streams {
 /// Controllers whose accounts every guest has, and those named by its levels ("memory" of
 /// "memory.max"), as far as the host has them; one that is missing was refused or noted by compile.
 std::vector<std::string> controllers_for(const recipe::Context& context,
-                                         const std::string& cgroup2) {
+                                         const std::vector<std::string>& present) {
     std::vector<std::string> wanted;
-    const std::vector<std::string> present = controllers_of(cgroup2);
     const auto add = [&](const std::string& name) {
         const bool known = std::find(present.begin(), present.end(), name) != present.end();
         if (known && std::find(wanted.begin(), wanted.end(), name) == wanted.end())
@@ -233,6 +232,7 @@ Result<Start> Start::begin(const Paths& paths, std::string_view name) {
 
 compile::HostFacts Start::facts() {
     compile::HostFacts facts = host_facts(paths_, true, cgroup2_);
+    controllers_ = facts.controllers;
     facts.dynamic_uid = [this](const std::string& guest,
                                const std::string& unit) -> std::optional<std::uint32_t> {
         const auto uid = claim_dynamic(paths_, guest, unit);
@@ -268,8 +268,9 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
             TRY(sys::open_at(AT_FDCWD, logs.c_str(), O_RDONLY | O_DIRECTORY));
     }
     if (cgroup2_) {
-        made.cgroup =
-            TRY(make_cgroup(paths_, *cgroup2_, name_, controllers_for(context, *cgroup2_)));
+        made.cgroup = TRY(make_cgroup(
+            paths_, *cgroup2_, name_,
+            controllers_for(context, controllers_ ? *controllers_ : controllers_of(*cgroup2_))));
         TRY(set_levels(context, made.cgroup));
         made.keeper[wire::kKeeperCgroup] = TRY(sys::duplicate(made.cgroup.folder.get()));
     }

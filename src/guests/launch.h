@@ -93,6 +93,8 @@ private:
     std::vector<std::uint32_t> dynamic_ids_;
     std::vector<std::string> notices_;
     std::optional<std::string> cgroup2_;
+    /// What cgroup2_ offers, once somebody has asked.
+    std::optional<std::vector<std::string>> controllers_;
 };
 
 } // namespace stead::guests

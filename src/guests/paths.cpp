@@ -1,3 +1,5 @@
+#include <sys/auxv.h>
+
 #include <cstdlib>
 
 #include "guests/guests.h"
@@ -18,11 +20,25 @@ bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/// An ordinary user's folders are those of the XDG Base Directory Specification.
+Paths users_own() {
+    const std::string home = folder("HOME", "/nonexistent");
+    Paths paths;
+    paths.state = folder("XDG_STATE_HOME", home + "/.local/state") + "/stead";
+    paths.config = folder("XDG_CONFIG_HOME", home + "/.config") + "/stead";
+    // Where nobody logged the user in there is none: what runs is looked up in the kernel in any
+    // case, so a folder that outlives the machine's boot does no harm.
+    const std::string runtime = folder("XDG_RUNTIME_DIR", "");
+    paths.runtime = runtime.empty() ? paths.state + "/run" : runtime + "/stead";
+    return paths;
+}
+
 } // namespace
 
 Paths Paths::from_environment() {
-    return {folder("STEAD_RUNTIME_DIR", "/run/stead"), folder("STEAD_STATE_DIR", "/var/lib/stead"),
-            folder("STEAD_CONFIG_DIR", "/etc/stead")};
+    const Paths usual = ::getauxval(AT_EUID) == 0 ? Paths{} : users_own();
+    return {folder("STEAD_RUNTIME_DIR", usual.runtime), folder("STEAD_STATE_DIR", usual.state),
+            folder("STEAD_CONFIG_DIR", usual.config)};
 }
 
 std::string Paths::guest(std::string_view name) const {

@@ -24,6 +24,8 @@ constexpr std::size_t kMaxRecord = 1U << 16U;
 constexpr int kInheritedLock = 12;
 constexpr int kLockAttempts = 50;
 constexpr int kLockPauseMilliseconds = 20;
+constexpr int kIdentifyAttempts = 1000;
+constexpr int kIdentifyPauseMilliseconds = 1;
 
 /// What follows the command's name in /proc/PID/stat: the name is in parentheses and may hold any
 /// byte, so the last parenthesis counts (proc(5)).
@@ -59,6 +61,10 @@ Result<Stat> read_stat(pid_t pid) {
         std::from_chars(text.data(), text.data() + text.size(), stat.start_time);
     if (error != std::errc{}) return make_error("read", path, EINVAL);
     return stat;
+}
+
+bool has_ended(const Stat& stat) {
+    return stat.state == 'Z' || stat.state == 'X';
 }
 
 Result<std::uint64_t> pid_namespace_of(pid_t pid) {
@@ -262,8 +268,20 @@ std::optional<Record> read_record(int folder) {
 Result<void> identify(pid_t pid, Record& record) {
     record.pid = pid;
     record.start_time = TRY(read_stat(pid)).start_time;
-    record.pid_namespace = TRY(pid_namespace_of(pid));
-    return {};
+    for (int attempt = 0;; ++attempt) {
+        const auto inode = pid_namespace_of(pid);
+        if (inode) {
+            record.pid_namespace = *inode;
+            return {};
+        }
+        // It may have ended meanwhile, and then has no namespaces: its keeper tells how.
+        const auto stat = read_stat(pid);
+        if (stat && has_ended(*stat)) return {};
+        // While it is being executed its memory may still be that of an ordinary user's launcher,
+        // which belongs to the host: too much for whoever is root of a user namespace only.
+        if (inode.error().code != EACCES || attempt == kIdentifyAttempts) return inode.error();
+        (void)::poll(nullptr, 0, kIdentifyPauseMilliseconds);
+    }
 }
 
 std::optional<sys::Process> verify(const Record& record) {
@@ -274,8 +292,11 @@ std::optional<sys::Process> verify(const Record& record) {
     if (!process) return std::nullopt;
     const auto stat = read_stat(record.pid);
     if (!stat || stat->start_time != record.start_time) return std::nullopt;
-    if (stat->state == 'Z' || stat->state == 'X') return std::nullopt;
+    if (has_ended(*stat)) return std::nullopt;
     const auto inode = pid_namespace_of(record.pid);
+    // An ordinary user may not look at the namespaces of a PID 1 that lives in another user
+    // namespace: then pid and start time must be enough.
+    if (!inode && inode.error().code == EACCES) return *std::move(process);
     if (!inode || *inode != record.pid_namespace) return std::nullopt;
     return *std::move(process);
 }

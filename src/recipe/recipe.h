@@ -158,6 +158,9 @@ struct Context {
     std::vector<std::uint64_t> init_filter;
     bool no_new_privileges = false;
     bool no_root = false;
+    /// Not 0: the launcher is an ordinary user's and has made a user namespace with so many ids
+    /// around the context; 0 is the user. With one id the kernel denies setgroups(2) in it.
+    std::uint32_t rootless_ids = 0;
     /// A shared network brings the host's abstract sockets along: close them with a Landlock scope
     /// where the kernel has it.
     bool scope_abstract_sockets = false;

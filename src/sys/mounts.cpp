@@ -147,6 +147,11 @@ Result<void> make_all_private() {
     return {};
 }
 
+Result<void> make_all_followers() {
+    if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) < 0) return last_error("mount");
+    return {};
+}
+
 Result<void> detach_mount(const char* target) {
     if (::umount2(target, MNT_DETACH) < 0) return last_error("umount2", target);
     return {};

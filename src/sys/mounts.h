@@ -58,6 +58,9 @@ Result<void> mount_filesystem(const char* source,
 Result<void> bind_mount(const char* source, const char* target);
 /// mount(2) MS_REC | MS_PRIVATE on `/`: nothing propagates into or out of this mount namespace.
 Result<void> make_all_private();
+/// mount(2) MS_REC | MS_SLAVE on `/`: what the host mounts and unmounts still shows here, and
+/// nothing of ours does there.
+Result<void> make_all_followers();
 
 /// umount2(2) MNT_DETACH of what is seen at `target`.
 Result<void> detach_mount(const char* target);

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -80,6 +81,22 @@ TEST(Verify, IsNotFooledByAnotherProcessWithThatNumber) {
     EXPECT_FALSE(verify(record));
     record.pid = -1;
     EXPECT_FALSE(verify(record));
+}
+
+TEST(Identify, TakesAProcessThatHasEndedAlready) {
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(0);
+    siginfo_t info{};
+    ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT), 0);
+    Record record;
+    record.name = "web";
+    const auto identified = identify(pid, record);
+    EXPECT_TRUE(identified) << describe(identified.error()).c_str();
+    EXPECT_EQ(record.pid, pid);
+    EXPECT_NE(record.start_time, 0U);
+    EXPECT_FALSE(verify(record));
+    EXPECT_EQ(::waitpid(pid, nullptr, 0), pid);
+    EXPECT_FALSE(identify(pid, record));
 }
 
 TEST(Claim, IsHeldByOneAtATime) {
