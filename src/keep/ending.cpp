@@ -122,7 +122,12 @@ int Keeper::leave() {
 void Keeper::take_leave() {
     log_files_.flush();
     const Instant limit = sys::now() + kLastLines;
-    while (!(out_.flush() & err_.flush()) && sys::now() < limit)
+    // Each gets its chance, whether or not the other is done.
+    const auto both_done = [&] {
+        const bool done = out_.flush();
+        return err_.flush() && done;
+    };
+    while (!both_done() && sys::now() < limit)
         (void)sys::is_writable(out_.fd(), 20); // a pause, whatever it says
 }
 

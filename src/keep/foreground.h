@@ -78,7 +78,6 @@ private:
     bool busy_ = false;
     std::optional<termios> before_;
     std::array<int, kLines> watched_{-1, -1, -1};
-    std::array<bool, kLines> for_output_{};
     std::array<Relay, kLines> relays_;
 };
 

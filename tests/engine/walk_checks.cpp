@@ -20,11 +20,12 @@ bool is_probe(CommandRole role) {
     return role == CommandRole::ReadyProbe || role == CommandRole::HealthProbe;
 }
 
-/// Whether a unit that is ordered after this one has to wait. One that is on its way up only since
-/// this very moment may have been started anew after the other was let go; it cannot be told.
+/// Whether a unit that is ordered after this one has to wait. One that is on its way only since
+/// this very moment may have begun after the other was let go: started anew, or no longer needed
+/// after a reload. It cannot be told.
 bool comes_first(const UnitRuntime& unit, Instant now) {
     const bool starts = unit.phase == Phase::Waiting || is_starting(unit.phase);
-    return (starts && unit.since < now) || is_stopping(unit.phase);
+    return (starts || is_stopping(unit.phase)) && unit.since < now;
 }
 
 } // namespace
