@@ -63,6 +63,7 @@ public:
 
     void run() {
         index_names();
+        index_aliases();
         for (std::size_t id = 0; id < units_.size(); ++id)
             if (in(id)) resolve(id);
         drop_dependents();
@@ -97,6 +98,23 @@ private:
             if (!added && in(id))
                 reject(id, units_[id].spec->place, "there are two units named '" + name(id) + "'",
                        {{"the first is here", units_[first->second].spec->place}});
+        }
+    }
+
+    /// A further name never stands in the way of a unit's own.
+    void index_aliases() {
+        for (std::size_t id = 0; id < units_.size(); ++id) {
+            for (const Text& alias : units_[id].spec->aliases) {
+                const auto [first, added] = ids_.emplace(alias.value, id);
+                if (added || !in(id)) continue;
+                const bool own = name(first->second) == alias.value;
+                reject(
+                    id, alias.place,
+                    "alias '" + alias.value + "' is " +
+                        (own ? "the name of a unit" : "an alias of '" + name(first->second) + "'") +
+                        " already; take it out",
+                    {{"which is here", units_[first->second].spec->place}});
+            }
         }
     }
 

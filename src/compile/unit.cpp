@@ -5,6 +5,7 @@
 
 #include "compile/activation.h"
 #include "compile/capabilities.h"
+#include "compile/files.h"
 #include "compile/identity.h"
 #include "compile/levels.h"
 #include "compile/probe.h"
@@ -108,6 +109,7 @@ UnitPolicy policy_of(const UnitSpec& spec) {
     policy.remain_after_exit = spec.remain_after_exit;
     policy.send_hup = spec.send_hup;
     policy.reload_signal = spec.reload_signal;
+    if (spec.reload_notifies) policy.traits |= kReloadNotifies;
     policy.stop_steps =
         static_cast<std::uint8_t>(std::min(spec.stop_schedule.size(), kMaxStopSteps));
     std::copy_n(spec.stop_schedule.begin(), policy.stop_steps, policy.stop.begin());
@@ -445,6 +447,8 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     set_filter(spec, options, unit, report);
     set_levels(spec, options, exec, report);
     set_directories(spec, options, exec);
+    set_files(spec, options, unit, report);
+    set_namespaces(spec, options, unit, report);
     set_conditions(spec, exec, report);
     set_activation(spec, users, options, unit, report);
     if (options.jail && !spec.credentials.empty())

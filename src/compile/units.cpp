@@ -31,6 +31,8 @@ void collect(std::vector<GraphUnit>& graph,
             dependency.target = ids[dependency.target];
             units[i]->dependencies.push_back(dependency);
         }
+        for (const unitfile::Text& alias : graph[i].spec->aliases)
+            plan.aliases.emplace_back(alias.value, graph[i].spec->name);
         plan.units.push_back(std::move(*units[i]));
     }
 }

@@ -2,12 +2,15 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include <dirent.h>
 
 #include "base/function_ref.h"
 #include "init/digits.h"
@@ -60,11 +63,12 @@ std::string_view own_path(std::span<char> buffer) {
     return unified_path({buffer.data(), size});
 }
 
-/// Calls `each` with every pid in cgroup.procs of `name` until it returns false; false when the
-/// list cannot be opened.
-bool for_each_member(Supervisor& self, std::string_view name, FunctionRef<bool(pid_t)> each) {
-    const auto file = sys::open_at(self.cgroups.units.get(), path_of(name, "cgroup.procs").c_str(),
-                                   O_RDONLY | O_NONBLOCK);
+/// Groups below a unit's own are no deeper (`delegate`).
+constexpr int kDepth = 16;
+
+/// False when the list cannot be opened.
+bool tell_members(int group, FunctionRef<void(pid_t)> each) {
+    const auto file = sys::open_at(group, "cgroup.procs", O_RDONLY | O_NONBLOCK);
     if (!file) return false;
     std::array<char, 512> buffer; // Filled by read; clearing it is for nothing.
     DigitReader digits;
@@ -73,9 +77,38 @@ bool for_each_member(Supervisor& self, std::string_view name, FunctionRef<bool(p
         if (size <= 0) return true;
         for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(size))) {
             const auto number = digits.feed(c);
-            if (number && *number > 0 && !each(static_cast<pid_t>(*number))) return true;
+            if (number && *number > 0) each(static_cast<pid_t>(*number));
         }
     }
+}
+
+/// Calls `each` with every pid of the group `name` and of those below it; or, without one, removes
+/// the groups below it and then itself. False when one of them cannot be opened.
+bool walk_tree(int parent, const char* name, int depth, const FunctionRef<void(pid_t)>* each) {
+    const auto folder = sys::open_at(parent, name, O_RDONLY | O_DIRECTORY);
+    bool good = folder.has_value();
+    alignas(dirent) std::array<std::byte, 1024> buffer; // Filled by the kernel.
+    while (folder && depth > 0) {
+        const long size = ::syscall(SYS_getdents64, folder->get(), buffer.data(), buffer.size());
+        if (size <= 0) break;
+        for (long at = 0; at < size;) {
+            const auto* entry = reinterpret_cast<const dirent*>(&buffer[at]);
+            at += entry->d_reclen;
+            // "." and ".." are no groups below.
+            const char* below = entry->d_name;
+            const bool itself = below[0] == '.' && (below[1] == '\0' || below[1] == '.');
+            if (entry->d_type == DT_DIR && !itself)
+                good = walk_tree(folder->get(), below, depth - 1, each) && good;
+        }
+    }
+    if (each != nullptr) return folder && tell_members(folder->get(), *each) && good;
+    (void)sys::remove_at(parent, name, true);
+    return good;
+}
+
+bool for_each_member(Supervisor& self, std::string_view name, FunctionRef<void(pid_t)> each) {
+    return walk_tree(self.cgroups.units.get(), FixedString<kMaxUnitName>(name).c_str(), kDepth,
+                     &each);
 }
 
 void use_tree(Supervisor& self, sys::UniqueFd root, std::string_view path_of_root) {
@@ -140,7 +173,8 @@ Result<sys::UniqueFd> make_cgroup(Supervisor& self, std::string_view name) {
 void remove_cgroup(Supervisor& self, std::string_view name) {
     if (!self.cgroups.units) return;
     // EBUSY while a process is still on its way out; the next start uses the folder again.
-    (void)sys::remove_at(self.cgroups.units.get(), FixedString<kMaxUnitName>(name).c_str(), true);
+    (void)walk_tree(self.cgroups.units.get(), FixedString<kMaxUnitName>(name).c_str(), kDepth,
+                    nullptr);
 }
 
 namespace {
@@ -204,11 +238,8 @@ Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name) {
 void kill_cgroup(Supervisor& self, std::string_view name) {
     const int units = self.cgroups.units.get();
     if (write_file(units, path_of(name, "cgroup.kill").c_str(), "1")) return;
-    // Kernels before 5.14 have no cgroup.kill. Frozen processes cannot fork away from the list, and
-    // KILL wakes them.
-    (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "1");
+    // Linux has cgroup.kill since 5.14; a container's runtime may keep it away.
     (void)signal_cgroup(self, name, 9);
-    (void)write_file(units, path_of(name, "cgroup.freeze").c_str(), "0");
 }
 
 bool signal_cgroup(Supervisor& self, std::string_view name, int signal) {
@@ -218,7 +249,6 @@ bool signal_cgroup(Supervisor& self, std::string_view name, int signal) {
         // ESRCH: it ended meanwhile, which is what most signals are for.
         if (process) (void)sys::send_signal(*process, signal);
         reached = reached && (process || process.error().code == ESRCH);
-        return true;
     });
     return listed && reached;
 }
@@ -230,17 +260,13 @@ pid_t find_eldest(Supervisor& self, std::string_view name) {
         const bool ours =
             ::waitid(P_PID, static_cast<id_t>(member), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
         if (ours && (eldest == 0 || member < eldest)) eldest = member;
-        return true;
     });
     return eldest;
 }
 
 bool is_member(Supervisor& self, std::string_view name, pid_t pid) {
     bool found = false;
-    (void)for_each_member(self, name, [&](pid_t member) {
-        found = member == pid;
-        return !found;
-    });
+    (void)for_each_member(self, name, [&](pid_t member) { found = found || member == pid; });
     return found;
 }
 

@@ -154,7 +154,10 @@ std::optional<UnitId> UnitTable::locate(std::string_view name) const {
 }
 
 std::optional<UnitId> UnitTable::find(std::string_view name) const {
-    const auto unit = locate(name);
+    auto unit = locate(name);
+    const StringList names = plans_[0].aliases();
+    for (std::size_t i = 0; !unit && i < names.size(); i += 2)
+        if (names[i] == name) unit = locate(names[i + 1]);
     return unit && is_gone(*unit) ? std::nullopt : unit;
 }
 

@@ -110,6 +110,13 @@ struct ExecView {
     StringList credentials;
     /// What must hold at the start, else the unit is skipped; see condition.h.
     StringList conditions;
+    /// What the unit sees of the file system otherwise than its guest, outer places first: a letter
+    /// and a plain path, with a '-' between them where it may be missing. r: read-only with all
+    /// below; w: writable as far as the guest is; h: hidden; t: an empty folder of its own; c: the
+    /// cgroup it was started in, given to its user.
+    StringList view;
+    /// CLONE_NEW* of unshare(2): namespaces of the unit's own.
+    std::uint32_t namespaces = 0;
     /// The terminal that the unit runs on; empty: none.
     std::string_view terminal;
 

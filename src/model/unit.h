@@ -128,7 +128,10 @@ struct ExitSet {
 /// Bits of UnitPolicy::traits. OnDemand: the boot does not start the unit; a timer or the first
 /// connection does, as a Start.
 inline constexpr std::uint16_t kOnDemand = 1U << 0U;
-inline constexpr std::uint16_t kPolicyTraits = kOnDemand;
+/// ReloadNotifies: after the signal of a reload the unit says RELOADING=1 and, when it is done,
+/// READY=1; the reload lasts that long.
+inline constexpr std::uint16_t kReloadNotifies = 1U << 1U;
+inline constexpr std::uint16_t kPolicyTraits = kOnDemand | kReloadNotifies;
 
 /// Everything the engine needs to know about one unit: what to start it after, when it counts as
 /// up, when to start it again, how to stop it. A plain record of fixed size, because it lies in the

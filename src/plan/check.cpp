@@ -103,7 +103,10 @@ bool Checker::lists() {
                 "notices are outside the lists") &&
            need(inside(header_.rejected, count(TableId::Lists), kMaxRejected) &&
                     header_.rejected.count % 2 == 0,
-                "rejected units are no list of pairs");
+                "rejected units are no list of pairs") &&
+           need(inside(header_.aliases, count(TableId::Lists), kMaxRejected) &&
+                    header_.aliases.count % 2 == 0,
+                "further names are no list of pairs");
 }
 
 bool Checker::records() {

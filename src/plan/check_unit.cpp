@@ -139,35 +139,35 @@ bool Checker::scheduling(const UnitRecord& record) {
                 "its terminal is no plain absolute path");
 }
 
-bool Checker::conditions(const UnitRecord& record) {
-    if (!need(inside(record.conditions, count(TableId::Lists), kMaxConditions),
-              "an unknown condition"))
-        return false;
-    for (const StringRef at : table<StringRef>(TableId::Lists)
-                                  .subspan(record.conditions.first, record.conditions.count)) {
-        const std::string_view word = text(at, 2);
-        if (!need(word.size() > 2 && std::string_view("pecv").find(word[0]) != word.npos &&
-                      (word[1] == '=' || word[1] == '!'),
-                  "an unknown condition"))
-            return false;
+bool Checker::texts(Slice slice,
+                    std::size_t most,
+                    const char* wrong,
+                    FunctionRef<bool(std::string_view)> good) {
+    if (!need(inside(slice, count(TableId::Lists), most), wrong)) return false;
+    for (const StringRef at : table<StringRef>(TableId::Lists).subspan(slice.first, slice.count)) {
+        if (!need(good(text(at, kMaxPath + kMaxCredentialName + 1)), wrong)) return false;
     }
     return true;
 }
 
-bool Checker::credentials(const UnitRecord& record) {
-    if (!need(inside(record.credentials, count(TableId::Lists), kMaxCredentials),
-              "an impossible credential"))
-        return false;
-    for (const StringRef at : table<StringRef>(TableId::Lists)
-                                  .subspan(record.credentials.first, record.credentials.count)) {
-        const std::string_view pair = text(at, kMaxPath + kMaxCredentialName + 1);
-        const std::size_t equals = pair.find('=');
-        if (!need(equals <= kMaxCredentialName && is_unit_name(pair.substr(0, equals)) &&
-                      is_plain_path(pair.substr(equals + 1)),
-                  "an impossible credential"))
-            return false;
-    }
-    return true;
+bool Checker::conditions(const UnitRecord& record) {
+    return need((record.namespaces & ~kUnitNamespaces) == 0, "an impossible view") &&
+           texts(record.conditions, kMaxConditions, "an unknown condition",
+                 [](std::string_view word) {
+                     return word.size() > 2 &&
+                            std::string_view("pecv").find(word[0]) != word.npos &&
+                            (word[1] == '=' || word[1] == '!');
+                 }) &&
+           texts(record.credentials, kMaxCredentials, "an impossible credential",
+                 [](std::string_view pair) {
+                     const std::size_t equals = pair.find('=');
+                     return equals <= kMaxCredentialName && is_unit_name(pair.substr(0, equals)) &&
+                            is_plain_path(pair.substr(equals + 1));
+                 }) &&
+           texts(record.view, kMaxView, "an impossible view", [](std::string_view place) {
+               return place.size() > 1 && std::string_view("rwhtc").find(place[0]) != place.npos &&
+                      is_plain_path(place.substr(place[1] == '-' ? 2 : 1));
+           });
 }
 
 bool Checker::dependencies(UnitId id, const UnitPolicy& policy) {
@@ -256,15 +256,14 @@ bool Checker::parts(const UnitRecord& record) {
     next_limit_ += record.limits.count;
     next_directory_ += record.directories.count;
     next_setting_ += record.settings.count;
-    return limits(record.limits) && activation(record) && signal_map(record) &&
-           conditions(record) && credentials(record);
+    return limits(record.limits) && activation(record) && signal_map(record) && conditions(record);
 }
 
 bool Checker::activation(const UnitRecord& record) {
     if (!need(record.sockets.first == next_socket_ && record.timer.first == next_timer_ &&
                   inside(record.sockets, count(TableId::Sockets), kMaxSockets) &&
                   inside(record.timer, count(TableId::Timers), 1) &&
-                  record.descriptor_store <= kMaxStored && record.reserved == 0,
+                  record.descriptor_store <= kMaxStored,
               "its sockets or its timer are out of place"))
         return false;
     next_socket_ += record.sockets.count;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/function_ref.h"
 #include "base/result.h"
 #include "plan/format.h"
 #include "plan/limits.h"
@@ -65,7 +66,11 @@ private:
     bool scheduling(const UnitRecord& record);
     bool signal_map(const UnitRecord& record);
     bool conditions(const UnitRecord& record);
-    bool credentials(const UnitRecord& record);
+    /// `slice` has at most `most` texts, and all of them are `good`; else `wrong` tells.
+    bool texts(Slice slice,
+               std::size_t most,
+               const char* wrong,
+               FunctionRef<bool(std::string_view)> good);
     bool dependencies(UnitId id, const UnitPolicy& policy);
     bool identity(const UnitRecord& record);
     bool output(OutputKind kind, StringRef path);

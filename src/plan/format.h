@@ -64,6 +64,8 @@ struct Header {
     /// Of Lists; `rejected` are pairs.
     Slice notices;
     Slice rejected;
+    /// Pairs too: a further name of a unit, and its own.
+    Slice aliases;
 };
 
 /// What is true of a unit, bit by bit, so that no byte of an image is ever read as a bool.
@@ -135,10 +137,12 @@ struct UnitRecord {
     /// The same for equal definitions, whatever the units around them; 0: not known.
     std::uint32_t digest = 0;
     std::uint32_t descriptor_store = 0;
-    std::uint32_t reserved = 0;
+    /// CLONE_NEW* of unshare(2).
+    std::uint32_t namespaces = 0;
     Slice sockets;
     /// None or one.
     Slice timer;
+    Slice view;
 };
 
 struct SocketRecord {

@@ -26,6 +26,11 @@ inline constexpr std::size_t kMaxResourceLimits = 16;
 inline constexpr std::size_t kMaxConditions = 64;
 inline constexpr std::size_t kMaxCredentials = 32;
 inline constexpr std::size_t kMaxCredentialName = 64;
+/// Places that one unit sees otherwise than its guest.
+inline constexpr std::size_t kMaxView = 128;
+/// CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET: those that a process can
+/// leave its old one for.
+inline constexpr std::uint32_t kUnitNamespaces = 0x4e020000;
 /// Sockets of one unit, descriptors that are kept for it; timers of a plan, changes of one zone.
 inline constexpr std::size_t kMaxSockets = 32;
 inline constexpr std::size_t kMaxStored = 64;

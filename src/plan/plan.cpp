@@ -74,6 +74,11 @@ std::optional<UnitId> Plan::find_unit(std::string_view wanted) const {
     return std::nullopt;
 }
 
+StringList Plan::aliases() const {
+    if (image_.empty()) return {};
+    return list(image_, header_of(image_).aliases);
+}
+
 std::string_view Plan::name(UnitId unit) const {
     return text(image_, record(image_, unit).name);
 }
@@ -127,6 +132,8 @@ ExecView Plan::exec(UnitId unit) const {
     view.cpu_affinity = part<std::byte>(image_, TableId::Addresses, from.affinity);
     view.credentials = list(image_, from.credentials);
     view.conditions = list(image_, from.conditions);
+    view.view = list(image_, from.view);
+    view.namespaces = from.namespaces;
     view.terminal = text(image_, from.terminal);
 
     view.inherit_input = is(kInheritInput);

@@ -78,6 +78,8 @@ public:
     /// Names and messages of units that were left out because of mistakes: pairs of {name,
     /// message}.
     [[nodiscard]] StringList rejected() const;
+    /// Pairs: a further name of a unit, which `find_unit` does not know, and its own.
+    [[nodiscard]] StringList aliases() const;
 
 private:
     std::span<const std::byte> image_;

@@ -123,6 +123,7 @@ private:
     std::map<std::string, StringRef, std::less<>> known_strings_ = {{"", 0}};
     Slice notices_;
     Slice rejected_;
+    Slice aliases_;
     bool has_nul_ = false;
 };
 
@@ -209,6 +210,8 @@ UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
     record.affinity = addresses_.add(exec.cpu_affinity);
     record.conditions = list(exec.conditions);
     record.credentials = list(exec.credentials);
+    record.view = list(exec.view);
+    record.namespaces = exec.namespaces;
     record.health_path = string(unit.health_path);
     record.terminal = string(exec.terminal);
     record.io_priority = exec.io_priority;
@@ -303,7 +306,11 @@ std::vector<std::byte> Builder::image() const {
         std::as_bytes(std::span(timers_)),          std::as_bytes(std::span(zones_.records)),
         std::as_bytes(std::span(strings_)),
     };
-    Header header{.magic = kMagic, .version = kVersion, .notices = notices_, .rejected = rejected_};
+    Header header{.magic = kMagic,
+                  .version = kVersion,
+                  .notices = notices_,
+                  .rejected = rejected_,
+                  .aliases = aliases_};
     std::vector<std::byte> image(sizeof header);
     for (std::size_t id = 0; id < kTables; ++id) {
         header.tables[id] = {static_cast<std::uint32_t>(image.size()),
@@ -346,6 +353,12 @@ Result<std::vector<std::byte>> Builder::build(const PlanInput& input) {
         rejected.push_back(unit.message);
     }
     rejected_ = list(rejected);
+    std::vector<std::string> aliases;
+    for (const auto& [alias, name] : input.aliases) {
+        aliases.push_back(alias);
+        aliases.push_back(name);
+    }
+    aliases_ = list(aliases);
     if (has_nul_)
         return mistake({}, "a NUL byte in a string of the guest, its notices or rejected units");
     return image();

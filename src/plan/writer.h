@@ -67,6 +67,8 @@ struct ExecInput {
     std::vector<std::byte> cpu_affinity;
     std::vector<std::string> credentials;
     std::vector<std::string> conditions;
+    std::vector<std::string> view;
+    std::uint32_t namespaces = 0;
     std::string terminal;
 
     bool inherit_input = false;
@@ -190,6 +192,8 @@ struct PlanInput {
     std::optional<GuestInput> guest;
     std::vector<std::string> notices;
     std::vector<RejectedInput> rejected;
+    /// Further names of units, each with the unit's own.
+    std::vector<std::pair<std::string, std::string>> aliases;
 
     friend bool operator==(const PlanInput&, const PlanInput&) = default;
 };

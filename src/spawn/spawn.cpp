@@ -98,6 +98,7 @@ void become(Child& child) {
     set_scheduling(child);
     make_directories(child);
     make_credentials(child);
+    set_view(child);
     set_groups(child);
     set_group(child);
     cut_bounding_set(child);

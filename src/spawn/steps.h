@@ -29,6 +29,9 @@ void make_directories(const Child& child);
 /// Copies what the unit is to get as credentials into its folder (see spawn.h).
 void make_credentials(const Child& child);
 
+/// A mount namespace of the unit's own, in which it sees what ExecView::view says.
+void set_view(const Child& child);
+
 void set_groups(const Child& child);
 void set_group(const Child& child);
 void cut_bounding_set(const Child& child);

@@ -107,6 +107,17 @@ struct TimerSpec {
     }
 };
 
+enum class ProtectSystem : std::uint8_t { No, Yes, Full, Strict };
+
+/// [files]
+struct FilesSpec {
+    TextList read_only;
+    TextList read_write;
+    TextList hidden;
+    bool private_tmp = false;
+    ProtectSystem protect = ProtectSystem::No;
+};
+
 struct DirectorySpec {
     DirectoryKind kind = DirectoryKind::State;
     /// Below /var/lib, /run, /var/cache, /var/log.
@@ -251,6 +262,7 @@ struct UnitSpec {
 
     std::uint8_t reload_signal = 0;
     Argv reload_command;
+    bool reload_notifies = false;
 
     OutputKind output = OutputKind::Log;
     std::string output_target;
@@ -286,6 +298,10 @@ struct UnitSpec {
     std::vector<DirectorySpec> directories;
     std::uint32_t directory_mode = 0750;
 
+    FilesSpec files;
+    TextList namespaces;
+    bool delegate = false;
+    TextList aliases;
     std::vector<SocketSpec> sockets;
     TimerSpec timer;
     std::uint32_t descriptor_store = 0;

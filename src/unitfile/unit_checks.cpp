@@ -206,6 +206,9 @@ private:
             complain("reload.command", "reload.command contradicts reload.signal; keep one of them",
                      see("reload.signal"));
         }
+        if (spec_.reload_notifies && (!has("reload.signal") || spec_.type != UnitType::Notify))
+            complain("reload.notify",
+                     "reload.notify is for type = \"notify\" with a reload.signal");
         if (!spec_.stop_schedule.empty()) return;
         StopStep step;
         step.signal = draft_.stop_signal;

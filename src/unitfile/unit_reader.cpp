@@ -114,6 +114,13 @@ constexpr Binding<UnitDraft> to_socket(std::string_view key) {
 }
 
 template <auto Member>
+constexpr Binding<UnitDraft> to_files(std::string_view key) {
+    return {key, [](UnitDraft& draft, const Key&, Value& value, const Place& place) {
+                store(draft.spec.files.*Member, value, place);
+            }};
+}
+
+template <auto Member>
 constexpr Binding<UnitDraft> to_timer(std::string_view key) {
     return {key, [](UnitDraft& draft, const Key&, Value& value, const Place& place) {
                 store(draft.spec.timer.*Member, value, place);
@@ -164,6 +171,9 @@ constexpr std::array kBindings{
     to<&UnitSpec::system_call_error>("system-call-error"),
     to<&UnitSpec::address_families>("address-families"),
     to<&UnitSpec::write_execute>("write-execute"),
+    to<&UnitSpec::namespaces>("namespaces"),
+    to<&UnitSpec::delegate>("delegate"),
+    to<&UnitSpec::aliases>("alias"),
 
     to<&UnitSpec::pre_start>("hooks.pre-start"),
     to<&UnitSpec::post_start>("hooks.post-start"),
@@ -219,6 +229,7 @@ constexpr std::array kBindings{
 
     to<&UnitSpec::reload_signal>("reload.signal"),
     to<&UnitSpec::reload_command>("reload.command"),
+    to<&UnitSpec::reload_notifies>("reload.notify"),
 
     Binding<UnitDraft>{"log.output", set_output},
     Binding<UnitDraft>{"log.error", set_error},
@@ -251,6 +262,11 @@ constexpr std::array kBindings{
     to_socket<&SocketSpec::user>("socket.*.user"),
     to_socket<&SocketSpec::lazy>("socket.*.lazy"),
     to_socket<&SocketSpec::per_connection>("socket.*.per-connection"),
+    to_files<&FilesSpec::read_only>("files.read-only"),
+    to_files<&FilesSpec::read_write>("files.read-write"),
+    to_files<&FilesSpec::hidden>("files.hidden"),
+    to_files<&FilesSpec::private_tmp>("files.private-tmp"),
+    to_files<&FilesSpec::protect>("files.protect-system"),
     to_timer<&TimerSpec::calendar>("timer.calendar"),
     to_timer<&TimerSpec::every>("timer.every"),
     to_timer<&TimerSpec::on_boot>("timer.on-boot"),

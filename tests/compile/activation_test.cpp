@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <sys/un.h>
 
 #include <netinet/in.h>
@@ -176,6 +177,122 @@ TEST(Activation, RefusesWhatCannotBe) {
         EXPECT_NE(outcome.messages.find(bad.message), std::string::npos)
             << bad.text << outcome.messages;
     }
+}
+
+TEST(Files, ComeFromTheOutsideInwards) {
+    const auto outcome = units({{"web", kTrue + "[files]\nread-only = [\"/srv\", \"/opt/app\"]\n"
+                                                "read-write = [\"/srv/data\"]\n"
+                                                "hidden = [\"/srv/data/keys\"]\n"
+                                                "private-tmp = true\nprotect-system = \"full\"\n"},
+                                {"strict", kTrue + "directories.state = [\"app\"]\n"
+                                                   "files.protect-system = \"strict\"\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    EXPECT_EQ(
+        outcome.unit("web")->exec.view,
+        (std::vector<std::string>{"r-/boot", "r-/efi", "r/etc", "r/opt/app", "r/srv", "w/srv/data",
+                                  "h/srv/data/keys", "t-/tmp", "r-/usr", "t-/var/tmp"}));
+    ASSERT_NE(outcome.unit("strict"), nullptr) << outcome.messages;
+    const auto& view = outcome.unit("strict")->exec.view;
+    EXPECT_EQ(view, (std::vector<std::string>{"r/", "w-/dev", "w-/dev/mqueue", "w-/dev/pts",
+                                              "w-/dev/shm", "w-/proc", "w/var/lib/app"}));
+}
+
+TEST(Files, NeedAGuestThatMayMount) {
+    auto options = system_options();
+    options.users = recipe::Users::Host;
+    const auto outcome = units({{"web", kTrue + "files.read-only = [\"/srv\"]\n"}}, options);
+    EXPECT_EQ(outcome.unit("web"), nullptr);
+    EXPECT_NE(outcome.messages.find("users = \"private\""), std::string::npos);
+    // A jail's PID 1 has no right to it either.
+    EXPECT_NE(units({{"web", kTrue + "namespaces = [\"net\"]\n"}}, options)
+                  .rejection("web")
+                  .find("`namespaces` needs a guest with users = \"private\""),
+              std::string::npos);
+    options.foreign = true;
+    EXPECT_NE(units({{"web", kTrue + "files.read-only = [\"/srv\"]\n"}}, options).unit("web"),
+              nullptr);
+    EXPECT_EQ(units({{"web", kTrue + "files.hidden = [\"/\"]\n"}}).unit("web"), nullptr);
+}
+
+TEST(Files, DoNotLieBelowWhatIsNotSeen) {
+    const auto outcome =
+        units({{"web", kTrue + "files = { hidden = [\"/srv\"], read-only = [\"/srv/app\"] }\n"},
+               {"tmp", kTrue + "files = { private-tmp = true, read-write = [\"/tmp/x\"] }\n"},
+               {"fine", kTrue + "files = { hidden = [\"/srv\"], read-only = [\"/srv2\"] }\n"}});
+    EXPECT_EQ(outcome.rejection("web"), "web.toml:2:43: [files] has '/srv/app', and the unit sees "
+                                        "nothing of /srv, which is hidden; take one of them out");
+    EXPECT_NE(outcome.rejection("tmp").find("/tmp, which is its own"), std::string::npos);
+    EXPECT_NE(outcome.unit("fine"), nullptr) << outcome.messages;
+}
+
+TEST(Namespaces, AreThoseThatAUnitCanHave) {
+    const auto outcome =
+        units({{"web", kTrue + "namespaces = [\"net\", \"uts\"]\n"},
+               {"pid", kTrue + "namespaces = [\"pid\"]\n"},
+               {"nett", kTrue + "namespaces = [\"nett\"]\n"},
+               {"probe", kTrue + "namespaces = [\"net\"]\nready.tcp = \"127.0.0.1:80\"\n"},
+               {"path", kTrue + "namespaces = [\"net\"]\nready.unix = \"/run/app\"\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    EXPECT_EQ(outcome.unit("web")->exec.namespaces,
+              static_cast<std::uint32_t>(CLONE_NEWNET | CLONE_NEWUTS));
+    EXPECT_EQ(outcome.unit("web")->remarks,
+              std::vector<std::string>{"has namespaces of its own: net, uts"});
+    EXPECT_EQ(
+        outcome.rejection("pid"),
+        "pid.toml:2:15: a unit has no pid namespace of its own: the kernel mounts no /proc of "
+        "its own below the masks of a guest's");
+    EXPECT_EQ(outcome.rejection("nett"),
+              "nett.toml:2:15: there is no namespace 'nett'; did you mean 'net'?");
+    EXPECT_NE(outcome.rejection("probe").find("ask the guest's network"), std::string::npos);
+    EXPECT_NE(outcome.unit("path"), nullptr) << outcome.messages;
+}
+
+TEST(Delegate, IsAViewOfTheUnitsOwnCgroup) {
+    const auto outcome = units({{"web", kTrue + "delegate = true\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    EXPECT_EQ(outcome.unit("web")->exec.view, std::vector<std::string>{"c/sys/fs/cgroup"});
+    EXPECT_EQ(outcome.unit("web")->exec.namespaces, static_cast<std::uint32_t>(CLONE_NEWCGROUP));
+    EXPECT_EQ(outcome.unit("web")->exec.cgroup_settings.back().value, "16");
+    auto options = system_options();
+    options.users = recipe::Users::Host;
+    EXPECT_NE(units({{"web", kTrue + "delegate = true\n"}}, options)
+                  .rejection("web")
+                  .find("`delegate` needs a guest with users = \"private\""),
+              std::string::npos);
+}
+
+TEST(Alias, StandsForTheUnitInOthersFiles) {
+    const auto outcome = units({{"app", kTrue + "requires = [\"db\"]\nafter = [\"sql\"]\n"},
+                                {"postgres", kTrue + "alias = [\"db\", \"sql\"]\n"},
+                                {"lost", kTrue + "requires = [\"dbb\"]\n"}});
+    ASSERT_NE(outcome.unit("app"), nullptr) << outcome.messages;
+    EXPECT_TRUE(outcome.has_edge("app", "postgres", DependencyKind::Requires));
+    const std::vector<std::pair<std::string, std::string>> aliases{{"db", "postgres"},
+                                                                   {"sql", "postgres"}};
+    EXPECT_EQ(outcome.plan.aliases, aliases);
+    EXPECT_EQ(outcome.unit("lost"), nullptr);
+}
+
+TEST(Alias, IsNobodyElsesName) {
+    const auto outcome = units({{"one", kTrue + "alias = [\"two\"]\n"},
+                                {"two", kTrue},
+                                {"three", kTrue + "alias = [\"x\"]\n"},
+                                {"four", kTrue + "alias = [\"x\"]\n"},
+                                {"five", kTrue + "alias = [\"five\"]\n"}});
+    EXPECT_EQ(outcome.rejection("one"),
+              "one.toml:2:10: alias 'two' is the name of a unit already; take it out");
+    EXPECT_EQ(outcome.rejection("four"),
+              "four.toml:2:10: alias 'x' is an alias of 'three' already; take it out");
+    EXPECT_FALSE(outcome.rejection("five").empty());
+    EXPECT_NE(outcome.unit("two"), nullptr);
+    EXPECT_NE(outcome.unit("three"), nullptr);
+}
+
+TEST(Reload, OfAProgramThatNotifiesIsATrait) {
+    const auto outcome = units({{"web", kTrue + "type = \"notify\"\n"
+                                                "reload = { signal = \"HUP\", notify = true }\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    EXPECT_EQ(outcome.unit("web")->policy.traits, kReloadNotifies);
 }
 
 } // namespace

@@ -425,5 +425,81 @@ TEST(DescriptorStore, KeepsNothingUnlessTheUnitSaysSo) {
     EXPECT_TRUE(guest.says("file-descriptor-store-max"));
 }
 
+TEST(Reload, LastsUntilTheProgramHasReloaded) {
+    const TemporaryFolder folder;
+    plan::UnitInput unit = service("app", {kMisbehave, "reloads"});
+    unit.policy.type = UnitType::Notify;
+    unit.policy.ready = ReadyKind::Notify;
+    unit.policy.reload_signal = SIGHUP;
+    unit.policy.traits = kReloadNotifies;
+    Guest guest({write_plan(folder.path(), {unit})});
+    Control control = guest.control();
+    ASSERT_TRUE(is(control, "app", UnitState::Up)) << guest.said();
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(control.ask(Kind::Reload, "app").code, 0);
+    // It says an old READY=1 and an old RELOADING=1 at once, and the right ones 300 ms later.
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 250ms);
+    EXPECT_EQ(status_of(control, "app").status, "reloaded");
+}
+
+TEST(Reload, OfAProgramThatDoesNotAnswerFailsInTime) {
+    const TemporaryFolder folder;
+    plan::UnitInput unit = service("app", {kMisbehave, "ignores-reload"});
+    unit.policy.type = UnitType::Notify;
+    unit.policy.ready = ReadyKind::Notify;
+    unit.policy.reload_signal = SIGHUP;
+    unit.policy.traits = kReloadNotifies;
+    unit.policy.start_timeout_ms = 1000;
+    Guest guest({write_plan(folder.path(), {unit})});
+    Control control = guest.control();
+    ASSERT_TRUE(is(control, "app", UnitState::Up)) << guest.said();
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(control.ask(Kind::Reload, "app").code, 1);
+    EXPECT_GE(std::chrono::steady_clock::now() - start, 900ms);
+    EXPECT_EQ(status_of(control, "app").state, static_cast<int>(UnitState::Up));
+}
+
+TEST(Files, GiveAUnitAViewOfItsOwn) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    const TemporaryFolder folder;
+    for (const char* name : {"ro", "ro/rw", "secret", "open", "own"})
+        fs::create_directory(folder.path() / name);
+    std::ofstream(folder.path() / "secret" / "key") << "secret\n";
+    std::ofstream(folder.path() / "file") << "secret\n";
+    std::ofstream(folder.path() / "own" / "theirs") << "x\n";
+    plan::UnitInput unit = service(
+        "app", shell(folder, "cd $0; { touch ro/x 2> open/error || echo read-only; "
+                             "touch ro/rw/x && echo writable; ls secret | wc -l; wc -c < file; "
+                             "touch own/x; ls own; } > open/said.new; "
+                             "mv open/said.new open/said; exec sleep 1000"));
+    const std::string at = folder.path().string();
+    unit.exec.require = true;
+    unit.exec.view = {"h" + at + "/file",  "t" + at + "/own",    "r" + at + "/ro",
+                      "w" + at + "/ro/rw", "h" + at + "/secret", "r-" + at + "/missing"};
+    Guest guest({write_plan(folder.path(), {unit})}, {.namespaced = true});
+    ASSERT_TRUE(eventually([&] { return fs::exists(folder.path() / "open" / "said"); }))
+        << guest.said();
+    EXPECT_EQ(text_of(folder.path() / "open" / "said"), "read-only\nwritable\n0\n0\nx\n");
+    EXPECT_NE(text_of(folder.path() / "open" / "error").find("Read-only"), std::string::npos);
+    // Nobody else sees any of it.
+    EXPECT_EQ(text_of(folder.path() / "file"), "secret\n");
+    EXPECT_TRUE(fs::exists(folder.path() / "own" / "theirs"));
+    EXPECT_TRUE(std::ofstream(folder.path() / "ro" / "by-us").good());
+}
+
+TEST(Files, AMissingPlaceFailsTheUnitThatRequiresIt) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root to mount";
+    const TemporaryFolder folder;
+    plan::UnitInput unit = service("app", {"sleep", "1000"});
+    unit.policy.restart = RestartPolicy::No;
+    unit.exec.require = true;
+    unit.exec.view = {"r" + folder.path().string() + "/missing"};
+    Guest guest({write_plan(folder.path(), {unit})}, {.namespaced = true});
+    Control control = guest.control();
+    ASSERT_TRUE(is(control, "app", UnitState::Failed)) << guest.said();
+    EXPECT_EQ(status_of(control, "app").stage, static_cast<int>(SpawnStage::Files));
+    EXPECT_EQ(status_of(control, "app").error, ENOENT);
+}
+
 } // namespace
 } // namespace stead::test

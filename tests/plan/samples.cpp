@@ -1,5 +1,7 @@
 #include "plan/samples.h"
 
+#include <sched.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -113,6 +115,8 @@ void roll_activation(Dice& dice, UnitInput& unit) {
         unit.sockets.push_back({"s" + std::to_string(more), dice.word(SocketKind::Fifo),
                                 static_cast<std::uint8_t>(dice.upto(3)), 0660, 7, 8, address});
     unit.descriptor_store = static_cast<std::uint32_t>(dice.upto(kMaxStored));
+    if (dice.flip()) unit.exec.view = {"r/", "r-/p" + std::to_string(dice.upto(99)), "h/x/y"};
+    if (dice.flip()) unit.exec.namespaces = CLONE_NEWNET | CLONE_NEWUTS;
     if (dice.flip()) return;
     TimerInput timer;
     timer.flags = static_cast<std::uint32_t>(dice.upto(kTimerFlags));
@@ -309,6 +313,8 @@ ExecInput read_exec(const Plan& plan, UnitId unit) {
     exec.cpu_affinity = copy(view.cpu_affinity);
     exec.conditions = copy(view.conditions);
     exec.credentials = copy(view.credentials);
+    exec.view = copy(view.view);
+    exec.namespaces = view.namespaces;
     exec.terminal = std::string(view.terminal);
     if (view.has_nice) exec.nice = view.nice;
     if (view.has_oom_score) exec.oom_score_adjust = view.oom_score_adjust;
@@ -344,6 +350,7 @@ UnitInput simple_unit(const std::string& name, const std::string& program) {
 PlanInput rich_plan() {
     PlanInput input;
     input.units = {simple_unit("nginx"), simple_unit("postgres"), simple_unit("worker@1")};
+    input.aliases = {{"httpd", "nginx"}, {"db", "postgres"}};
     input.units[0].dependencies = {{1, DependencyKind::Requires}, {2, DependencyKind::Conflicts}};
     input.units[2].dependencies = {{1, DependencyKind::After}, {0, DependencyKind::PartOf}};
 
@@ -372,6 +379,7 @@ PlanInput rich_plan() {
     web.exec.io_priority = 2U << 13U | 4U;
     web.exec.conditions = {"p=/etc/nginx", "v=guest"};
     web.exec.credentials = {"key=/etc/ssl/key"};
+    web.exec.view = {"r/usr", "w-/usr/local", "h/srv/keys", "t/tmp", "c/sys/fs/cgroup"};
     web.policy.health = ReadyKind::Tcp;
     web.health_address.assign(16, std::byte{2});
     web.signal_map = {std::byte{15}, std::byte{3}, std::byte{2}, std::byte{0}};
@@ -485,6 +493,9 @@ PlanInput read_back(const Plan& plan) {
         input.rejected.push_back(
             {std::string(plan.rejected()[i]), std::string(plan.rejected()[i + 1])});
     }
+    const auto aliases = copy(plan.aliases());
+    for (std::size_t i = 0; i + 1 < aliases.size(); i += 2)
+        input.aliases.emplace_back(aliases[i], aliases[i + 1]);
     return input;
 }
 

@@ -120,6 +120,147 @@ TEST_F(Sandbox, FiltersHoldWithTheHostsUsersIfNothingCanBeGained) {
         << status.out << status.err;
 }
 
+/// Files that the other units look for; anybody may write them.
+constexpr const char* kPrepare =
+    "type = \"oneshot\"\ncommand = [\"sh\", \"-c\", \"umask 0; mkdir -p /srv/t/ro/rw /srv/t/secret "
+    "/srv/t/open; echo x > /srv/t/secret/key; echo x > /srv/t/file; ln -s /etc /srv/t/link\"]\n";
+
+const Words kFileProbes{"write:/srv/t/ro/x",
+                        "write:/srv/t/ro/rw/x",
+                        "write:/srv/t/open/x",
+                        "read:/srv/t/secret/key",
+                        "read:/srv/t/file",
+                        "write:/etc/planted",
+                        "write:/usr/planted",
+                        "mkdir:/tmp/inside",
+                        "unmount:/srv/t/secret",
+                        "unmount:/etc",
+                        "remount:/srv/t/ro",
+                        "unshare:mount",
+                        "read:/proc/1/root/srv/t/secret/key",
+                        "write:/dev/shm/x",
+                        "write:/dev/null",
+                        "write:/proc/self/comm",
+                        "write:/var/lib/strict/x"};
+
+TEST_F(Sandbox, AUnitSeesWhatItsFileSays) {
+    const std::string after = "requires = [\"prepare\"]\n";
+    const std::string view =
+        "files = { read-only = [\"/srv/t/ro\"], read-write = [\"/srv/t/ro/rw\"], "
+        "hidden = [\"/srv/t/secret\", \"/srv/t/file\"], private-tmp = true, "
+        "protect-system = \"full\" }\n";
+    host_.write("units/prepare.toml", kPrepare);
+    add("root", kFileProbes, after + view);
+    add("nobody", kFileProbes, after + view + "user = \"nobody\"\n");
+    add("strict", kFileProbes,
+        after + "files.protect-system = \"strict\"\ndirectories.state = [\"strict\"]\n");
+    add("outside", {"read:/tmp/inside", "read:/srv/t/secret/key", "read:/srv/t/file"},
+        "after = [\"root\", \"nobody\"]\n");
+    add("planted", {"write:/etc/planted"},
+        after + "files = { read-write = [\"/srv/t/link\"], protect-system = \"full\" }\n");
+    add("missing", {"write:/etc/planted"}, after + "files.read-only = [\"/srv/t/missing\"]\n");
+    start("private");
+    for (const char* unit : {"root", "nobody"}) {
+        EXPECT_TRUE(came_to(unit, "write:/srv/t/ro/x", "EROFS"));
+        EXPECT_TRUE(came_to(unit, "write:/srv/t/ro/rw/x", "ok"));
+        EXPECT_TRUE(came_to(unit, "write:/srv/t/open/x", "ok"));
+        EXPECT_TRUE(came_to(unit, "read:/srv/t/file", "ENODATA"));
+        EXPECT_TRUE(came_to(unit, "write:/etc/planted", "EROFS"));
+        EXPECT_TRUE(came_to(unit, "write:/usr/planted", "EROFS"));
+        EXPECT_TRUE(came_to(unit, "mkdir:/tmp/inside", "ok"));
+        EXPECT_TRUE(came_to(unit, "read:/proc/1/root/srv/t/secret/key", "EACCES"));
+        for (const char* escape :
+             {"unmount:/srv/t/secret", "unmount:/etc", "remount:/srv/t/ro", "unshare:mount"})
+            EXPECT_TRUE(came_to(unit, escape, "EPERM"));
+    }
+    EXPECT_TRUE(came_to("root", "read:/srv/t/secret/key", "ENOENT"));
+    EXPECT_TRUE(came_to("nobody", "read:/srv/t/secret/key", "EACCES"));
+    for (const char* path : {"/srv/t/open/x", "/etc/planted", "/usr/planted", "/srv/t/ro/rw/x"})
+        EXPECT_TRUE(came_to("strict", std::string("write:") + path, "EROFS"));
+    EXPECT_TRUE(came_to("strict", "mkdir:/tmp/inside", "EROFS"));
+    for (const char* path : {"/dev/shm/x", "/dev/null", "/proc/self/comm", "/var/lib/strict/x"})
+        EXPECT_TRUE(came_to("strict", std::string("write:") + path, "ok"));
+    // What the others did and were shown, nobody else was.
+    EXPECT_TRUE(came_to("outside", "read:/tmp/inside", "ENOENT"));
+    EXPECT_TRUE(came_to("outside", "read:/srv/t/secret/key", "ok"));
+    EXPECT_TRUE(came_to("outside", "read:/srv/t/file", "ok"));
+    const Outcome planted = host_.stead({"why", "web/planted"});
+    EXPECT_NE(planted.out.find("Too many levels of symbolic links"), std::string::npos)
+        << planted.out << planted.err;
+    const Outcome missing = host_.stead({"why", "web/missing"});
+    EXPECT_NE(missing.out.find("No such file"), std::string::npos) << missing.out << missing.err;
+}
+
+TEST_F(Sandbox, AUnitHasNamespacesOfItsOwn) {
+    add("plain", {"connect:127.0.0.1"}, "");
+    add("alone", {"connect:127.0.0.1", "unshare:user"},
+        "user = \"nobody\"\nnamespaces = [\"net\", \"ipc\", \"uts\", \"mount\"]\n");
+    start("private");
+    EXPECT_TRUE(came_to("plain", "connect:127.0.0.1", "ECONNREFUSED"));
+    EXPECT_TRUE(came_to("alone", "connect:127.0.0.1", "ENETUNREACH"));
+    EXPECT_TRUE(came_to("alone", "unshare:user", "EPERM"));
+}
+
+TEST_F(Sandbox, AUnitManagesItsOwnCgroupAlone) {
+    const Words probes{"mkdir:/sys/fs/cgroup/mine", "read:/sys/fs/cgroup/units",
+                       "read:/sys/fs/cgroup/../init", "write:/sys/fs/cgroup/cgroup.max.depth"};
+    add("plain", probes, "");
+    add("nobody", probes, "user = \"nobody\"\ndelegate = true\n");
+    add("root", probes, "delegate = true\n");
+    // Three levels of groups, each with a process that is told to stop.
+    host_.write("units/tree.toml",
+                "user = \"nobody\"\ndelegate = true\ncommand = [\"sh\", \"/probe/tree\"]\n");
+    host_.write("probe/tree", "cd /sys/fs/cgroup\nmkdir -p a/b/c\nfor g in a a/b a/b/c; do\n"
+                              "  (sh -c 'echo $PPID' > $g/cgroup.procs\n"
+                              "   trap \"echo stopped $g; exit\" TERM\n"
+                              "   while :; do sleep 0.1; done) &\n"
+                              "done\nsleep 1; echo ready; wait\n");
+    start("private");
+    EXPECT_TRUE(came_to("plain", "mkdir:/sys/fs/cgroup/mine", "EROFS"));
+    for (const char* unit : {"nobody", "root"}) {
+        EXPECT_TRUE(came_to(unit, "mkdir:/sys/fs/cgroup/mine", "ok"));
+        // Of what is above it sees nothing, whoever it is.
+        EXPECT_TRUE(came_to(unit, "read:/sys/fs/cgroup/units", "ENOENT"));
+        EXPECT_TRUE(came_to(unit, "read:/sys/fs/cgroup/../init", "ENOENT"));
+    }
+    EXPECT_TRUE(came_to("nobody", "write:/sys/fs/cgroup/cgroup.max.depth", "EACCES"));
+    ASSERT_TRUE(eventually([&] {
+        return host_.stead({"logs", "web/tree"}).out.find("ready") != std::string::npos;
+    })) << host_.stead({"logs", "web/tree"}).out;
+    EXPECT_EQ(host_.stead({"stop", "web/tree"}).code, 0);
+    const std::string said = host_.stead({"logs", "web/tree"}).out;
+    for (const char* group : {"stopped a\n", "stopped a/b\n", "stopped a/b/c\n"})
+        EXPECT_NE(said.find(group), std::string::npos) << said;
+    // Nothing of the groups is in the way of the next start.
+    EXPECT_EQ(host_.stead({"start", "web/tree"}).code, 0);
+    EXPECT_GT(host_.pid_of("web/tree"), 0);
+}
+
+TEST_F(Sandbox, AUnitAnswersToItsFurtherNames) {
+    add("postgres", {"write:/dev/null"}, "alias = [\"db\", \"sql\"]\n");
+    add("app", {"write:/dev/null"}, "requires = [\"db\"]\n");
+    start("private");
+    EXPECT_TRUE(came_to("app", "write:/dev/null", "ok"));
+    const Outcome status = host_.stead({"status", "web/sql"});
+    EXPECT_EQ(status.code, 0) << status.err;
+    EXPECT_NE(status.out.find("postgres"), std::string::npos) << status.out;
+    EXPECT_EQ(host_.stead({"status", "web/sq"}).code, 5);
+    EXPECT_EQ(host_.stead({"restart", "web/db"}).code, 0);
+}
+
+TEST_F(Sandbox, NoViewIsGivenWherePid1MayNotMount) {
+    add("plain", {"write:/dev/null"}, "");
+    add("files", {"write:/dev/null"}, "files.private-tmp = true\n");
+    add("spaces", {"write:/dev/null"}, "namespaces = [\"net\"]\n");
+    start("host");
+    EXPECT_TRUE(came_to("plain", "write:/dev/null", "ok"));
+    const Outcome status = host_.stead({"status", "web"});
+    const std::string said = status.out + status.err;
+    EXPECT_NE(said.find("[files] needs a guest with users = \"private\""), std::string::npos)
+        << said;
+    EXPECT_NE(said.find("`namespaces` needs a guest"), std::string::npos) << said;
+}
+
 TEST_F(Sandbox, FiltersHoldInAJail) {
     host_.write("probe/keep", "");
     fs::copy_file(STEAD_BIN "/sandboxed", host_.folder() + "/probe/sandboxed");

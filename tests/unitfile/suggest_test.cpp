@@ -55,7 +55,7 @@ TEST(Advice, SaysWhereAKnownKeyBelongs) {
 TEST(Advice, IsShortAboutNonsense) {
     EXPECT_EQ(message("", std::string(1000, 'x')).substr(0, 15), "unknown key 'xx");
     EXPECT_EQ(hint("", std::string(1000, 'x')), "the keys are listed in unit(5)");
-    EXPECT_EQ(hint("reload", "zzz"), "[reload] has signal and command");
+    EXPECT_EQ(hint("reload", "zzz"), "[reload] has signal, command and notify");
 }
 
 } // namespace stead::unitfile

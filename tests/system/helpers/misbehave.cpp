@@ -191,6 +191,29 @@ int store(const std::string& folder, int count) {
     sleep_for_ever();
 }
 
+void note_signal(int) {}
+
+/// Answers HUP as sd_notify(3) wants it, after words that belong to no reload.
+int reload_slowly(bool answers) {
+    struct sigaction action {};
+
+    action.sa_handler = note_signal;
+    (void)::sigaction(SIGHUP, &action, nullptr);
+    notify("READY=1\nSTATUS=began");
+    for (;;) {
+        if (::pause() == 0 || !answers) continue;
+        notify("READY=1");
+        notify("RELOADING=1\nMONOTONIC_USEC=1");
+        notify("READY=1");
+        ::usleep(300'000);
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        notify("RELOADING=1\nMONOTONIC_USEC=" +
+               std::to_string(now.tv_sec * 1'000'000 + now.tv_nsec / 1000));
+        notify("STATUS=reloaded\nREADY=1");
+    }
+}
+
 /// Serves one connection of the socket it was given.
 int accept_one() {
     const int fd = ::accept4(3, nullptr, nullptr, SOCK_CLOEXEC);
@@ -306,6 +329,8 @@ int main(int argc, char** argv) {
     const std::string mode = argc > 1 ? argv[1] : "";
     if (mode == "ledger" && argc == 5) return keep_ledger(argv[2], argv[3], number(argv[4]));
     if (mode == "store" && argc == 4) return store(argv[2], number(argv[3]));
+    if (mode == "reloads") return reload_slowly(/*answers=*/true);
+    if (mode == "ignores-reload") return reload_slowly(/*answers=*/false);
     if (mode == "accept-one") return accept_one();
     // What stead-init calls the loader with.
     if (mode == "load") sleep_for_ever();
