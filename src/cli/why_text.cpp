@@ -141,7 +141,12 @@ std::string reason_advice(const UnitRecord& unit, const std::string& name) {
         return spawn_advice(unit);
     case ReasonKind::Exited:
     case ReasonKind::StartLimit:
+        return ended_advice(unit, name);
     case ReasonKind::CommandFailed:
+        if (is_late_reload(unit.reason))
+            return "it goes on as it was; a program with reload.notify says RELOADING=1 and then "
+                   "READY=1, within ready.timeout of " +
+                   file_of(unit);
         return ended_advice(unit, name);
     case ReasonKind::EndedBeforeReady:
         return ended_advice(unit, name) + "; it has to become ready, and stay";

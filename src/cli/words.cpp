@@ -166,6 +166,12 @@ std::string exit_words(ExitStatus status) {
     return "ended";
 }
 
+bool is_late_reload(const Reason& reason) {
+    return reason.kind == ReasonKind::CommandFailed &&
+           reason.status.kind == ExitStatus::Kind::Unknown &&
+           reason.role == static_cast<std::uint8_t>(CommandRole::Reload);
+}
+
 std::string reason_sentence(const UnitRecord& unit) {
     const bool silent = unit.reason.kind == ReasonKind::None;
     if (silent && unit.changed)
@@ -197,6 +203,7 @@ std::string reason_sentence(const UnitRecord& unit) {
     case ReasonKind::Exited:
         return "its main process " + exit_words(reason.status);
     case ReasonKind::CommandFailed:
+        if (is_late_reload(reason)) return "its reload was not over in time";
         return std::string(role) + " " + exit_words(reason.status);
     case ReasonKind::SpawnFailed:
         return spawn_words(unit);

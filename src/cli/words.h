@@ -36,6 +36,9 @@ std::string ending_words(const guests::Ending& ending);
 /// "No such file or directory (ENOENT)".
 std::string error_words(int code);
 
+/// A reload still ran, or had not said RELOADING=1 and READY=1, when its time was over.
+bool is_late_reload(const Reason& reason);
+
 /// Why the unit is in its state: one sentence without a full stop, e.g. "its program could not be
 /// started: exec: No such file or directory (ENOENT)".
 std::string reason_sentence(const UnitRecord& unit);

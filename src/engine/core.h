@@ -282,7 +282,7 @@ public:
     void pinged(UnitId id);
     Slot* find_slot(const Event& event);
     void notified_ready(UnitId id);
-    void notified_reloading(UnitId id);
+    void notified_reloading(UnitId id, std::uint32_t age_ms);
     void process_failed(const Event& event, Slot& slot);
     void process_exited(const Event& event, Slot& slot);
     void main_exited(UnitId id, ExitStatus status);

@@ -42,7 +42,8 @@ enum class EventKind : std::uint8_t {
     /// READY=1, a line on the descriptor, or a probe that succeeded. For a forking unit: its main
     /// process was found; its end is reported as that of Main, with the same ticket.
     Ready,
-    /// RELOADING=1 and STOPPING=1.
+    /// RELOADING=1 and STOPPING=1. Reloading carries in `value` how many milliseconds ago it was
+    /// said (MONOTONIC_USEC): what is older than a reload is not its answer.
     Reloading,
     Stopping,
     /// WATCHDOG=1 and WATCHDOG=trigger.

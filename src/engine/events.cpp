@@ -111,7 +111,7 @@ void Core::dispatch(const Event& event) {
         notified_ready(id);
         return;
     case EventKind::Reloading:
-        notified_reloading(id);
+        notified_reloading(id, event.value);
         return;
     case EventKind::Stopping:
         notified_stopping(id);

@@ -24,14 +24,24 @@ void Core::notified_ready(UnitId id) {
         }
         became_ready(id);
     } else if (u.phase == Phase::Reloading && u.command == Slot::Empty) {
-        end_reload(id, {});
+        const bool answers = (p.traits & kReloadNotifies) == 0 || u.has(flag::kReloadSeen);
+        if (answers) end_reload(id, {});
     }
 }
 
-void Core::notified_reloading(UnitId id) {
-    if (unit(id).phase != Phase::Up || unit(id).main == Slot::Empty) return;
-    set_phase(id, Phase::Reloading);
-    set_deadline(id, after(policy(id).start_timeout_ms));
+void Core::notified_reloading(UnitId id, std::uint32_t age_ms) {
+    UnitRuntime& u = unit(id);
+    if (!is_up(u.phase) || u.main == Slot::Empty) return;
+    const Instant limit = after(policy(id).start_timeout_ms);
+    if (u.phase == Phase::Reloading) {
+        // The deadline was set when the signal was sent, and what is older is no answer to it.
+        const std::int64_t since = limit.ns - u.deadline.ns;
+        if (!u.deadline.is_never() && std::int64_t{age_ms} * 1'000'000 > since + 1'000'000) return;
+    } else {
+        set_phase(id, Phase::Reloading);
+        set_deadline(id, limit);
+    }
+    u.flags |= flag::kReloadSeen;
 }
 
 void Core::notified_stopping(UnitId id) {
@@ -109,9 +119,11 @@ void Core::skipped(const Event& event, Slot& slot) {
 
 void Core::extend(UnitId id, std::uint32_t milliseconds) {
     const UnitRuntime& u = unit(id);
-    const bool timed = is_starting(u.phase) || u.phase == Phase::Reloading ||
-                       u.phase == Phase::PreStop || u.phase == Phase::StopCommand ||
-                       u.phase == Phase::StopSignal;
+    // Until a reload is answered its deadline tells when it began.
+    const bool reloads = u.phase == Phase::Reloading &&
+                         ((policy(id).traits & kReloadNotifies) == 0 || u.has(flag::kReloadSeen));
+    const bool timed = is_starting(u.phase) || reloads || u.phase == Phase::PreStop ||
+                       u.phase == Phase::StopCommand || u.phase == Phase::StopSignal;
     if (timed && !u.deadline.is_never())
         set_deadline(id, std::max(u.deadline, after(milliseconds)));
 }

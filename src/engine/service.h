@@ -47,6 +47,10 @@
 /// starts the count anew. When the kernel has killed a process for want of memory, the unit stops
 /// (`stop`), is killed as a whole (`kill`), or goes on unless it was the main process (`continue`).
 ///
+/// A reload by signal is over at once, unless the unit notifies of it (kReloadNotifies): then it is
+/// Reloading from the signal on, and Up again after its RELOADING=1 and a READY=1 behind it. One
+/// that reloads by its own choice says the same.
+///
 /// What a unit's end means to others: `binds-to` dependents stop when it ends, whatever its end
 /// was, and come back when it comes up again; `requires` dependents fail if it does not come up,
 /// stop when it is stopped, go along with a restart by hand or of mode `normal`, and are left alone
@@ -189,6 +193,8 @@ inline constexpr std::uint32_t kOomSeen = 1U << 20U;
 inline constexpr std::uint32_t kStopTimedOut = 1U << 21U;
 /// A health probe has been made and not been answered.
 inline constexpr std::uint32_t kHealthAsked = 1U << 22U;
+/// Reloading: the unit has said itself that it does.
+inline constexpr std::uint32_t kReloadSeen = 1U << 23U;
 inline constexpr std::uint32_t kRunMask = 0xffff0000U;
 } // namespace flag
 

@@ -241,6 +241,10 @@ void Core::reload(UnitId id) {
         run_hook(id, CommandRole::Reload);
     } else if (p.reload_signal != 0 && u.main != Slot::Empty) {
         set_reason(id, {});
+        if ((p.traits & kReloadNotifies) != 0) {
+            set_phase(id, Phase::Reloading);
+            set_deadline(id, after(p.start_timeout_ms));
+        }
         u.signal = p.reload_signal;
         u.scope = Scope::Main;
         want(id, pending::kSignal);
@@ -248,6 +252,7 @@ void Core::reload(UnitId id) {
 }
 
 void Core::end_reload(UnitId id, const Reason& reason) {
+    unit(id).flags &= ~flag::kReloadSeen;
     set_phase(id, Phase::Up);
     set_reason(id, reason);
 }

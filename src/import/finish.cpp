@@ -118,6 +118,7 @@ private:
             put_type("notify");
             if (draft_.find("reload.signal") == nullptr)
                 draft_.supply("reload.signal", unitfile::text_node("HUP"), "Type=notify-reload");
+            draft_.supply("reload.notify", unitfile::boolean_node(true), "Type=notify-reload");
         } else if (type == "dbus") {
             wait_for_bus();
         } else if (type == "idle" && facts_.type_item) {

@@ -13,6 +13,7 @@
 #include "init/main_process.h"
 #include "init/say.h"
 #include "init/sockets.h"
+#include "sys/clock.h"
 #include "sys/events.h"
 #include "sys/process.h"
 #include "sys/unix_socket.h"
@@ -75,7 +76,6 @@ void obey_line(Supervisor& self, UnitId unit, std::string_view line) {
         tell_engine(self, {.kind = kind, .unit = unit, .value = value});
     };
     if (line == "READY=1") return tell(engine::EventKind::Ready);
-    if (line == "RELOADING=1") return tell(engine::EventKind::Reloading);
     if (line == "STOPPING=1") return tell(engine::EventKind::Stopping);
     if (line == "WATCHDOG=1") return tell(engine::EventKind::WatchdogPing);
     if (line == "WATCHDOG=trigger") return tell(engine::EventKind::WatchdogTrigger);
@@ -109,6 +109,17 @@ std::string_view held_name(std::string_view name) {
     return name.empty() || name.size() > kMaxHeldName ? "stored" : name;
 }
 
+/// How many milliseconds ago a message says that it was sent; 0 for one that says nothing.
+std::uint32_t age_of(std::string_view text) {
+    constexpr std::string_view kSaid = "MONOTONIC_USEC=";
+    const std::size_t at = text.find(kSaid);
+    if (at == text.npos) return 0;
+    text.remove_prefix(at + kSaid.size());
+    const auto said = whole_number(text.substr(0, text.find('\n')));
+    // A time that is yet to come makes it very old, and so no answer to anything.
+    return static_cast<std::uint32_t>(sys::now().ns / 1'000'000 - said.value_or(0) / 1000);
+}
+
 /// READY=1 together with RELOADING=1 ends the reload, whichever stands first.
 void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Record& record) {
     bool ready = false;
@@ -116,12 +127,16 @@ void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Reco
     bool drops = false;
     std::string_view name;
     constexpr std::string_view kName = "FDNAME=";
+    const std::string_view whole = text;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
         const std::string_view line = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
         if (line == "READY=1") {
             ready = true;
+        } else if (line == "RELOADING=1") {
+            tell_engine(
+                self, {.kind = engine::EventKind::Reloading, .unit = unit, .value = age_of(whole)});
         } else if (line == "FDSTORE=1") {
             keeps = true;
         } else if (line == "FDSTOREREMOVE=1") {

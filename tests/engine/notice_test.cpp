@@ -93,6 +93,88 @@ TEST(Reload, IsOverWhenTheUnitSaysReadyAgain) {
     EXPECT_EQ(guest.phase(web), Phase::Up);
 }
 
+TEST(Reload, OfAUnitThatNotifiesLastsUntilItHasReloaded) {
+    Simulation guest;
+    UnitPolicy policy = Simulation::notify();
+    policy.reload_signal = 1;
+    policy.traits = kReloadNotifies;
+    const UnitId web = guest.add("web", policy);
+    guest.boot();
+    guest.ready(web);
+    guest.advance(10_s);
+    guest.send(EventKind::Reload, web);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    // READY without RELOADING, and RELOADING of before the signal, are no answers.
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    guest.advance(1_s);
+    guest.send(EventKind::Reloading, web, 5000);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    guest.send(EventKind::Reloading, web, 500);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Up);
+}
+
+/// A unit of the kind above, up and told to reload, with five seconds for it.
+UnitId reloading(Simulation& guest) {
+    UnitPolicy policy = Simulation::notify();
+    policy.reload_signal = 1;
+    policy.traits = kReloadNotifies;
+    policy.start_timeout_ms = 5000;
+    const UnitId web = guest.add("web", policy);
+    guest.boot();
+    guest.ready(web);
+    guest.send(EventKind::Reload, web);
+    return web;
+}
+
+TEST(Reload, OfAUnitThatSaysNothingFailsInTimeAndLeavesItUp) {
+    Simulation guest;
+    const UnitId web = reloading(guest);
+    guest.advance(4999_ms);
+    EXPECT_FALSE(guest.engine().settled(web));
+    guest.advance(1_ms);
+    EXPECT_TRUE(guest.engine().settled(web));
+    EXPECT_EQ(guest.phase(web), Phase::Up);
+    EXPECT_EQ(guest.reason(web).kind, ReasonKind::CommandFailed);
+    EXPECT_EQ(guest.reason(web).role, static_cast<std::uint8_t>(CommandRole::Reload));
+    // What comes later than that is a reload of the unit's own.
+    guest.send(EventKind::Reloading, web);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Up);
+}
+
+TEST(Reload, IsGivenMoreTimeOnceTheUnitHasAnswered) {
+    Simulation guest;
+    const UnitId web = reloading(guest);
+    guest.advance(1_s);
+    // Asked for too early: by the deadline one sees how old an answer is.
+    guest.send(EventKind::ExtendTimeout, web, 60'000);
+    guest.send(EventKind::Reloading, web, 900);
+    guest.send(EventKind::ExtendTimeout, web, 60'000);
+    guest.advance(30_s);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Up);
+    EXPECT_EQ(guest.reason(web).kind, ReasonKind::None);
+}
+
+TEST(Reload, OfAUnitThatNotifiesIsAskedForAgainEachTime) {
+    Simulation guest;
+    const UnitId web = reloading(guest);
+    guest.send(EventKind::Reloading, web);
+    guest.ready(web);
+    ASSERT_EQ(guest.phase(web), Phase::Up);
+    guest.send(EventKind::Reload, web);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Reloading);
+    guest.send(EventKind::Reloading, web);
+    guest.ready(web);
+    EXPECT_EQ(guest.phase(web), Phase::Up);
+}
+
 TEST(Reload, FailsWithItsUnit) {
     Simulation guest;
     const UnitId web = guest.add("web", Simulation::notify());

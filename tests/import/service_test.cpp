@@ -46,6 +46,7 @@ TEST(Services, HaveTheirTypes) {
     EXPECT_EQ(value(oneshot, "remain-after-exit"), "false");
     EXPECT_EQ(value(oneshot, "ready.timeout"), R"("infinity")");
     EXPECT_EQ(value(service("Type=notify-reload\n"), "reload.signal"), R"("HUP")");
+    EXPECT_EQ(value(service("Type=notify-reload\n"), "reload.notify"), "true");
     EXPECT_EQ(mapping(service("Type=idle\n"), "Type"), Mapping::Approximated);
     EXPECT_EQ(mapping(service("Type=odd\n"), "Type"), Mapping::NotMapped);
 }
