@@ -38,9 +38,12 @@ std::vector<std::string> named_by(const guests::Paths& paths, const std::string&
 }
 
 void remark_names(Asking& asking, const std::string& name) {
-    for (const std::string& other : named_by(asking.place().paths(), name))
-        asking.console().error("guest '" + other + "' names '" + name +
-                               "' in its 'requires' or 'after'; 'stead edit " + other + "'");
+    for (const std::string& other : named_by(asking.place().paths(), name)) {
+        std::string text = "guest '";
+        text.append(other).append("' names '").append(name);
+        text.append("' in its 'requires' or 'after'; 'stead edit ").append(other).append("'");
+        asking.console().error(text);
+    }
 }
 
 bool is_sure(Console& console, const std::string& name) {

@@ -102,6 +102,7 @@ bool is_jail(const std::string& file) {
 
 std::vector<guests::KeptLevel> kept_of(const std::vector<Wish>& wishes) {
     std::vector<guests::KeptLevel> kept;
+    kept.reserve(wishes.size());
     for (const Wish& wish : wishes)
         kept.push_back({std::string(wish.level->key), wish.text});
     return kept;

@@ -131,12 +131,12 @@ public:
 
 private:
     static const sigset_t& every() {
-        static const sigset_t set = [] {
+        static const sigset_t kSet = [] {
             sigset_t all;
             ::sigfillset(&all);
             return all;
         }();
-        return set;
+        return kSet;
     }
 
     sigset_t before_{};

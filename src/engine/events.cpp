@@ -76,6 +76,7 @@ void Core::handle(const Event& event, Instant now) {
     check_end();
 }
 
+// NOLINTNEXTLINE(readability-function-size): a line for each kind of event
 void Core::dispatch(const Event& event) {
     const UnitId id = event.unit;
     switch (event.kind) {

@@ -163,8 +163,9 @@ run_hooks(const Paths& paths,
     variables.push_back("STEAD_GUEST=" + hooks.guest);
     variables.push_back("STEAD_GUEST_FILE=" + hooks.file);
     for (const auto& [name, value] : environment)
-        variables.push_back(name + "=" + value);
+        variables.emplace_back(name).append("=").append(value);
     std::vector<char*> pointers;
+    pointers.reserve(variables.size() + 1);
     for (std::string& variable : variables)
         pointers.push_back(variable.data());
     pointers.push_back(nullptr);

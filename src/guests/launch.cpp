@@ -347,9 +347,9 @@ Error Start::launch(const recipe::Context& context,
     sigset_t every;
     sigset_t before;
     ::sigfillset(&every);
-    ::sigprocmask(SIG_BLOCK, &every, &before);
+    ::pthread_sigmask(SIG_BLOCK, &every, &before);
     const Error failure = try_launch(context, image, options).error();
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     return failure;
 }
 

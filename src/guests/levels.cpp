@@ -176,6 +176,7 @@ LevelChange::LevelChange(Paths paths, sys::UniqueFd folder, sys::UniqueFd lock)
     , folder_(std::move(folder))
     , lock_(std::move(lock)) {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): want of memory alone, which ends this program
 LevelChange::~LevelChange() {
     if (folder_ && open_) take_back(paths_, folder_.get());
 }

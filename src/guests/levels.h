@@ -65,7 +65,7 @@ public:
     LevelChange(const LevelChange&) = delete;
     LevelChange& operator=(const LevelChange&) = delete;
     LevelChange& operator=(LevelChange&&) = delete;
-    ~LevelChange();
+    ~LevelChange(); // NOLINT(bugprone-exception-escape): as its definition says
 
     /// Takes the steps; what failed, or nothing.
     std::optional<std::string> apply(const LevelTarget& target,

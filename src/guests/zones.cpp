@@ -13,7 +13,7 @@ namespace stead::guests {
 namespace {
 
 constexpr std::time_t kDay = 86'400;
-constexpr int kYears = 20;
+constexpr std::time_t kYears = 20;
 /// No zone changes twice within it.
 constexpr std::time_t kStep = 3 * kDay;
 

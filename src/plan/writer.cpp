@@ -169,6 +169,22 @@ std::uint32_t flags_of(const UnitInput& unit) {
            bit(exec.cpu_policy.has_value(), kHasCpuPolicy) | bit(unit.log_timestamp, kLogTimestamp);
 }
 
+/// What is a number in both.
+void fill_numbers(const ExecInput& exec, UnitRecord& record) {
+    record.io_priority = exec.io_priority;
+    record.cpu_policy = exec.cpu_policy.value_or(0);
+    record.cpu_priority = exec.cpu_priority;
+    record.capabilities = exec.capabilities;
+    record.ambient = exec.ambient;
+    record.uid = exec.uid;
+    record.gid = exec.gid;
+    record.umask = exec.umask;
+    record.oom_score_adjust = exec.oom_score_adjust.value_or(0);
+    record.nice = exec.nice.value_or(0);
+    record.output = exec.output;
+    record.error = exec.error;
+}
+
 UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
     const ExecInput& exec = unit.exec;
     UnitRecord record;
@@ -214,22 +230,10 @@ UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
     record.namespaces = exec.namespaces;
     record.health_path = string(unit.health_path);
     record.terminal = string(exec.terminal);
-    record.io_priority = exec.io_priority;
-    record.cpu_policy = exec.cpu_policy.value_or(0);
-    record.cpu_priority = exec.cpu_priority;
-
-    record.capabilities = exec.capabilities;
-    record.ambient = exec.ambient;
     record.log_size = unit.log_size;
-    record.uid = exec.uid;
-    record.gid = exec.gid;
-    record.umask = exec.umask;
-    record.ready_fd = exec.ready_fd;
     record.rank = rank;
-    record.oom_score_adjust = exec.oom_score_adjust.value_or(0);
-    record.nice = exec.nice.value_or(0);
-    record.output = exec.output;
-    record.error = exec.error;
+    fill_numbers(exec, record);
+    record.ready_fd = exec.ready_fd;
     record.notify_access = exec.notify_access;
     add_activation(unit, record);
     return record;

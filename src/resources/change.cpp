@@ -222,6 +222,7 @@ std::optional<std::string> apply(const Subject& subject,
     // Some levels must not be above others at any moment (cpu-max-burst), so what is refused is
     // tried again once another one has been taken.
     std::vector<const Step*> waiting;
+    waiting.reserve(steps.size());
     for (const Step& step : steps)
         waiting.push_back(&step);
     std::size_t taken = 0;

@@ -388,7 +388,7 @@ constexpr std::array kLevels{
                   Number,
                   "Bytes in one message of a POSIX message queue"),
            128,
-           16 * 1024 * 1024),
+           std::int64_t{16} * 1024 * 1024),
     starts_as(within(inside("pty-max", PtyCount, "/dev/pts", Number, "Number of terminals", "pty"),
                      0,
                      1048576),

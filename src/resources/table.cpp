@@ -23,7 +23,7 @@ std::string_view controller_of(const Level& level) {
 }
 
 std::string object_name(const Level& level) {
-    const std::string object(level.object);
+    std::string object(level.object);
     switch (level.kernel) {
     case Kernel::Cgroup:
     case Kernel::Rlimit:

@@ -1,4 +1,5 @@
 #include <charconv>
+#include <cmath>
 
 #include "resources/table.h"
 #include "unitfile/values.h"
@@ -84,7 +85,7 @@ Parsed<std::string> parse_cpu(std::string_view text) {
         processors > kMost)
         return {{}, std::string(kWayOut)};
     // 1 % is 1000 of 100000 microseconds, the least the kernel takes.
-    return {std::to_string(static_cast<std::int64_t>(processors * 100'000 + 0.5)) + " 100000", {}};
+    return {std::to_string(std::llround(processors * 100'000)) + " 100000", {}};
 }
 
 Parsed<std::string> parse_microseconds(std::string_view text) {

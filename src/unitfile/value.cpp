@@ -53,6 +53,7 @@ ValueReader::refuse(const FoundKey& found, const Node& node, std::string_view wa
     return std::nullopt;
 }
 
+// NOLINTNEXTLINE(readability-function-size): a line for each type
 std::optional<Value> ValueReader::read(const FoundKey& found) {
     switch (found.key->type) {
     case KeyType::Boolean:

@@ -99,6 +99,7 @@ std::string rather(const std::string& way_out) {
 
 } // namespace
 
+// NOLINTNEXTLINE(readability-function-size): a line for each type
 std::string form_problem(KeyType type, std::string_view text) {
     switch (type) {
     case KeyType::Path:

@@ -13,9 +13,14 @@ namespace {
 using std::chrono::sys_days;
 
 constexpr std::int64_t kHour = 3600;
+constexpr std::int64_t kDay = 24 * kHour;
 
-std::int64_t
-at(int year, unsigned month, unsigned day, int hour = 0, int minute = 0, int second = 0) {
+std::int64_t at(int year,
+                unsigned month,
+                unsigned day,
+                std::int64_t hour = 0,
+                std::int64_t minute = 0,
+                std::int64_t second = 0) {
     const sys_days days{std::chrono::year(year) / std::chrono::month(month) /
                         std::chrono::day(day)};
     return days.time_since_epoch().count() * 24 * kHour + hour * kHour + minute * 60 + second;
@@ -40,7 +45,7 @@ std::vector<ZoneChange> berlin() {
 
 /// Second by second, by the standard library's calendar.
 std::int64_t look_for(const Calendar& calendar, std::int64_t offset, std::int64_t after) {
-    for (std::int64_t time = after + 1; time < after + 40 * 24 * kHour; ++time) {
+    for (std::int64_t time = after + 1; time < after + 40 * kDay; ++time) {
         const std::int64_t local = time + offset;
         const sys_days days{std::chrono::days(local / (24 * kHour))};
         const std::chrono::year_month_day date(days);
@@ -85,13 +90,13 @@ TEST(Calendar, AgreesWithASearchSecondBySecond) {
         if (random() % 4 == 0) calendar.last_days = static_cast<std::uint32_t>(set(1, 31));
         // Leap years, century years, ordinary ones.
         const std::int64_t after = at(1970 + static_cast<int>(random() % 200), 1, 1) +
-                                   static_cast<std::int64_t>(random() % (365 * 24 * kHour));
+                                   static_cast<std::int64_t>(random() % (365 * kDay));
         const std::int64_t offset = static_cast<std::int64_t>(random() % 27) * 1800 - 12 * 1800;
         const std::vector<ZoneChange> zone{{0, static_cast<std::int32_t>(offset), 0}};
         const std::int64_t expected = look_for(calendar, offset, after);
         const std::int64_t found = next_elapse(calendar, zone, after);
         if (expected == kNeverElapses) {
-            EXPECT_GE(found, after + 40 * 24 * kHour) << "round " << round;
+            EXPECT_GE(found, after + 40 * kDay) << "round " << round;
         } else {
             EXPECT_EQ(found, expected) << "round " << round;
         }

@@ -173,16 +173,19 @@ TEST(EveryFilter, GivesEachNumberTheAnswerOfItsPolicy) {
 }
 
 TEST(ServiceFilter, LetsSocketsOfFiveFamiliesAndProtocolsThrough) {
-    for (const unsigned family : {AF_UNIX, AF_INET, AF_INET6})
+    for (const unsigned family : std::to_array<unsigned>({AF_UNIX, AF_INET, AF_INET6}))
         EXPECT_EQ(service().call("socket", {family, SOCK_STREAM, 0}), kAllowed) << family;
-    for (const unsigned protocol : {NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
-                                    NETLINK_GENERIC, NETLINK_NETFILTER})
+    for (const unsigned protocol :
+         std::to_array<unsigned>({NETLINK_ROUTE, NETLINK_KOBJECT_UEVENT, NETLINK_SOCK_DIAG,
+                                  NETLINK_GENERIC, NETLINK_NETFILTER}))
         EXPECT_EQ(service().call("socket", {AF_NETLINK, SOCK_RAW, protocol}), kAllowed) << protocol;
-    for (const unsigned protocol : {NETLINK_AUDIT, NETLINK_XFRM, NETLINK_SELINUX, NETLINK_CRYPTO})
+    for (const unsigned protocol :
+         std::to_array<unsigned>({NETLINK_AUDIT, NETLINK_XFRM, NETLINK_SELINUX, NETLINK_CRYPTO}))
         EXPECT_EQ(service().call("socket", {AF_NETLINK, SOCK_RAW, protocol}), refusal(EAFNOSUPPORT))
             << protocol;
-    for (const unsigned family : {AF_PACKET, AF_ALG, AF_VSOCK, AF_XDP, AF_KEY, AF_RDS, AF_TIPC,
-                                  AF_CAN, AF_BLUETOOTH, AF_NFC, AF_KCM, AF_SMC, AF_PPPOX, 0, 99})
+    for (const unsigned family :
+         std::to_array<unsigned>({AF_PACKET, AF_ALG, AF_VSOCK, AF_XDP, AF_KEY, AF_RDS, AF_TIPC,
+                                  AF_CAN, AF_BLUETOOTH, AF_NFC, AF_KCM, AF_SMC, AF_PPPOX, 0, 99}))
         EXPECT_EQ(service().call("socket", {family, SOCK_RAW, 0}), refusal(EAFNOSUPPORT)) << family;
     EXPECT_EQ(service().call("socketpair", {AF_UNIX, SOCK_STREAM, 0}), kAllowed);
     EXPECT_EQ(service().call("socketpair", {AF_TIPC, SOCK_STREAM, 0}), refusal(EAFNOSUPPORT));
@@ -213,17 +216,20 @@ TEST(EveryFilter, KnowsPacketSocketsUnderTheirOldName) {
 }
 
 TEST(ServiceFilter, RefusesTerminalTricks) {
-    for (const std::uint64_t request : {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD})
+    for (const std::uint64_t request :
+         std::to_array<std::uint64_t>({TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD}))
         EXPECT_EQ(service().call("ioctl", {0, request}), refusal(EPERM)) << request;
-    for (const std::uint64_t request : {TIOCGWINSZ, TCGETS, FIONREAD, TIOCSCTTY})
+    for (const std::uint64_t request :
+         std::to_array<std::uint64_t>({TIOCGWINSZ, TCGETS, FIONREAD, TIOCSCTTY}))
         EXPECT_EQ(service().call("ioctl", {0, request}), kAllowed) << request;
 }
 
 constexpr std::uint64_t kNewTime = 0x80;
 
 TEST(ServiceFilter, RefusesNewNamespaces) {
-    for (const std::uint64_t flag : {CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
-                                     CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET}) {
+    for (const std::uint64_t flag :
+         std::to_array<std::uint64_t>({CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+                                       CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET})) {
         EXPECT_EQ(service().call("clone", {flag | 17}), refusal(EPERM)) << flag;
         EXPECT_EQ(service().call("unshare", {flag}), refusal(EPERM)) << flag;
     }
@@ -244,11 +250,13 @@ TEST(ServiceFilter, AllowsHarmlessPersonalitiesOnly) {
 
 TEST(EveryFilter, MakesNoDeviceNodes) {
     for (Asked filter : {service(), jail()}) {
-        for (const std::uint64_t type : {0, S_IFREG, S_IFIFO, S_IFSOCK}) {
+        for (const std::uint64_t type :
+             std::to_array<std::uint64_t>({0, S_IFREG, S_IFIFO, S_IFSOCK})) {
             EXPECT_EQ(filter.call("mknodat", {0, 0, type | 0644}), kAllowed) << type;
             EXPECT_EQ(filter.call("mknod", {0, type | 0644}), kAllowed) << type;
         }
-        for (const std::uint64_t type : {S_IFCHR, S_IFBLK, S_IFDIR, S_IFLNK}) {
+        for (const std::uint64_t type :
+             std::to_array<std::uint64_t>({S_IFCHR, S_IFBLK, S_IFDIR, S_IFLNK})) {
             EXPECT_EQ(filter.call("mknodat", {0, 0, type | 0644}), refusal(EPERM)) << type;
             EXPECT_EQ(filter.call("mknod", {0, type | 0644}), refusal(EPERM)) << type;
         }

@@ -16,7 +16,7 @@ using recipe::MountKind;
 using test::guest;
 using test::Host;
 
-const std::string redis_jail = R"(profile = "jail"
+const std::string kRedisJail = R"(profile = "jail"
 network = { mode = "host", listen = ["tcp:127.0.0.1:6379"] }
 
 [unit.redis]
@@ -27,7 +27,7 @@ ready.tcp = "127.0.0.1:6379"
 )";
 
 TEST(Jail, OfTheManualCompiles) {
-    const auto outcome = guest(redis_jail);
+    const auto outcome = guest(kRedisJail);
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const recipe::Context& context = outcome.context();
     EXPECT_EQ(context.name, "web");
@@ -47,7 +47,7 @@ TEST(Jail, OfTheManualCompiles) {
 }
 
 TEST(Jail, CarriesItsUnitInThePlan) {
-    const auto outcome = guest(redis_jail);
+    const auto outcome = guest(kRedisJail);
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const auto plan = plan::Plan::open(outcome.guest->image);
     ASSERT_TRUE(plan) << describe(plan.error()).c_str();
@@ -66,7 +66,7 @@ TEST(Jail, CarriesItsUnitInThePlan) {
 }
 
 TEST(Jail, BindsTheStateFolderOfTheHostAndMakesIt) {
-    const auto outcome = guest(redis_jail);
+    const auto outcome = guest(kRedisJail);
     ASSERT_TRUE(outcome.guest);
     ASSERT_EQ(outcome.context().host_folders.size(), 1U);
     const recipe::HostFolder& folder = outcome.context().host_folders[0];
@@ -83,7 +83,7 @@ TEST(Jail, BindsTheStateFolderOfTheHostAndMakesIt) {
 }
 
 TEST(Jail, SeesTheHostsProgramsReadOnlyAndNoSecrets) {
-    const auto outcome = guest(redis_jail);
+    const auto outcome = guest(kRedisJail);
     ASSERT_TRUE(outcome.guest);
     for (const char* path : {"/usr", "/etc"}) {
         const auto* mount = outcome.mount(path);
@@ -108,7 +108,7 @@ TEST(Jail, SeesTheHostsProgramsReadOnlyAndNoSecrets) {
 }
 
 TEST(Jail, LetsOnlyPid1MakeTerminals) {
-    const auto outcome = guest(redis_jail);
+    const auto outcome = guest(kRedisJail);
     ASSERT_NE(outcome.mount("/dev/pts"), nullptr);
     const auto& options = outcome.mount("/dev/pts")->options;
     EXPECT_NE(std::find(options.begin(), options.end(), "ptmxmode=0600"), options.end());
@@ -117,9 +117,9 @@ TEST(Jail, LetsOnlyPid1MakeTerminals) {
 }
 
 TEST(Jail, HidesOtherProcessesUnlessToldOtherwise) {
-    EXPECT_EQ(guest(redis_jail).mount("/proc")->options,
+    EXPECT_EQ(guest(kRedisJail).mount("/proc")->options,
               std::vector<std::string>{"hidepid=invisible"});
-    EXPECT_TRUE(guest("hidepid = false\n" + redis_jail).mount("/proc")->options.empty());
+    EXPECT_TRUE(guest("hidepid = false\n" + kRedisJail).mount("/proc")->options.empty());
 }
 
 TEST(Jail, GivesAUnitWithoutAUserAnIdOfItsOwn) {
@@ -184,10 +184,10 @@ TEST(Jail, NamesAMissingProgramBeforeTheStart) {
                     .guest);
 }
 
-const std::string system_guest = "root = \"/srv/root\"\n";
+const std::string kSystemGuest = "root = \"/srv/root\"\n";
 
 TEST(SystemGuest, HasUsersOfItsOwnByDefault) {
-    const auto outcome = guest(system_guest);
+    const auto outcome = guest(kSystemGuest);
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const recipe::Context& context = outcome.context();
     EXPECT_EQ(context.users, recipe::Users::Private);
@@ -211,9 +211,9 @@ TEST(SystemGuest, HoldsElevenCapabilitiesAndRawSocketsOnItsOwnNetwork) {
     const std::uint64_t eleven = capability_mask(
         {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, CAP_SETGID, CAP_SETUID,
          CAP_SETPCAP, CAP_SETFCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT});
-    EXPECT_EQ(guest(system_guest).context().capabilities, eleven | capability_mask({CAP_NET_RAW}));
-    EXPECT_EQ(guest(system_guest + "network = \"host\"\n").context().capabilities, eleven);
-    EXPECT_EQ(guest(system_guest + "capabilities = [\"...\", \"!SETFCAP\", \"SYS_NICE\"]\n")
+    EXPECT_EQ(guest(kSystemGuest).context().capabilities, eleven | capability_mask({CAP_NET_RAW}));
+    EXPECT_EQ(guest(kSystemGuest + "network = \"host\"\n").context().capabilities, eleven);
+    EXPECT_EQ(guest(kSystemGuest + "capabilities = [\"...\", \"!SETFCAP\", \"SYS_NICE\"]\n")
                   .context()
                   .capabilities,
               (eleven & ~capability_mask({CAP_SETFCAP})) |
@@ -221,7 +221,7 @@ TEST(SystemGuest, HoldsElevenCapabilitiesAndRawSocketsOnItsOwnNetwork) {
 }
 
 TEST(SystemGuest, WithTheHostsUsersRunsPid1UnderTheGuestsFilter) {
-    const auto outcome = guest(system_guest + "users = \"host\"\n");
+    const auto outcome = guest(kSystemGuest + "users = \"host\"\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     EXPECT_EQ(outcome.context().users, recipe::Users::Host);
     EXPECT_EQ(outcome.context().filter, default_service_filter());
@@ -231,25 +231,25 @@ TEST(SystemGuest, WithTheHostsUsersRunsPid1UnderTheGuestsFilter) {
 
 TEST(SystemGuest, NeverHoldsSysAdminOverTheHost) {
     const auto outcome =
-        guest(system_guest + "users = \"host\"\ncapabilities = [\"...\", \"SYS_ADMIN\"]\n");
+        guest(kSystemGuest + "users = \"host\"\ncapabilities = [\"...\", \"SYS_ADMIN\"]\n");
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("web.toml:3:24: error: SYS_ADMIN with the host's users"),
               std::string::npos)
         << outcome.messages;
-    EXPECT_TRUE(guest(system_guest + "capabilities = [\"...\", \"SYS_ADMIN\"]\n").guest);
+    EXPECT_TRUE(guest(kSystemGuest + "capabilities = [\"...\", \"SYS_ADMIN\"]\n").guest);
 }
 
 TEST(SystemGuest, NamesACapabilityThatDoesNotExist) {
-    const auto outcome = guest(system_guest + "capabilities = [\"...\", \"NET_RWA\"]\n");
+    const auto outcome = guest(kSystemGuest + "capabilities = [\"...\", \"NET_RWA\"]\n");
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("there is no capability 'NET_RWA'; did you mean 'NET_RAW'?"),
               std::string::npos)
         << outcome.messages;
-    EXPECT_FALSE(guest(system_guest + "capabilities = [\"7\"]\n").guest);
+    EXPECT_FALSE(guest(kSystemGuest + "capabilities = [\"7\"]\n").guest);
 }
 
 TEST(SystemGuest, KeepsTheMountRules) {
-    const auto outcome = guest(system_guest);
+    const auto outcome = guest(kSystemGuest);
     ASSERT_TRUE(outcome.guest);
     EXPECT_EQ(outcome.mount("/proc")->kind, MountKind::Proc);
     EXPECT_TRUE(outcome.mount("/proc")->options.empty());
@@ -271,7 +271,7 @@ TEST(SystemGuest, KeepsTheMountRules) {
 }
 
 TEST(SystemGuest, OnASharedNetworkSeesNoDevicesOfTheHost) {
-    const auto outcome = guest(system_guest + "network = \"host\"\n");
+    const auto outcome = guest(kSystemGuest + "network = \"host\"\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     EXPECT_EQ(outcome.mount("/sys")->kind, MountKind::Tmpfs);
     EXPECT_EQ(outcome.mount("/sys/devices/system/cpu")->kind, MountKind::Bind);
@@ -311,7 +311,7 @@ TEST(SystemGuest, OverTheHostsOwnTreeIsASnapshotWithoutSecrets) {
 }
 
 TEST(Binds, AreNosuidAndNodevAndNeverOverOurOwn) {
-    const auto outcome = guest(system_guest + "bind = [\"/srv/shop:/var/www:ro\"]\n");
+    const auto outcome = guest(kSystemGuest + "bind = [\"/srv/shop:/var/www:ro\"]\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const auto* mount = outcome.mount("/var/www");
     ASSERT_NE(mount, nullptr);
@@ -320,9 +320,9 @@ TEST(Binds, AreNosuidAndNodevAndNeverOverOurOwn) {
     EXPECT_EQ(mount->origin, "web.toml:2");
     EXPECT_FALSE(mount->recursive);
     for (const char* target : {"/proc/sys", "/sys", "/dev/null", "/run/stead/control", "/run"})
-        EXPECT_FALSE(guest(system_guest + "bind = [\"/srv/shop:" + target + "\"]\n").guest)
+        EXPECT_FALSE(guest(kSystemGuest + "bind = [\"/srv/shop:" + target + "\"]\n").guest)
             << target;
-    const auto missing = guest(system_guest + "bind = [\"/srv/nothing:/x\"]\n");
+    const auto missing = guest(kSystemGuest + "bind = [\"/srv/nothing:/x\"]\n");
     EXPECT_NE(missing.messages.find("'/srv/nothing' does not exist on the host"),
               std::string::npos);
 }
@@ -331,7 +331,7 @@ TEST(Levels, ThatAreNamedNeedTheirController) {
     Host host;
     host.facts.controllers = {"cpu"};
     const auto outcome =
-        guest(system_guest + "[limits]\nmemory-max = \"512M\"\ncpu-max = \"150%\"\n", host);
+        guest(kSystemGuest + "[limits]\nmemory-max = \"512M\"\ncpu-max = \"150%\"\n", host);
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("memory-max needs the cgroup v2 controller 'memory'"),
               std::string::npos)
@@ -342,7 +342,7 @@ TEST(Levels, ThatAreNamedNeedTheirController) {
 
 TEST(Levels, AreWrittenAsTheKernelReadsThem) {
     const auto outcome =
-        guest(system_guest + "[limits]\nmemory-max = \"512M\"\ncpu-max = \"150%\"\n");
+        guest(kSystemGuest + "[limits]\nmemory-max = \"512M\"\ncpu-max = \"150%\"\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const auto& levels = outcome.context().levels;
     ASSERT_EQ(levels.size(), 3U);
@@ -359,7 +359,7 @@ TEST(Levels, AreWrittenAsTheKernelReadsThem) {
 TEST(Levels, OfADefaultAreOnlyANoticeWhereTheMachineHasNone) {
     Host host;
     host.facts.controllers = {};
-    const auto outcome = guest(system_guest, host);
+    const auto outcome = guest(kSystemGuest, host);
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     EXPECT_TRUE(outcome.context().levels.empty());
     ASSERT_EQ(outcome.context().notices.size(), 1U);
@@ -371,7 +371,7 @@ TEST(Levels, OfADefaultAreOnlyANoticeWhereTheMachineHasNone) {
 }
 
 TEST(Limits, ComeFromTheProfileAndTheFile) {
-    const auto outcome = guest(system_guest + "[limits]\nnofile = 8192\n");
+    const auto outcome = guest(kSystemGuest + "[limits]\nnofile = 8192\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     for (const recipe::Limit& limit : outcome.context().limits) {
         if (limit.name == "nofile") {
@@ -389,12 +389,12 @@ TEST(Limits, ThatCannotBeRaisedAreAnErrorWhenNamedAndANoticeWhenDefault) {
     Host host;
     host.facts.may_raise_limits = false;
     host.facts.hard_limit = [](std::uint32_t) -> std::uint64_t { return 20'000; };
-    const auto named = guest(system_guest + "[limits]\nnofile = 30000\n", host);
+    const auto named = guest(kSystemGuest + "[limits]\nnofile = 30000\n", host);
     EXPECT_FALSE(named.guest);
     EXPECT_NE(named.messages.find("web.toml:3:10: error: nofile is above the hard limit of 20000"),
               std::string::npos)
         << named.messages;
-    const auto quiet = guest(system_guest, host);
+    const auto quiet = guest(kSystemGuest, host);
     ASSERT_TRUE(quiet.guest) << quiet.messages;
     for (const recipe::Limit& limit : quiet.context().limits)
         EXPECT_LE(limit.limit.hard, 20'000U) << limit.name;
@@ -403,7 +403,7 @@ TEST(Limits, ThatCannotBeRaisedAreAnErrorWhenNamedAndANoticeWhenDefault) {
 
 TEST(Network, ListensOnBothFamiliesWithoutAnAddress) {
     const auto outcome = guest(
-        system_guest + "network = { mode = \"host\", listen = [\"tcp:80\", \"udp:[::1]:53\"] }\n");
+        kSystemGuest + "network = { mode = \"host\", listen = [\"tcp:80\", \"udp:[::1]:53\"] }\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     const auto& listen = outcome.context().network.listen;
     ASSERT_EQ(listen.size(), 3U);
@@ -418,17 +418,17 @@ TEST(Network, ListenNeedsCgroup2) {
     Host bare;
     bare.facts.cgroup2 = false;
     const auto outcome =
-        guest(system_guest + "network = { mode = \"host\", listen = [\"tcp:80\"] }\n", bare);
+        guest(kSystemGuest + "network = { mode = \"host\", listen = [\"tcp:80\"] }\n", bare);
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("needs a cgroup2 file system"), std::string::npos);
 }
 
 TEST(GuestCalls, AddedToTheListAreAllowedToPid1AsWell) {
-    const auto outcome = guest(system_guest + "system-calls = [\"...\", \"bpf\", \"!ptrace\"]\n");
+    const auto outcome = guest(kSystemGuest + "system-calls = [\"...\", \"bpf\", \"!ptrace\"]\n");
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     EXPECT_NE(outcome.context().filter, default_service_filter());
     EXPECT_NE(outcome.context().init_filter, default_init_filter());
-    const auto unknown = guest(system_guest + "system-calls = [\"...\", \"moutn\"]\n");
+    const auto unknown = guest(kSystemGuest + "system-calls = [\"...\", \"moutn\"]\n");
     EXPECT_FALSE(unknown.guest);
     EXPECT_NE(unknown.messages.find("there is no system call or group 'moutn'; did you mean "
                                     "'mount'?"),
@@ -438,7 +438,7 @@ TEST(GuestCalls, AddedToTheListAreAllowedToPid1AsWell) {
 
 TEST(GuestCalls, OfAGuestWithTheHostsUsersMustCarryPid1) {
     const auto outcome = guest(
-        system_guest + "users = \"host\"\nsystem-calls = [\"@basic-io\", \"@file-system\"]\n");
+        kSystemGuest + "users = \"host\"\nsystem-calls = [\"@basic-io\", \"@file-system\"]\n");
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("PID 1 of a guest with users = \"host\""), std::string::npos)
         << outcome.messages;
@@ -447,7 +447,7 @@ TEST(GuestCalls, OfAGuestWithTheHostsUsersMustCarryPid1) {
 TEST(SystemGuest, SaysWhenNoIdRangeIsLeft) {
     Host host;
     host.facts.id_range = [](const std::string&) { return std::nullopt; };
-    const auto outcome = guest(system_guest, host);
+    const auto outcome = guest(kSystemGuest, host);
     EXPECT_FALSE(outcome.guest);
     EXPECT_NE(outcome.messages.find("no range of unused ids is left"), std::string::npos);
 }

@@ -60,8 +60,8 @@ TEST_F(Mounts, ShowTheGuestNothingOfTheHostsTree) {
 
 TEST_F(Mounts, OfAUserNamespaceCanBeNeitherRemountedNorUnmounted) {
     Guest guest = Guest::folder(recipe::Users::Private);
-    const std::uint64_t kAll = ~0ULL >> (64 - 41);
-    guest.recipe.capabilities = kAll; // even with SYS_ADMIN of its own user namespace
+    const std::uint64_t all = ~0ULL >> (64 - 41);
+    guest.recipe.capabilities = all; // even with SYS_ADMIN of its own user namespace
     guest.add(MountKind::Mask, "/etc/mine");
     const Told told =
         guest.run({"umount /usr", "remount /usr", "umount /etc/mine", "remount /etc/mine",

@@ -17,10 +17,10 @@ namespace {
 using recipe::MountKind;
 
 recipe::Context with_mounts(recipe::RootKind root,
-                            std::vector<std::pair<MountKind, std::string>> mounts) {
+                            const std::vector<std::pair<MountKind, std::string>>& mounts) {
     recipe::Context context;
     context.root.kind = root;
-    for (auto& [kind, target] : mounts) {
+    for (const auto& [kind, target] : mounts) {
         recipe::Mount mount;
         mount.kind = kind;
         mount.target = target;

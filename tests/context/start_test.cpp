@@ -132,6 +132,7 @@ TEST_F(Start, BringsTheLoopbackUpInANetworkOfItsOwn) {
 }
 
 TEST_F(Start, HandsOverExactlyTheDescriptorsOfABoot) {
+    // NOLINTNEXTLINE(android-cloexec-dup)
     const int leaked = ::dup(2); // without close-on-exec, as a careless shell leaves them
     Guest guest = Guest::jail();
     const bool has_cgroup = guest.use_cgroup();

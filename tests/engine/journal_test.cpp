@@ -226,14 +226,16 @@ TEST(Journal, GivesBackOnlyWhatNoEventNeeds) {
 }
 
 /// The state as a version whose records are `less` bytes shorter or longer would have left it.
-std::vector<std::byte> as_other_version(Machine& machine, int guest_more, int unit_more) {
+std::vector<std::byte>
+as_other_version(Machine& machine, std::ptrdiff_t guest_more, std::ptrdiff_t unit_more) {
     const auto now = machine.memory();
     std::vector<std::byte> other;
-    const auto put = [&](std::size_t from, std::size_t size, int more) {
-        const auto kept = static_cast<std::size_t>(static_cast<int>(size) + std::min(more, 0));
+    const auto put = [&](std::size_t from, std::size_t size, std::ptrdiff_t more) {
+        const auto kept = size - static_cast<std::size_t>(std::max<std::ptrdiff_t>(-more, 0));
         other.insert(other.end(), now.begin() + static_cast<std::ptrdiff_t>(from),
                      now.begin() + static_cast<std::ptrdiff_t>(from + kept));
-        other.insert(other.end(), static_cast<std::size_t>(std::max(more, 0)), std::byte{0xab});
+        other.insert(other.end(), static_cast<std::size_t>(std::max<std::ptrdiff_t>(more, 0)),
+                     std::byte{0xab});
     };
     put(0, sizeof(GuestRuntime), guest_more);
     for (std::size_t id = 0; id < Machine::kUnits; ++id)
@@ -241,8 +243,10 @@ std::vector<std::byte> as_other_version(Machine& machine, int guest_more, int un
     const std::size_t rest = sizeof(GuestRuntime) + Machine::kUnits * sizeof(UnitRuntime);
     put(rest, now.size() - rest, 0);
     auto& guest = *reinterpret_cast<GuestRuntime*>(other.data());
-    guest.guest_bytes = static_cast<std::uint16_t>(sizeof(GuestRuntime) + guest_more);
-    guest.unit_bytes = static_cast<std::uint16_t>(sizeof(UnitRuntime) + unit_more);
+    guest.guest_bytes =
+        static_cast<std::uint16_t>(sizeof(GuestRuntime) + static_cast<std::size_t>(guest_more));
+    guest.unit_bytes =
+        static_cast<std::uint16_t>(sizeof(UnitRuntime) + static_cast<std::size_t>(unit_more));
     other.resize(other.size() + 4096); // Its own journal is larger.
     return other;
 }

@@ -9,11 +9,11 @@ SystemdUnit unit_file(const std::string& name, const std::string& text) {
 }
 
 const ImportedUnit& find(const Import& import, const std::string& name) {
-    static const ImportedUnit nothing;
+    static const ImportedUnit kNothing;
     for (const ImportedUnit& unit : import.units)
         if (unit.name == name) return unit;
     ADD_FAILURE() << "there is no unit " << name;
-    return nothing;
+    return kNothing;
 }
 
 TEST(Dependencies, HaveTheNamesOfUnits) {

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "init/guest.h"
@@ -112,7 +113,7 @@ TEST(ForeignOutput, AUnitHearsThatNobodyReads) {
     // A console whose reader is gone.
     Guest guest({write_plan(folder.path(), {unit})}, {.before = [] {
                     std::array<int, 2> ends{};
-                    if (::pipe(ends.data()) != 0) return;
+                    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
                     ::dup2(ends[1], 1);
                     ::close(ends[0]);
                     ::close(ends[1]);

@@ -11,7 +11,6 @@
 namespace stead::init {
 namespace {
 
-using test::eventually;
 using test::fs::exists;
 
 constexpr UnitId kWeb = 0;
@@ -27,8 +26,10 @@ public:
         pid_ = ::fork();
         if (pid_ == 0) {
             ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            while (code < 0)
-                ::pause();
+            if (code < 0) {
+                for (;;)
+                    ::pause();
+            }
             ::_exit(code);
         }
         siginfo_t info{};

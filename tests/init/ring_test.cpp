@@ -37,7 +37,8 @@ TEST(LogRing, DropsTheOldestAndCountsItsBytes) {
     Ring ring;
     std::uint64_t given = 0;
     for (int i = 0; i < 5000; ++i) {
-        const std::string line = "line " + std::to_string(i) + std::string(i % 97, '.') + "\n";
+        const std::string line =
+            "line " + std::to_string(i) + std::string(static_cast<std::size_t>(i) % 97, '.') + "\n";
         given += line.size();
         add(ring, 7, line);
         ASSERT_LE(ring.used, kRingSize);

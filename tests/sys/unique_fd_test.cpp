@@ -57,7 +57,7 @@ TEST(UniqueFd, GivesItsDescriptorAway) {
 }
 
 TEST(UniqueFd, TakesDescriptorZeroForOne) {
-    EXPECT_TRUE(UniqueFd(::dup(0)));
+    EXPECT_TRUE(UniqueFd(::fcntl(0, F_DUPFD_CLOEXEC, 0)));
     UniqueFd none;
     EXPECT_FALSE(none);
     UniqueFd zero(0);

@@ -155,6 +155,7 @@ TEST_P(Inside, HundredsOfConnectionsHoldNobody) {
     const std::size_t before = descriptors();
     {
         std::vector<sys::UniqueFd> held;
+        held.reserve(400);
         for (int count = 0; count < 400; ++count)
             held.push_back(connect());
         expect_alive();

@@ -57,7 +57,9 @@ protected:
     [[nodiscard]] pid_t keeper_of(const std::string& name) const {
         const std::string stat = read_text("/proc/" + std::to_string(init_of(name)) + "/stat");
         const auto end = stat.rfind(") ");
-        return end == std::string::npos ? 0 : std::atoi(stat.c_str() + end + 4);
+        return end == std::string::npos
+                   ? 0
+                   : static_cast<pid_t>(std::strtol(stat.c_str() + end + 4, nullptr, 10));
     }
 
     [[nodiscard]] bool runs(const std::string& name) const {
