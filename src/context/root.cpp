@@ -1,6 +1,7 @@
 #include "context/root.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 
 #include "sys/file.h"
 #include "sys/mounts.h"
@@ -65,6 +66,17 @@ Result<int> make_programs_root(const recipe::Context& recipe) {
     return open_site();
 }
 
+/// In a user namespace an overlay keeps its notes in user attributes, which tmpfs has had since
+/// Linux 6.6; without them it mounts, and fails in the middle of the guest's work.
+Result<void> check_user_attributes(const sys::DescriptorPath& folder, const std::string& root) {
+    constexpr const char* kProbe = "user.overlay.stead";
+    if (::setxattr(folder.c_str(), kProbe, "", 0, 0) < 0)
+        return make_error(
+            "memory above a folder needs root before Linux 6.6 (attributes on tmpfs):", root, 0);
+    if (::removexattr(folder.c_str(), kProbe) < 0) return last_error("removexattr", root);
+    return {};
+}
+
 /// Layers of an overlay must be attached in this mount namespace (before Linux 6.12), so upper,
 /// work and an id-mapped lower folder lie on a tmpfs at the building site, and the overlay first,
 /// too. The overlay keeps copies of its layers of its own.
@@ -86,7 +98,8 @@ Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespac
     if (user_namespace >= 0) TRY(sys::attach_mount_at(lower, memory, "lower"));
 
     // Through descriptors: no name of the host's shows inside, and none needs escaping.
-    // In a user namespace the overlay may keep its notes in extended attributes of users only.
+    if (recipe.rootless_ids != 0)
+        TRY(check_user_attributes(sys::DescriptorPath(memory, "upper"), recipe.root.path));
     const std::string layers = std::string(recipe.rootless_ids != 0 ? "userxattr," : "") +
                                "lowerdir=" + sys::DescriptorPath(lower).c_str() +
                                ",upperdir=" + sys::DescriptorPath(memory, "upper").c_str() +
