@@ -43,18 +43,6 @@ Path path_of(const LogFile& file, std::uint32_t number) {
     return path;
 }
 
-struct Digits {
-    template <std::size_t N>
-    static void append(FixedString<N>& to, std::int64_t value, int width) {
-        std::array<char, 8> digits{};
-        for (int at = width - 1; at >= 0; --at) {
-            digits[static_cast<std::size_t>(at)] = static_cast<char>('0' + value % 10);
-            value /= 10;
-        }
-        to.append({digits.data(), static_cast<std::size_t>(width)});
-    }
-};
-
 } // namespace
 
 bool valid_log_name(std::string_view name) {
@@ -65,30 +53,43 @@ bool valid_log_name(std::string_view name) {
 
 FixedString<32> timestamp(std::int64_t nanoseconds) {
     // Days to a date in the proleptic Gregorian calendar, counted from March so that the leap day
-    // ends a year: http://howardhinnant.github.io/date_algorithms.html#civil_from_days.
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    constexpr std::int64_t kDaysTo1970 = 719'468;
-    const std::int64_t seconds = std::max<std::int64_t>(nanoseconds, 0) / kSecond;
-    const std::int64_t days = seconds / 86'400 + kDaysTo1970;
-    const std::int64_t era = days / 146'097;
-    const std::int64_t day_of_era = days % 146'097;
-    const std::int64_t year_of_era =
+    // ends a year: http://howardhinnant.github.io/date_algorithms.html#civil_from_days. A date that
+    // 32 bits of days can hold is late enough, and makes short code.
+    constexpr std::uint64_t kSecond = 1'000'000'000;
+    constexpr std::uint32_t kDaysTo1970 = 719'468;
+    const auto time = static_cast<std::uint64_t>(std::max<std::int64_t>(nanoseconds, 0));
+    const std::uint64_t seconds = time / kSecond;
+    const std::uint32_t days = static_cast<std::uint32_t>(seconds / 86'400) + kDaysTo1970;
+    const std::uint32_t era = days / 146'097;
+    const std::uint32_t day_of_era = days % 146'097;
+    const std::uint32_t year_of_era =
         (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const std::int64_t day_of_year =
+    const std::uint32_t day_of_year =
         day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const std::int64_t shifted = (5 * day_of_year + 2) / 153;
-    const std::int64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
-    const std::int64_t second_of_day = seconds % 86'400;
+    const std::uint32_t shifted = (5 * day_of_year + 2) / 153;
+    const std::uint32_t month = shifted < 10 ? shifted + 3 : shifted - 9;
+    const auto second_of_day = static_cast<std::uint32_t>(seconds % 86'400);
 
-    FixedString<32> text;
-    Digits::append(text, era * 400 + year_of_era + (month <= 2 ? 1 : 0), 4);
-    Digits::append(text.append("-"), month, 2);
-    Digits::append(text.append("-"), day_of_year - (153 * shifted + 2) / 5 + 1, 2);
-    Digits::append(text.append("T"), second_of_day / 3600, 2);
-    Digits::append(text.append(":"), second_of_day / 60 % 60, 2);
-    Digits::append(text.append(":"), second_of_day % 60, 2);
-    Digits::append(text.append("."), std::max<std::int64_t>(nanoseconds, 0) % kSecond / 1000, 6);
-    return text.append("Z");
+    std::array<std::uint32_t, 7> numbers = {era * 400 + year_of_era + (month <= 2 ? 1 : 0),
+                                            month,
+                                            day_of_year - (153 * shifted + 2) / 5 + 1,
+                                            second_of_day / 3600,
+                                            second_of_day / 60 % 60,
+                                            second_of_day % 60,
+                                            static_cast<std::uint32_t>(time % kSecond) / 1000};
+    constexpr std::string_view kForm = "0000-00-00T00:00:00.000000";
+    std::array<char, kForm.size()> text; // NOLINT(*-member-init): filled below
+    std::size_t number = numbers.size() - 1;
+    for (std::size_t at = text.size(); at-- > 0;) {
+        text[at] = kForm[at];
+        if (kForm[at] == '0') {
+            text[at] = static_cast<char>('0' + numbers[number] % 10);
+            numbers[number] /= 10;
+        } else {
+            --number;
+        }
+    }
+    return FixedString<32>({text.data(), text.size()}).append("Z");
 }
 
 void LogFiles::append(
