@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/exec.h"
+#include "recipe/address.h"
 
 /// A context described as data: what `compile` makes of a guest file, `context` applies and `stead
 /// explain` prints. Everything is resolved and checked already; nothing here is looked up again.
@@ -94,13 +96,71 @@ struct Listen {
     std::string text;
 };
 
-enum class NetworkMode : std::uint8_t { Own, Host };
+enum class NetworkMode : std::uint8_t {
+    /// A stack of the guest's own: loopback, and what `link` joins it to.
+    Own,
+    Host
+};
+
+/// How a guest with a stack of its own is joined to the world.
+enum class Link : std::uint8_t {
+    /// Loopback only.
+    None,
+    /// A pair of interfaces whose outer end the host routes to.
+    Routed,
+    /// A pair of interfaces whose outer end is a port of a bridge of the host.
+    Bridge,
+    /// An interface beside one of the host's, straight on its wire.
+    Macvlan
+};
+
+/// A port of the host that leads into the guest.
+struct Forward {
+    Listen::Protocol protocol = Listen::Protocol::Tcp;
+    /// Only at this address of the host; nothing: at each of its own.
+    std::optional<Address> at;
+    std::uint16_t outside = 0;
+    std::uint16_t inside = 0;
+    /// As written, and where.
+    std::string text;
+    std::string origin;
+};
+
+enum class Masquerade : std::uint8_t {
+    /// Private addresses leave under the host's, public ones as they are.
+    Auto,
+    Always,
+    Never
+};
+
+enum class NameServers : std::uint8_t { None, Host, Listed };
 
 struct Network {
     NetworkMode mode = NetworkMode::Own;
     /// Host: bind only these; `restrict_bind` with an empty list: none at all.
     bool restrict_bind = false;
     std::vector<Listen> listen;
+
+    Link link = Link::None;
+    /// The bridge, or the interface that a macvlan lies beside.
+    std::string parent;
+    /// Empty: one of each family is chosen at the start.
+    std::vector<Address> addresses;
+    /// One of each family at most. Routed: the host's end, which has a usual one.
+    std::vector<Address> gateways;
+    std::vector<Forward> ports;
+    /// Guests that may reach this one; "*": every guest.
+    std::vector<std::string> peers;
+    Masquerade masquerade = Masquerade::Auto;
+    NameServers dns = NameServers::None;
+    std::vector<Address> name_servers;
+    /// Where the guest's resolv.conf is, which a file of ours covers; empty: nowhere.
+    std::string resolver_place;
+    /// Places in the guest file for messages; empty: not written.
+    std::string link_origin;
+    std::string addresses_origin;
+    std::string gateway_origin;
+    std::string dns_origin;
 };
 
 /// A cgroup file and its value; `origin` is the guest file's line, empty for a default (then best

@@ -10,6 +10,7 @@ OWNED = [
     (re.compile(r"^(toml\+\+/|toml\.hpp)"), {"unitfile"}, "TOML is read in src/unitfile alone"),
     (re.compile(r"^(seccomp\.h|sys/capability\.h)"), {"compile"},
      "libseccomp and libcap live in src/compile; PID 1 obeys what they made"),
+    (re.compile(r"^netlink/"), {"network"}, "libnl lives in src/network alone"),
     (re.compile(r"^systemd/"), {"systemd"}, "libsystemd is for src/systemd alone"),
     (re.compile(r"^CLI/"), {"cli"}, "options are parsed in src/cli alone"),
 ]

@@ -1,0 +1,314 @@
+#include "network/rules.h"
+
+#include <algorithm>
+#include <set>
+
+namespace stead::network {
+
+namespace {
+
+using recipe::Address;
+using recipe::Link;
+
+/// A named set or map of nft.
+struct Elements {
+    std::string_view name;
+    std::string_view type;
+    /// In order and each once: the same guests give the same text.
+    std::set<std::string> items;
+    std::string_view kind = "set";
+};
+
+std::string render(const Elements& elements) {
+    std::string text = "    " + std::string(elements.kind) + " " + std::string(elements.name) +
+                       " {\n        type " + std::string(elements.type) + "\n";
+    if (!elements.items.empty()) {
+        text += "        elements = {";
+        const char* separator = " ";
+        for (const std::string& item : elements.items) {
+            text += separator + item;
+            separator = ",\n                     ";
+        }
+        text += " }\n";
+    }
+    return text + "    }\n";
+}
+
+std::string quoted(const std::string& name) {
+    return "\"" + name + "\"";
+}
+
+bool lets_in(const Attachment& guest, const std::string& peer) {
+    const auto& peers = guest.network.peers;
+    return std::find(peers.begin(), peers.end(), peer) != peers.end();
+}
+
+std::string_view protocol_of(const recipe::Forward& port) {
+    return port.protocol == recipe::Listen::Protocol::Udp ? "udp" : "tcp";
+}
+
+/// What the inet table knows of one family.
+struct Family {
+    explicit Family(bool is_v6)
+        : v6(is_v6) {}
+
+    bool v6;
+    std::string_view address = v6 ? "ipv6_addr" : "ipv4_addr";
+    Elements guests{v6 ? "guests6" : "guests4", v6 ? "ipv6_addr" : "ipv4_addr", {}};
+    Elements routed{v6 ? "routed6" : "routed4", v6 ? "ipv6_addr" : "ipv4_addr", {}};
+    Elements hidden{v6 ? "hidden6" : "hidden4", v6 ? "ipv6_addr" : "ipv4_addr", {}};
+    Elements open{v6 ? "open6" : "open4", v6 ? "ipv6_addr" : "ipv4_addr", {}};
+    Elements sources{
+        v6 ? "sources6" : "sources4", v6 ? "ifname . ipv6_addr" : "ifname . ipv4_addr", {}};
+    Elements peers{
+        v6 ? "peers6" : "peers4", v6 ? "ipv6_addr . ipv6_addr" : "ipv4_addr . ipv4_addr", {}};
+    Elements ports{v6 ? "ports6" : "ports4",
+                   v6 ? "inet_proto . inet_service : ipv6_addr . inet_service"
+                      : "inet_proto . inet_service : ipv4_addr . inet_service",
+                   {},
+                   "map"};
+    Elements ports_at{v6 ? "ports6_at" : "ports4_at",
+                      v6 ? "ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service"
+                         : "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
+                      {},
+                      "map"};
+
+    void add(const Attachment& guest, std::span<const Attachment> all) {
+        bool first = true;
+        for (const Address& address_of : guest.network.addresses) {
+            if (address_of.v6 != v6) continue;
+            const std::string text = recipe::address_text(address_of);
+            guests.items.insert(text);
+            if (is_hidden(guest.network, address_of)) hidden.items.insert(text);
+            if (lets_in(guest, "*")) open.items.insert(text);
+            if (guest.network.link == Link::Routed) {
+                routed.items.insert(text);
+                sources.items.insert(quoted(guest.interface) + " . " + text);
+            }
+            add_peers(guest, text, all);
+            // Ports lead to the first address of the family.
+            if (first) add_ports(guest, text);
+            first = false;
+        }
+    }
+
+    [[nodiscard]] std::string sets() const {
+        std::string text;
+        for (const Elements* one :
+             {&guests, &routed, &hidden, &open, &sources, &peers, &ports, &ports_at})
+            text += render(*one);
+        return text;
+    }
+
+private:
+    void
+    add_peers(const Attachment& guest, const std::string& to, std::span<const Attachment> all) {
+        for (const Attachment& peer : all) {
+            if (!lets_in(guest, peer.guest)) continue;
+            for (const Address& from : peer.network.addresses) {
+                if (from.v6 == v6) peers.items.insert(recipe::address_text(from) + " . " + to);
+            }
+        }
+    }
+
+    void add_ports(const Attachment& guest, const std::string& to) {
+        for (const recipe::Forward& port : guest.network.ports) {
+            if (port.at && port.at->v6 != v6) continue;
+            std::string item = std::string(protocol_of(port)) + " . " +
+                               std::to_string(port.outside) + " : " + to + " . " +
+                               std::to_string(port.inside);
+            if (port.at) {
+                ports_at.items.insert(recipe::address_text(*port.at) + " . " + item);
+            } else {
+                ports.items.insert(std::move(item));
+            }
+        }
+    }
+};
+
+// A guest's packets carry its own addresses, and nobody else's packets carry those. What one
+// guest's interface may send to the host's own 127.0.0.0/8 (ports on it need route_localnet) is
+// nothing.
+constexpr std::string_view kChains = R"(
+    chain sources {
+        type filter hook prerouting priority raw; policy accept;
+        iifname @links jump from_guest
+        iifname != @links ip saddr @routed4 drop
+        iifname != @links ip6 saddr @routed6 drop
+    }
+    chain from_guest {
+        ip daddr 127.0.0.0/8 drop
+        iifname . ip saddr @sources4 return
+        iifname . ip6 saddr @sources6 return
+        ip6 saddr fe80::/10 return
+        ip6 saddr :: meta l4proto ipv6-icmp return
+        drop
+    }
+    chain arriving {
+        type nat hook prerouting priority dstnat; policy accept;
+        fib daddr type local jump ports
+    }
+    chain own {
+        type nat hook output priority -100; policy accept;
+        ip6 daddr ::1 return
+        fib daddr type local jump ports
+    }
+    chain ports {
+        meta nfproto ipv4 dnat ip to ip daddr . meta l4proto . th dport map @ports4_at
+        meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports4
+        meta nfproto ipv6 dnat ip6 to ip6 daddr . meta l4proto . th dport map @ports6_at
+        meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6
+    }
+    chain leaving {
+        type nat hook postrouting priority srcnat; policy accept;
+        oifname @links ip saddr 127.0.0.0/8 masquerade
+        oifname @links return
+        ip saddr @hidden4 ip daddr != @guests4 masquerade
+        ip6 saddr @hidden6 ip6 daddr != @guests6 masquerade
+    }
+    chain forwarded {
+        type filter hook forward priority filter; policy accept;
+        ct state established,related accept
+        ip daddr @guests4 goto to_guest
+        ip6 daddr @guests6 goto to_guest
+    }
+    chain to_guest {
+        ip saddr @guests4 goto among_guests
+        ip6 saddr @guests6 goto among_guests
+        ct status dnat accept
+        ip daddr @hidden4 reject with icmpx admin-prohibited
+        ip6 daddr @hidden6 reject with icmpx admin-prohibited
+    }
+    chain among_guests {
+        ip daddr @open4 accept
+        ip6 daddr @open6 accept
+        ip saddr . ip daddr @peers4 accept
+        ip6 saddr . ip6 daddr @peers6 accept
+        reject with icmpx admin-prohibited
+    }
+)";
+
+std::string inet_table(std::span<const Attachment> guests, const std::string& name) {
+    Elements links{"links", "ifname", {}};
+    Family four(false);
+    Family six(true);
+    for (const Attachment& guest : guests) {
+        if (guest.network.link == Link::Macvlan) continue;
+        if (guest.network.link == Link::Routed) links.items.insert(quoted(guest.interface));
+        four.add(guest, guests);
+        six.add(guest, guests);
+    }
+    return "table inet " + name + " {\n" + render(links) + four.sets() + six.sets() +
+           std::string(kChains.substr(1)) + "}\n";
+}
+
+// Between ports of a bridge nothing is routed, so the inet table does not see it. Many kernels track
+// no connections there (CONFIG_NF_CONNTRACK_BRIDGE), so what an allowed peer is answered is told by
+// what it is: everything but the beginning of a connection.
+constexpr std::string_view kBridgeChains = R"(
+    chain sources {
+        type filter hook prerouting priority -300; policy accept;
+        iifname @links jump from_guest
+    }
+    chain from_guest {
+        iifname . ether saddr != @hardware drop
+        ether type arp iifname . arp saddr ip @sources4 return
+        ether type arp arp saddr ip 0.0.0.0 return
+        icmpv6 type nd-router-advert drop
+        iifname . ip saddr @sources4 return
+        iifname . ip6 saddr @sources6 return
+        ip6 saddr fe80::/10 return
+        ip6 saddr :: meta l4proto ipv6-icmp return
+        drop
+    }
+    chain passing {
+        type filter hook forward priority 0; policy accept;
+        iifname @links oifname @links goto among_guests
+    }
+    chain among_guests {
+        iifname . oifname @peers accept
+        iifname . oifname @neighbours tcp flags & (syn | ack) == syn drop
+        iifname . oifname @neighbours accept
+        drop
+    }
+)";
+
+std::string bridge_table(std::span<const Attachment> guests,
+                         const std::string& name,
+                         std::string_view instance) {
+    Elements links{"links", "ifname", {}};
+    Elements hardware{"hardware", "ifname . ether_addr", {}};
+    Elements sources4{"sources4", "ifname . ipv4_addr", {}};
+    Elements sources6{"sources6", "ifname . ipv6_addr", {}};
+    Elements peers{"peers", "ifname . ifname", {}};
+    Elements neighbours{"neighbours", "ifname . ifname", {}};
+    for (const Attachment& guest : guests) {
+        if (guest.network.link != Link::Bridge) continue;
+        const std::string link = quoted(guest.interface);
+        links.items.insert(link);
+        hardware.items.insert(link + " . " + hardware_address(guest.guest, instance));
+        for (const Address& one : guest.network.addresses)
+            (one.v6 ? sources6 : sources4).items.insert(link + " . " + recipe::address_text(one));
+        for (const Attachment& peer : guests) {
+            const bool in = lets_in(guest, peer.guest) || lets_in(guest, "*");
+            if (peer.network.link != Link::Bridge || &peer == &guest || !in) continue;
+            const std::string from = quoted(peer.interface);
+            peers.items.insert(from + " . " + link);
+            neighbours.items.insert(from + " . " + link);
+            neighbours.items.insert(link + " . " + from);
+        }
+    }
+    std::string text = "table bridge " + name + " {\n";
+    for (const Elements* one : {&links, &hardware, &sources4, &sources6, &peers, &neighbours})
+        text += render(*one);
+    return text + std::string(kBridgeChains.substr(1)) + "}\n";
+}
+
+/// Naming a table makes it, so that there is always one to delete.
+std::string emptied(std::string_view family, const std::string& name) {
+    const std::string table = std::string(family) + " " + name;
+    return "table " + table + "\ndelete table " + table + "\n";
+}
+
+} // namespace
+
+std::string table_name(std::string_view instance) {
+    return instance.empty() ? "stead" : "stead_" + std::string(instance);
+}
+
+bool needs_bridge(std::span<const Attachment> guests) {
+    return std::any_of(guests.begin(), guests.end(),
+                       [](const Attachment& one) { return one.network.link == Link::Bridge; });
+}
+
+std::string
+render_rules(std::span<const Attachment> guests, std::string_view instance, bool had_bridge) {
+    const std::string name = table_name(instance);
+    const bool seen = std::any_of(guests.begin(), guests.end(), [](const Attachment& one) {
+        return one.network.link != Link::Macvlan;
+    });
+    const bool bridge = needs_bridge(guests);
+    std::string text = emptied("inet", name);
+    if (seen) text += inet_table(guests, name);
+    if (bridge || had_bridge) text += emptied("bridge", name);
+    if (bridge) text += bridge_table(guests, name, instance);
+    return text;
+}
+
+std::string render_inside(const Attachment& guest) {
+    Elements four{"sources4", "ipv4_addr", {}};
+    Elements six{"sources6", "ipv6_addr", {}};
+    for (const Address& one : guest.network.addresses)
+        (one.v6 ? six : four).items.insert(recipe::address_text(one));
+    return "table inet stead {\n" + render(four) + render(six) +
+           "    chain sources {\n"
+           "        type filter hook output priority raw; policy drop;\n"
+           "        oifname \"lo\" accept\n"
+           "        ip saddr @sources4 accept\n"
+           "        ip6 saddr @sources6 accept\n"
+           "        ip6 saddr fe80::/10 accept\n"
+           "        ip6 saddr :: meta l4proto ipv6-icmp accept\n"
+           "    }\n}\n";
+}
+
+} // namespace stead::network

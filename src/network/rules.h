@@ -1,0 +1,41 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "network/network.h"
+
+/// The rules of all guests together. They are made anew as a whole at every change and put in place
+/// in one transaction of the kernel: whatever a killed command left, the next one's rules are
+/// those of the guests that are there.
+///
+/// They are written in nft's own language and handed to the `nft` program: what golden texts of the
+/// tests show is what `nft list table inet stead` shows, Debian has no static libnftables, and JSON
+/// would say the same less readably.
+namespace stead::network {
+
+/// The table's name of one Stead; `instance` as in interface_name().
+std::string table_name(std::string_view instance);
+
+/// A script for nft that replaces the tables of one Stead by the rules of these guests, or removes
+/// them if there are none. The number of rules does not grow with the guests, only their sets do.
+/// `had_bridge`: there may be rules of bridges from before. (They are named only where they are
+/// needed: many a kernel has none, and that is no routed guest's business.)
+std::string
+render_rules(std::span<const Attachment> guests, std::string_view instance, bool had_bridge);
+/// Whether they need rules of bridges.
+bool needs_bridge(std::span<const Attachment> guests);
+
+/// The rules that a macvlan guest gets in its own network namespace, where it cannot change them:
+/// nothing of the host sees its packets.
+std::string render_inside(const Attachment& guest);
+
+/// Why no rule can be made here, with the way out; empty if they can.
+std::string missing_for_rules();
+
+/// Runs nft on the script in the caller's network namespace.
+Result<void> apply_rules(const std::string& script);
+
+} // namespace stead::network

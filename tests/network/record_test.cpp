@@ -1,0 +1,85 @@
+#include "network/support.h"
+
+namespace stead::network {
+namespace {
+
+using test::address;
+using test::guest;
+using test::port;
+
+TEST(InterfaceName, FitsIntoFifteenCharactersAndStaysApart) {
+    EXPECT_EQ(interface_name("web", ""), "st-web");
+    EXPECT_EQ(interface_name("twelve-chars", ""), "st-twelve-chars");
+    const std::string first = interface_name("a-name-that-is-long-1", "");
+    const std::string second = interface_name("a-name-that-is-long-2", "");
+    EXPECT_EQ(first.size(), 15U);
+    EXPECT_NE(first, second);
+    EXPECT_TRUE(first.starts_with("st-a-na-")) << first;
+    EXPECT_NE(interface_name("web", "1"), interface_name("web", "2"));
+}
+
+TEST(HardwareAddress, IsOneThatNobodyMade) {
+    const std::string one = hardware_address("web", "");
+    EXPECT_EQ(one.size(), 17U);
+    EXPECT_TRUE(one.starts_with("02:"));
+    EXPECT_EQ(one, hardware_address("web", ""));
+    EXPECT_NE(one, hardware_address("db", ""));
+}
+
+TEST(HostEnd, IsTheGatewayOrTheUsualOne) {
+    Attachment web = guest("web", {"10.7.0.10"});
+    EXPECT_EQ(recipe::address_text(host_end(web.network, false)), "169.254.0.1");
+    EXPECT_EQ(recipe::address_text(host_end(web.network, true)), "fe80::1");
+    web.network.gateways = {address("10.7.0.1")};
+    EXPECT_EQ(recipe::address_text(host_end(web.network, false)), "10.7.0.1");
+}
+
+TEST(HiddenAddress, IsAPrivateOneUnlessTheFileSaysOtherwise) {
+    Attachment web = guest("web", {"10.7.0.10", "8.8.8.8"});
+    EXPECT_TRUE(is_hidden(web.network, web.network.addresses[0]));
+    EXPECT_FALSE(is_hidden(web.network, web.network.addresses[1]));
+    web.network.masquerade = recipe::Masquerade::Always;
+    EXPECT_TRUE(is_hidden(web.network, web.network.addresses[1]));
+    web.network.masquerade = recipe::Masquerade::Never;
+    EXPECT_FALSE(is_hidden(web.network, web.network.addresses[0]));
+    web.network.masquerade = recipe::Masquerade::Auto;
+    web.network.link = recipe::Link::Bridge;
+    EXPECT_FALSE(is_hidden(web.network, web.network.addresses[0]));
+}
+
+TEST(Record, IsReadAsItWasWritten) {
+    Attachment web = guest("web", {"10.7.0.10/24", "fd00:7::10/64"});
+    web.network.link = recipe::Link::Bridge;
+    web.network.parent = "br0";
+    web.network.gateways = {address("10.7.0.1")};
+    web.network.ports = {port(8080, 80), port(53, 5353, "127.0.0.1")};
+    web.network.ports[1].protocol = recipe::Listen::Protocol::Udp;
+    web.network.peers = {"db", "*"};
+    web.network.masquerade = recipe::Masquerade::Never;
+    web.network.dns = recipe::NameServers::Listed;
+    web.network.name_servers = {address("9.9.9.9")};
+    const std::string text = write_attachment(web);
+    const auto again = read_attachment(text);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(write_attachment(*again), text);
+    EXPECT_EQ(again->interface, "st-web");
+    EXPECT_EQ(again->network.parent, "br0");
+    EXPECT_EQ(again->network.ports.size(), 2U);
+    EXPECT_EQ(again->network.ports[1].outside, 53);
+    EXPECT_EQ(again->network.masquerade, recipe::Masquerade::Never);
+}
+
+TEST(Record, ThatIsNoneIsNothing) {
+    for (const char* text :
+         {"", "{", "[]", "null", "{}", R"({"guest":"web"})", R"({"guest":1,"link":"routed"})",
+          R"({"guest":"web","link":"tunnel"})", R"({"guest":"","link":"routed"})"})
+        EXPECT_FALSE(read_attachment(text)) << text;
+    const auto odd = read_attachment(R"({"guest":"web","link":"routed","addresses":["x",7],
+        "ports":[{"outside":99999,"inside":1},{"outside":-1,"inside":1},7,{}]})");
+    ASSERT_TRUE(odd);
+    EXPECT_TRUE(odd->network.addresses.empty());
+    EXPECT_TRUE(odd->network.ports.empty());
+}
+
+} // namespace
+} // namespace stead::network
