@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/guest_source.h"
@@ -5,6 +7,7 @@
 #include "cli/verbs.h"
 #include "compile/score.h"
 #include "guests/facts.h"
+#include "guests/network.h"
 
 namespace stead::cli {
 
@@ -24,6 +27,18 @@ void print(Console& console, const std::vector<compile::Explanation>& lines) {
                                 : console.paint(Colour::Dim, "  (" + safe(line.origin) + ")");
         console.line(console.paint(Colour::Bold, heading) + safe(line.text) + origin);
     }
+}
+
+/// What a running guest really has, behind what its file says of its network.
+void add_addresses(std::vector<compile::Explanation>& lines,
+                   const std::vector<std::string>& addresses) {
+    std::string text;
+    for (const std::string& address : addresses)
+        text += (text.empty() ? "has now " : ", ") + address;
+    const auto last = std::find_if(lines.rbegin(), lines.rend(),
+                                   [](const auto& line) { return line.topic == "network"; });
+    if (!text.empty() && last != lines.rend())
+        lines.insert(last.base(), {"network", text, "the running guest"});
 }
 
 nlohmann::json as_json(const std::vector<compile::Explanation>& lines) {
@@ -97,7 +112,8 @@ int verb_explain(Context& context, Arguments arguments) {
         }
         return kDone;
     }
-    const auto lines = compile::explain(*compiled);
+    auto lines = compile::explain(*compiled);
+    add_addresses(lines, guests::addresses_of(paths, guest->name));
     if (json) {
         context.console.json(as_json(lines));
     } else {

@@ -19,7 +19,7 @@ void declare(Options& options, JailOptions& jail, bool& print) {
     options.list("--capability", jail.capabilities, "NAME", "a capability it keeps");
     options.value("--root", jail.root, "DIR", "another root than the host's programs");
     options.list("--bind", jail.binds, "FROM:TO[:ro]", "a path of the host inside it");
-    options.value("--network", jail.network, "MODE", "none (own, loopback) or host");
+    options.value("--network", jail.network, "MODE", "none (own, loopback), private or host");
     options.list("--listen", jail.listen, "tcp:ADDRESS:PORT", "host's network: bind only these");
     options.value("--user", jail.user, "NAME", "a user of the host (a free one)");
     options.value("--memory-max", jail.memory_max, "SIZE", "the most memory it may use");

@@ -7,6 +7,7 @@
 #include "cli/why_text.h"
 #include "cli/words.h"
 #include "guests/ending.h"
+#include "guests/network.h"
 #include "guests/store.h"
 #include "unitfile/reader.h"
 
@@ -38,6 +39,12 @@ nlohmann::json lines_json(const std::vector<std::string>& lines) {
         }
     }
     return list;
+}
+
+/// Those of the guest's private network, which only the host knows.
+std::vector<std::string> addresses_of(Asking& asking, const Target& target) {
+    if (target.own() || target.guest.empty()) return {};
+    return guests::addresses_of(asking.place().paths(), target.guest);
 }
 
 void print_unit(Console& console,
@@ -105,7 +112,10 @@ void print_counts(Console& console, const wire::LogCounts& counts) {
     note(counts.removed, "old log files were removed to stay within [log] total");
 }
 
-void print_guest(Console& console, const std::string& name, const Reply& reply) {
+void print_guest(Console& console,
+                 const std::string& name,
+                 const Reply& reply,
+                 const std::vector<std::string>& addresses) {
     const GuestRecord& guest = *reply.guest;
     std::size_t up = 0;
     for (const UnitRecord& unit : reply.units) {
@@ -117,6 +127,10 @@ void print_guest(Console& console, const std::string& name, const Reply& reply) 
         console.paint(well ? Colour::Green : Colour::Yellow, guest_state_name(guest.state)) +
         ", booted " + duration_words(guest.age()) + " ago, " + std::to_string(up) + " of " +
         plural(reply.units.size(), "unit") + " up");
+    std::string text;
+    for (const std::string& address : addresses)
+        text += (text.empty() ? "" : ", ") + address;
+    if (!text.empty()) console.line("  addresses " + text);
     for (const std::string& notice : guest.notices)
         console.line("  note: " + safe(notice));
     if (guest.log_bytes_lost > 0) {
@@ -142,13 +156,14 @@ int guest_status(Asking& asking, Client& client, const Target& target, const Wis
         nlohmann::json json = to_json(*reply->guest);
         json["name"] = name;
         json["ready"] = ready;
+        json["addresses"] = addresses_of(asking, target);
         nlohmann::json units = nlohmann::json::array();
         for (const UnitRecord& unit : reply->units)
             units.push_back(to_json(unit));
         json["units"] = std::move(units);
         asking.console().json(json);
     } else {
-        print_guest(asking.console(), name, *reply);
+        print_guest(asking.console(), name, *reply, addresses_of(asking, target));
     }
     return code;
 }
@@ -291,7 +306,8 @@ int verb_show(Context& context, Arguments arguments) {
     const bool whole = target.unit.empty();
     if (whole ? !reply->guest : reply->units.empty())
         return asking.fail(kCouldNot, "PID 1 answered without what was asked for");
-    const nlohmann::json values = whole ? to_json(*reply->guest) : to_json(reply->units.front());
+    nlohmann::json values = whole ? to_json(*reply->guest) : to_json(reply->units.front());
+    if (whole) values["addresses"] = addresses_of(asking, target);
     if (json) {
         context.console.json(values);
     } else {

@@ -1,5 +1,6 @@
 #include <sched.h>
 
+#include <array>
 #include <utility>
 
 #include "compile/capabilities.h"
@@ -108,6 +109,7 @@ private:
 
     void network() {
         const recipe::Network& network = context_.network;
+        if (network.link != recipe::Link::None) return private_network(network);
         if (network.mode == recipe::NetworkMode::Own) {
             add("network", "its own, loopback only", origin("network.mode"));
             return;
@@ -131,6 +133,68 @@ private:
         }
         add("network", text.empty() ? "may bind no address" : "may bind only " + text,
             origin("network.listen"));
+    }
+
+    static std::string joined(const std::vector<recipe::Address>& addresses, bool prefixes) {
+        std::string text;
+        for (const recipe::Address& one : addresses)
+            text += (text.empty() ? "" : ", ") +
+                    (prefixes ? recipe::network_text(one) : recipe::address_text(one));
+        return text;
+    }
+
+    void private_network(const recipe::Network& network) {
+        std::string link;
+        switch (network.link) {
+        case recipe::Link::None:
+            break;
+        case recipe::Link::Routed:
+            link = "a pair of interfaces that the host routes to";
+            break;
+        case recipe::Link::Bridge:
+            link = "a pair of interfaces on the host's bridge " + network.parent;
+            break;
+        case recipe::Link::Macvlan:
+            link = "an interface on the wire of " + network.parent;
+            break;
+        }
+        add("network", "its own, joined by " + link, origin("network.mode"));
+        add("network",
+            network.addresses.empty()
+                ? "an address of each family, chosen at its first start and kept"
+                : "addresses " + joined(network.addresses, true) +
+                      "; packets from any other are dropped",
+            origin("network.addresses"));
+        if (!network.gateways.empty())
+            add("network", "the way out is " + joined(network.gateways, false),
+                origin("network.gateway"));
+        if (network.link == recipe::Link::Routed) {
+            constexpr std::array kLeaves{
+                "private addresses leave the host under its own address, public ones as they are",
+                "packets leave the host under its own address",
+                "packets leave the host under the guest's address"};
+            add("network", kLeaves.at(static_cast<std::size_t>(network.masquerade)),
+                origin("network.masquerade"));
+        }
+        for (const recipe::Forward& port : network.ports)
+            add("network",
+                std::string(port.protocol == recipe::Listen::Protocol::Udp ? "udp" : "tcp") +
+                    " port " + std::to_string(port.outside) + " of the host" +
+                    (port.at ? " at " + recipe::address_text(*port.at) : "") + " leads to its " +
+                    std::to_string(port.inside),
+                port.origin);
+        std::string peers;
+        for (const std::string& peer : network.peers)
+            peers += (peers.empty() ? "" : ", ") + (peer == "*" ? "every guest" : peer);
+        add("network",
+            peers.empty() ? "no other guest reaches it"
+                          : "of the guests, it is reached by " + peers,
+            origin("network.peers"));
+        std::string servers = "none are set";
+        if (network.dns == recipe::NameServers::Host) servers = "the host's";
+        if (network.dns == recipe::NameServers::Listed)
+            servers = joined(network.name_servers, false);
+        add("network", "name servers: " + servers, origin("network.dns"));
     }
 
     static std::string attributes_of(const Mount& mount) {

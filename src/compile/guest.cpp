@@ -63,9 +63,28 @@ void set_guest_record(Draft& draft) {
 
 std::map<std::string, std::string> origins_of(const Draft& draft) {
     std::map<std::string, std::string> origins;
-    for (const char* key : {"root", "ephemeral", "read-only", "hostname", "hidepid", "users",
-                            "capabilities", "system-calls", "network.mode", "network.listen",
-                            "view.uptime", "profile", "target", "stop-timeout", "environment"})
+    for (const char* key : {"root",
+                            "ephemeral",
+                            "read-only",
+                            "hostname",
+                            "hidepid",
+                            "users",
+                            "capabilities",
+                            "system-calls",
+                            "network.mode",
+                            "network.listen",
+                            "network.addresses",
+                            "network.gateway",
+                            "network.dns",
+                            "network.link",
+                            "network.ports",
+                            "network.peers",
+                            "network.masquerade",
+                            "view.uptime",
+                            "profile",
+                            "target",
+                            "stop-timeout",
+                            "environment"})
         origins[key] = draft.origin(key);
     return origins;
 }
@@ -105,6 +124,7 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
     set_identity(draft);
     set_root(draft);
     set_binds(draft);
+    set_resolver(draft);
     set_capabilities(draft);
     set_filters(draft);
     set_levels(draft);

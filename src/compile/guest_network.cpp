@@ -40,12 +40,7 @@ void set_network(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;
     recipe::Network& network = draft.context.network;
     const bool host = spec.network_mode.value == "host";
-    if (!host && spec.network_mode.value != "none") {
-        draft.report.error(or_place(spec.network_mode.place, draft.place("network.mode")),
-                           "network mode '" + spec.network_mode.value +
-                               "' is not supported yet; use none or host");
-        return;
-    }
+    if (spec.network_mode.value == "private") set_private_network(draft);
     network.mode = host ? recipe::NetworkMode::Host : recipe::NetworkMode::Own;
     draft.context.scope_abstract_sockets = host;
 

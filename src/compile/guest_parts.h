@@ -39,6 +39,10 @@ std::string origin_of(const unitfile::Place& place);
 // Each sets its part of the recipe, and of the plan's guest record. In this order: later ones look
 // at what earlier ones decided.
 void set_network(Draft& draft);
+/// The part of that for mode = "private".
+void set_private_network(Draft& draft);
+/// Where name servers are told; looks at the root.
+void set_resolver(Draft& draft);
 void set_root(Draft& draft);
 void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);

@@ -152,6 +152,10 @@ make_child(const Job& job, const Parts& parts, const std::vector<std::string>& p
         if (has_cgroup_namespace(job)) TRY(sys::unshare(CLONE_NEWCGROUP));
         flags |= CLONE_NEWNS;
     }
+    if (parts.network_namespace >= 0) {
+        TRY(sys::join_namespace(parts.network_namespace, CLONE_NEWNET));
+        flags &= ~std::uint64_t{CLONE_NEWNET};
+    }
     // A process in another time namespace may not share memory; the report does not need it.
     if (!job.recipe.own_time) flags |= CLONE_VM;
 
@@ -168,6 +172,44 @@ make_child(const Job& job, const Parts& parts, const std::vector<std::string>& p
     const sys::Body body{flags, init, run_child, &task, job.child_stack};
     job.report.child = TRY(sys::run_body(body));
     return {};
+}
+
+struct NetworkTask {
+    /// -1: the host's.
+    int user_namespace = -1;
+    /// In the builder's descriptor table, which the body shares.
+    int made = -1;
+    bool failed = false;
+    Error error;
+};
+
+Result<int> make_in(int user_namespace) {
+    if (user_namespace >= 0) TRY(sys::join_namespace(user_namespace, CLONE_NEWUSER));
+    TRY(sys::unshare(CLONE_NEWNET));
+    return keep(TRY(sys::open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY)));
+}
+
+void run_network_body(void* argument) {
+    NetworkTask& task = *static_cast<NetworkTask*>(argument);
+    const auto made = make_in(task.user_namespace);
+    task.failed = !made;
+    if (made) task.made = *made;
+    if (!made) task.error = made.error();
+    ::_exit(0);
+}
+
+/// The guest's network namespace, owned by its user namespace, before there is a guest: whoever has
+/// the host's capabilities connects it, and PID 1 finds everything in place.
+Result<void> connect_network(const Job& job, Parts& parts) {
+    if (job.connect == nullptr) return {};
+    NetworkTask task{parts.user_namespace, -1, false, {}};
+    const sys::Body body{CLONE_VM | CLONE_FILES, -1, run_network_body, &task, job.network_stack};
+    const pid_t pid = TRY(sys::run_body(body));
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    if (task.failed) return about(task.error, "the guest's network namespace", {});
+    parts.network_namespace = task.made;
+    return (*job.connect)(task.made);
 }
 
 /// Root of a user namespace may lower hard limits but never raise them: what the guest is to have
@@ -193,6 +235,7 @@ Result<void> build(const Job& job) {
         parts.user_namespace = keep(TRY(make_user_namespace(job.recipe.ids)));
         if (job.lent.cgroup >= 0) TRY(delegate_cgroup(job.lent.cgroup, job.recipe.ids));
     }
+    TRY(connect_network(job, parts));
     forget_login(job);
     TRY(enter_own_namespaces(job));
     if (is_private(job)) TRY(create_for_guest(job.recipe.ids));

@@ -70,7 +70,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kCount = 2;
+    static constexpr std::size_t kCount = 3;
     std::unique_ptr<std::byte[]> memory_ =
         std::make_unique_for_overwrite<std::byte[]>(kCount * kStackSize);
 };
@@ -184,7 +184,9 @@ Error about(const Error& error, std::string_view thing, std::string_view origin)
     return make_error(error.operation, longer.view(), error.code);
 }
 
-Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors) {
+Result<Running> start(const recipe::Context& recipe,
+                      const Descriptors& descriptors,
+                      const ConnectNetwork* connect) {
     TRY(check(recipe, descriptors));
     TRY(restrict_network(recipe, descriptors.cgroup));
     const NamespaceIds launcher = TRY(read_namespaces(recipe));
@@ -193,7 +195,7 @@ Result<Running> start(const recipe::Context& recipe, const Descriptors& descript
     if (recipe.own_time) shared.emplace(TRY(SharedReport::make()));
     Report& report = shared ? shared->get() : own;
     const Stacks stacks;
-    Job job{recipe, descriptors, report, launcher, stacks.get(1)};
+    Job job{recipe, descriptors, report, launcher, stacks.get(1), stacks.get(2), connect};
 
     const SignalsBlocked blocked;
     // Born in the guest's own cgroup folder, because the root of a cgroup namespace is the cgroup

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "base/result.h"
 #include "recipe/recipe.h"
 #include "sys/process.h"
@@ -62,6 +63,10 @@ struct Running {
     std::vector<std::string> notices;
 };
 
+/// Makes the interfaces of a guest's network, of which it is given the new network namespace. It is
+/// called in the caller's own namespaces, before anything of the guest runs.
+using ConnectNetwork = FunctionRef<Result<void>(int network_namespace)>;
+
 /// Builds the context of `recipe` and returns once stead-init has been executed in it; before that
 /// an Error says what failed on what, and nothing is left. `recipe.ids` must have been allocated:
 /// with private users `first` is neither 0 nor shared with anybody.
@@ -81,6 +86,10 @@ struct Running {
 ///
 /// The caller has applied `recipe.levels` and removes the cgroup when the guest is gone, or when
 /// this fails.
-Result<Running> start(const recipe::Context& recipe, const Descriptors& descriptors);
+///
+/// `connect` may be null: a network of the guest's own then has loopback only.
+Result<Running> start(const recipe::Context& recipe,
+                      const Descriptors& descriptors,
+                      const ConnectNetwork* connect = nullptr);
 
 } // namespace stead::context

@@ -51,6 +51,9 @@ struct Job {
     NamespaceIds launcher;
     /// Each body has a stack of its own that no other has run on.
     std::span<std::byte> child_stack;
+    std::span<std::byte> network_stack;
+    /// Null: loopback is all of the guest's own network.
+    const ConnectNetwork* connect = nullptr;
 };
 
 /// What the builder makes for the child. Plain numbers, because a body's whole descriptor table
@@ -64,6 +67,8 @@ struct Parts {
     int cgroup_view = -1;
 
     int user_namespace = -1;
+    /// Made before the child where somebody connects it.
+    int network_namespace = -1;
     /// The root folder of the guest, as the builder's mount namespace has it.
     int root = -1;
     /// As lent.

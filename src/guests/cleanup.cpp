@@ -11,6 +11,7 @@
 #include "guests/cgroups.h"
 #include "guests/ids.h"
 #include "guests/levels.h"
+#include "guests/network.h"
 #include "sys/file.h"
 #include "sys/unix_socket.h"
 
@@ -57,6 +58,7 @@ Result<void> clear_remains(const Paths& paths, std::string_view name, const Clai
         (void)sys::remove_at(AT_FDCWD, parent.c_str(), true);
     }
     release_dynamic(paths, name);
+    TRY(clear_network(paths, claim));
     TRY(remove_if_there(claim.folder.get(), "control"));
     TRY(remove_if_there(claim.folder.get(), "state.json.new"));
     return remove_if_there(claim.folder.get(), "state.json");
@@ -99,6 +101,7 @@ bool clear_ended_guests(const Paths& paths) {
 void clear_ended(const Paths& paths) {
     if (::geteuid() != 0) return;
     repair_levels(paths);
+    refresh_resolvers(paths);
     if (!clear_ended_guests(paths)) return;
     // The last of them may have ended between its own removal and this one's.
     if (const auto cgroup2 = find_cgroup2())

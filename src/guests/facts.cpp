@@ -7,6 +7,7 @@
 
 #include "guests/cgroups.h"
 #include "guests/ids.h"
+#include "guests/network.h"
 #include "guests/rootless.h"
 #include "guests/zones.h"
 #include "sys/file.h"
@@ -71,6 +72,7 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.hard_limit = hard_limit;
     facts.machine = resources::this_machine();
     facts.look = look;
+    facts.has_name_servers = !host_resolver().empty();
     facts.zone = zone_changes;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
         const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);

@@ -61,8 +61,8 @@ keeper_configuration(std::string_view name, unsigned flags, const Remains& remai
     list.text(wire::Tag::Directory, remains.folder);
     if (!remains.cgroup.empty())
         list.text(wire::Tag::Name, remains.cgroup.substr(0, remains.cgroup.rfind('/')));
-    // A list that does not fit is none: `stead cleanup` then does it all.
-    if (!list.overflowed()) {
+    // A list that does not fit, or is not all, is none: `stead cleanup` then does it all.
+    if (!list.overflowed() && !remains.more) {
         const auto bytes = list.bytes();
         image.insert(image.end(), bytes.begin(), bytes.end());
     }

@@ -23,6 +23,8 @@ struct Remains {
     std::string folder;
     /// Claims of dynamic users.
     std::vector<std::string> claims;
+    /// There is more, which only `stead cleanup` can remove: a network.
+    bool more = false;
 };
 
 /// The keeper's configuration as the memfd it reads.

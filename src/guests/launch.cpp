@@ -18,6 +18,7 @@
 #include "guests/facts.h"
 #include "guests/ids.h"
 #include "guests/keeper.h"
+#include "guests/network.h"
 #include "resources/subject.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
@@ -274,7 +275,7 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
         TRY(set_levels(context, made.cgroup));
         made.keeper[wire::kKeeperCgroup] = TRY(sys::duplicate(made.cgroup.folder.get()));
     }
-    Remains remains{made.cgroup.path, claim_.path, {}};
+    Remains remains{made.cgroup.path, claim_.path, {}, context.network.link != recipe::Link::None};
     for (const std::uint32_t uid : dynamic_ids_)
         remains.claims.push_back(claim_path(paths_, uid));
     const unsigned flags = (options.detached ? 0 : wire::kKeeperForeground) |
@@ -284,9 +285,15 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     return made;
 }
 
-Result<void> Start::try_launch(const recipe::Context& context,
+Result<void> Start::try_launch(const recipe::Context& wished,
                                std::span<const std::byte> image,
                                const LaunchOptions& options) {
+    recipe::Context context = wished;
+    TRY(prepare_network(paths_, claim_, context));
+    const auto connect_guest = [&](int network_namespace) {
+        return connect_network(paths_, context, network_namespace);
+    };
+    const context::ConnectNetwork connect(connect_guest);
     Endpoints endpoints = TRY(make_endpoints(image, context, options));
     context::Descriptors lent;
     lent.input = endpoints.streams.input.get();
@@ -299,7 +306,8 @@ Result<void> Start::try_launch(const recipe::Context& context,
     lent.stead = endpoints.stead.get();
     lent.devpts = endpoints.devpts.get();
     lent.cgroup = endpoints.cgroup.folder.get();
-    context::Running running = TRY(context::start(context, lent));
+    context::Running running = TRY(context::start(
+        context, lent, context.network.link == recipe::Link::None ? nullptr : &connect));
     notices_ = std::move(running.notices);
 
     Record record;

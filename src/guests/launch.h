@@ -82,7 +82,7 @@ private:
     Result<Endpoints> make_endpoints(std::span<const std::byte> image,
                                      const recipe::Context& context,
                                      const LaunchOptions& options) const;
-    Result<void> try_launch(const recipe::Context& context,
+    Result<void> try_launch(const recipe::Context& wished,
                             std::span<const std::byte> image,
                             const LaunchOptions& options);
     Error keep(Endpoints& endpoints, pid_t init, bool detached);

@@ -8,6 +8,7 @@
 #include "guests/guests.h"
 #include "guests/ids.h"
 #include "guests/keeper.h"
+#include "guests/network.h"
 #include "guests/state.h"
 #include "sys/clone.h"
 #include "sys/file.h"
@@ -33,7 +34,7 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
     Claim claimed = TRY(claim_existing(paths, name));
     const sys::UniqueFd program = TRY(init_program(paths));
 
-    Remains remains{guest.record.cgroup, paths.guest(name), {}};
+    Remains remains{guest.record.cgroup, paths.guest(name), {}, has_network(claimed)};
     for (const std::uint32_t uid : guest.record.dynamic_uids)
         remains.claims.push_back(claim_path(paths, uid));
     const unsigned flags = guest.record.epilogue ? wire::kKeeperEpilogue : 0;

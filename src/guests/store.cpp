@@ -8,6 +8,7 @@
 
 #include "guests/cleanup.h"
 #include "guests/ids.h"
+#include "guests/network.h"
 #include "guests/state.h"
 #include "sys/file.h"
 
@@ -108,6 +109,7 @@ Result<void> rename_guest(const Paths& paths, std::string_view from, std::string
         TRY(rename_path(paths.state + "/guests/" + old_name, paths.state + "/guests/" + new_name));
         TRY(rename_path(paths.logs(from), paths.logs(to)));
         TRY(rename_range(paths, from, to));
+        TRY(rename_address(paths, from, to));
         return sys::rename_new(AT_FDCWD, paths.guest_file(from).c_str(),
                                paths.guest_file(to).c_str());
     };
@@ -126,6 +128,7 @@ Result<void> delete_guest(const Paths& paths, std::string_view name) {
         TRY(remove_path(paths.logs(name)));
         TRY(remove_path(paths.state + "/guests/" + text));
         TRY(forget_range(paths, name));
+        TRY(rename_address(paths, name, {}));
         // Last: as long as it is there, this can be done again.
         return remove_path(paths.guest_file(name));
     };

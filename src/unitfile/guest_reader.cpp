@@ -29,7 +29,8 @@ void set_stop_exit(GuestDraft& draft, const Key&, Value& value, const Place&) {
 
 /// The modes that are read, by their place among the words of network.mode.
 void set_network_mode(GuestDraft& draft, const Key&, Value& value, const Place& place) {
-    draft.spec.network_mode = {std::get<WordIndex>(value).index == 0 ? "none" : "host", place};
+    constexpr std::array kModes{"none", "private", "shared", "host"};
+    draft.spec.network_mode = {kModes.at(std::get<WordIndex>(value).index), place};
 }
 
 /// Only "stead" gets here; see refuse_other_init().
@@ -63,6 +64,13 @@ constexpr std::array kBindings{
     to<&GuestSpec::system_calls>("system-calls"),
     Binding<GuestDraft>{"network.mode", set_network_mode},
     to<&GuestSpec::listen>("network.listen"),
+    to<&GuestSpec::addresses>("network.addresses"),
+    to<&GuestSpec::gateway>("network.gateway"),
+    to<&GuestSpec::dns>("network.dns"),
+    to<&GuestSpec::link>("network.link"),
+    to<&GuestSpec::ports>("network.ports"),
+    to<&GuestSpec::masquerade>("network.masquerade"),
+    to<&GuestSpec::peers>("network.peers"),
     to<&GuestSpec::own_uptime>("view.uptime"),
     Binding<GuestDraft>{"limits.*", store_limit<GuestDraft>},
 };
@@ -172,6 +180,18 @@ void check_others(const GuestSpec& guest, const TextList& names, Reporter& repor
     }
 }
 
+/// Keys that say how a private network is made mean nothing to another one.
+void check_network(const GuestSpec& guest, Reporter& reporter) {
+    if (guest.network_mode.value == "private") return;
+    for (const char* key :
+         {"addresses", "gateway", "dns", "link", "ports", "masquerade", "peers"}) {
+        const std::string name = std::string("network.") + key;
+        if (!guest.keys.has(name)) continue;
+        reporter.error_at(guest.keys.find(name),
+                          name + " needs a private network; write network.mode = \"private\"");
+    }
+}
+
 void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     check_others(guest, guest.after, reporter);
     check_others(guest, guest.needs, reporter);
@@ -190,6 +210,10 @@ void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
             guest.read_only.place,
             "read-only contradicts ephemeral, which makes the root writable in memory",
             {{"ephemeral is here", guest.keys.find("ephemeral")}});
+    }
+    check_network(guest, reporter);
+    for (const Text& peer : guest.peers) {
+        if (peer.value != "*") check_others(guest, {peer}, reporter);
     }
     if (!guest.listen.empty() && guest.network_mode.value != "host") {
         reporter.error_at(guest.keys.find("network.listen"),

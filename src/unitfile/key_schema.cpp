@@ -116,6 +116,8 @@ Json form_of(const Key& key) {
     case KeyType::Users:
     case KeyType::ExitCodes:
         return list_of(text_or_number());
+    case KeyType::OneOrMore:
+        return any_of({text(), list_of(text())});
     case KeyType::Command:
         return command();
     case KeyType::Commands:

@@ -32,6 +32,7 @@ constexpr std::array kDescriptions{
     Described{KeyType::UnitNames, "a list of units"},
     Described{KeyType::HostName, "a host name"},
     Described{KeyType::Strings, "a list of strings"},
+    Described{KeyType::OneOrMore, "a string or a list of strings"},
     Described{KeyType::Capabilities, "a list of capabilities"},
     Described{KeyType::SystemCalls, "a list of system calls"},
     Described{KeyType::Variables, "a list of variables"},

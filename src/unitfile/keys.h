@@ -38,6 +38,8 @@ enum class KeyType : std::uint8_t {
     UnitNames,
     HostName,
     Strings,
+    /// A string, or a list of them.
+    OneOrMore,
     /// Lists in which "..." stands for the default and "!NAME" takes away.
     Capabilities,
     SystemCalls,

@@ -335,6 +335,9 @@ struct OverrideSpec {
     Place below;
 };
 
+/// The words of network.masquerade.
+enum class MasqueradeKind : std::uint8_t { Auto, Always, Never };
+
 /// What one guest file says, with its drop-ins.
 struct GuestSpec {
     std::string name;
@@ -379,9 +382,17 @@ struct GuestSpec {
     ListSpec capabilities;
     ListSpec system_calls;
 
-    /// none | host; the other modes answer "not supported yet".
+    /// none | private | host; shared answers "not supported yet".
     Text network_mode{"none", {}};
     TextList listen;
+    /// The rest is for private.
+    TextList addresses;
+    TextList gateway;
+    TextList dns;
+    Text link{"routed", {}};
+    TextList ports;
+    TextList peers;
+    Placed<MasqueradeKind> masquerade;
     /// [view] uptime: a time namespace of its own.
     bool own_uptime = false;
 

@@ -83,6 +83,7 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::Terminal:
         return read_text(found);
     case KeyType::Strings:
+    case KeyType::OneOrMore:
     case KeyType::Paths:
     case KeyType::Users:
     case KeyType::UnitNames:
@@ -187,7 +188,8 @@ std::optional<Value> ValueReader::read_text(const FoundKey& found) {
 std::optional<Value> ValueReader::read_list(const FoundKey& found) {
     const Node& node = *found.value;
     const KeyType type = found.key->type;
-    if (!node.is(NodeType::List)) {
+    const bool alone = type == KeyType::OneOrMore && node.is(NodeType::String);
+    if (!node.is(NodeType::List) && !alone) {
         return refuse(found, node,
                       "it must be " + std::string(describe(type)) +
                           (node.is(NodeType::String) ? ": [\"" + node.text + "\"]" : ""));
@@ -195,7 +197,7 @@ std::optional<Value> ValueReader::read_list(const FoundKey& found) {
     ListSpec list{true, {}, reporter_.at(node.at)};
     std::set<std::string> seen;
     bool good = true;
-    for (const Node& item : node.items) {
+    for (const Node& item : alone ? std::span(&node, 1) : std::span(node.items)) {
         Text text{{}, reporter_.at(item.at)};
         if (type == KeyType::Users && item.is(NodeType::Integer)) {
             text.value = std::to_string(item.integer);

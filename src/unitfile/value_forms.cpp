@@ -158,6 +158,7 @@ std::string form_problem(KeyType type, std::string_view text) {
     case KeyType::Number:
     case KeyType::String:
     case KeyType::Strings:
+    case KeyType::OneOrMore:
     case KeyType::Splice:
     case KeyType::Word:
     case KeyType::Duration:
