@@ -44,8 +44,9 @@ struct HostFacts {
     std::function<std::optional<std::vector<ZoneChange>>(const std::string& name)> zone;
     /// lstat(2) and readlink(2). Must be set.
     std::function<PathFact(const std::string& path)> look;
-    /// The host has name servers that a guest with a network of its own can reach.
-    bool has_name_servers = true;
+    /// Whether the host has name servers that a guest with a network of its own can reach; unset:
+    /// it has.
+    std::function<bool()> has_name_servers;
     /// An unused range of host ids for this guest.
     std::function<std::optional<recipe::IdRange>(const std::string& guest)> id_range;
     /// An unused host id (61184..65519) for a unit of this jail that names no user. Both answer

@@ -296,7 +296,8 @@ void set_resolver(Draft& draft) {
     const std::string place = "/etc/resolv.conf";
     const PathFact fact = draft.facts.look((host_files ? std::string() : root.path) + place);
     std::string problem;
-    if (network.dns == recipe::NameServers::Host && !draft.facts.has_name_servers) {
+    if (network.dns == recipe::NameServers::Host && draft.facts.has_name_servers &&
+        !draft.facts.has_name_servers()) {
         problem = "the host has no name servers that a guest could reach (its resolv.conf names "
                   "loopback or none); write network.dns = [\"ADDRESS\"]";
     } else if (fact.kind == PathFact::Kind::File) {

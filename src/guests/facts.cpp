@@ -72,7 +72,7 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.hard_limit = hard_limit;
     facts.machine = resources::this_machine();
     facts.look = look;
-    facts.has_name_servers = !host_resolver().empty();
+    facts.has_name_servers = [] { return !host_resolver().empty(); };
     facts.zone = zone_changes;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
         const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);

@@ -41,9 +41,13 @@ std::string bridge_mark(const Paths& paths) {
     return paths.runtime + "/network.bridge";
 }
 
+std::string lock_path(const Paths& paths) {
+    return paths.runtime + "/network.lock";
+}
+
 Result<sys::UniqueFd> lock_networks(const Paths& paths) {
     TRY(make_folders(paths.runtime));
-    const std::string path = paths.runtime + "/network.lock";
+    const std::string path = lock_path(paths);
     sys::UniqueFd lock =
         TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
     TRY(sys::wait_for_lock(lock.get()));
@@ -57,7 +61,7 @@ std::optional<Attachment> attachment_in(int folder) {
 }
 
 /// Of every guest with a folder. One that has ended keeps its own until it is cleared, which
-/// forbids more than it need and never less.
+/// forbids more than it needs to and never less.
 std::vector<Attachment> all_attachments(const Paths& paths) {
     std::vector<Attachment> list;
     const auto names = names_of_guests(paths);
@@ -254,8 +258,7 @@ Result<void> remove_file(int folder, const char* name) {
 
 Result<void> prepare_network(const Paths& paths, const Claim& claim, recipe::Context& context) {
     if (context.network.link == recipe::Link::None) return {};
-    const std::string missing = network::missing_for_rules();
-    if (!missing.empty()) return make_error("network:", missing, 0);
+    TRY(network::check_means());
     TRY(network::check_parent(context.network));
     TRY(network::check_ports(context.network));
 
@@ -301,9 +304,10 @@ bool has_network(const Claim& claim) {
 }
 
 Result<void> clear_network(const Paths& paths, const Claim& claim) {
-    TRY(remove_file(claim.folder.get(), kResolver));
+    // Half a record, of a start that was killed before it had one.
     TRY(remove_file(claim.folder.get(), "network.json.new"));
     if (!has_network(claim)) return {};
+    TRY(remove_file(claim.folder.get(), kResolver));
     const sys::UniqueFd lock = TRY(lock_networks(paths));
     const auto guest = attachment_in(claim.folder.get());
     if (guest) TRY(network::disconnect(guest->interface));
@@ -327,6 +331,8 @@ std::string host_resolver() {
 }
 
 void refresh_resolvers(const Paths& paths) {
+    // Where no guest ever had a network there is nothing to look for.
+    if (!sys::status_at(AT_FDCWD, lock_path(paths).c_str(), AT_SYMLINK_NOFOLLOW)) return;
     const auto names = names_of_guests(paths);
     if (!names || names->empty()) return;
     std::optional<std::string> wanted;

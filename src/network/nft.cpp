@@ -53,14 +53,16 @@ std::string first_complaint(int file) {
 
 } // namespace
 
-std::string missing_for_rules() {
+Result<void> check_means() {
     const auto held = sys::capabilities();
     if (!held || (held->effective >> kCapNetAdmin & 1U) == 0)
-        return "a private network needs CAP_NET_ADMIN, which this process lacks; run it as root of "
-               "the machine, or with network.mode = \"none\"";
+        return make_error("a private network needs CAP_NET_ADMIN, which this process lacks; run it "
+                          "as root of the machine, or write network.mode = \"none\"",
+                          {}, 0);
     if (find_nft() == nullptr)
-        return "a private network needs the program nft, which is not installed; install nftables "
-               "(apt install nftables)";
+        return make_error("a private network needs the program nft, which is not installed; "
+                          "install nftables (apt install nftables)",
+                          {}, 0);
     return {};
 }
 

@@ -202,9 +202,9 @@ std::string inet_table(std::span<const Attachment> guests, const std::string& na
            std::string(kChains.substr(1)) + "}\n";
 }
 
-// Between ports of a bridge nothing is routed, so the inet table does not see it. Many kernels track
-// no connections there (CONFIG_NF_CONNTRACK_BRIDGE), so what an allowed peer is answered is told by
-// what it is: everything but the beginning of a connection.
+// Between ports of a bridge nothing is routed, so the inet table does not see it. Many kernels
+// track no connections there (CONFIG_NF_CONNTRACK_BRIDGE), so what an allowed peer is answered is
+// told by what it is: everything but the beginning of a connection.
 constexpr std::string_view kBridgeChains = R"(
     chain sources {
         type filter hook prerouting priority -300; policy accept;

@@ -32,8 +32,8 @@ bool needs_bridge(std::span<const Attachment> guests);
 /// nothing of the host sees its packets.
 std::string render_inside(const Attachment& guest);
 
-/// Why no rule can be made here, with the way out; empty if they can.
-std::string missing_for_rules();
+/// Whether this process may make rules, and has the program to.
+Result<void> check_means();
 
 /// Runs nft on the script in the caller's network namespace.
 Result<void> apply_rules(const std::string& script);

@@ -124,7 +124,7 @@ TEST(PrivateNetwork, SaysWhereNameServersCannotBeTold) {
     EXPECT_FALSE(network("dns = \"host\"\n").guest);
 
     Host alone = with_resolver("file");
-    alone.facts.has_name_servers = false;
+    alone.facts.has_name_servers = [] { return false; };
     EXPECT_FALSE(network("dns = \"host\"\n", alone).guest);
     EXPECT_TRUE(network("", alone).guest);
     EXPECT_TRUE(network("dns = \"9.9.9.9\"\n", alone).guest);

@@ -3,7 +3,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -348,6 +350,28 @@ TEST_F(Networks, KilledWithoutWarningLeavesNothingToTheNextCommand) {
     }
 }
 
+TEST_F(Networks, AStartThatIsKilledAtAnyMomentIsPutRightByTheNextCommand) {
+    const std::string file =
+        host.write("it.toml", "profile = \"jail\"\n[network]\nmode = \"private\"\nports = "
+                              "[\"80:8080\"]\n[unit.it]\ncommand = [\"sh\", \"-c\", \"exit 7\"]\n");
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_EQ(host.stead({"run", file}).code, 7);
+    const auto longest = std::chrono::steady_clock::now() - begin;
+    constexpr int kStarts = 16;
+    for (int i = 0; i < kStarts; ++i) {
+        Background starting(host.command({"run", file}), host.folder() + "/out");
+        std::this_thread::sleep_for(longest * i / kStarts);
+        starting.signal(SIGKILL);
+        (void)starting.wait();
+        EXPECT_TRUE(eventually([&] {
+            (void)host.stead({"list"});
+            return leftovers().empty() && host.remains().empty();
+        })) << i
+            << leftovers() << host.remains();
+    }
+    EXPECT_EQ(host.stead({"run", file}).code, 7);
+}
+
 TEST_F(Networks, WhatCannotBeIsRefusedBeforeAnythingIsMade) {
     const auto refused = [&](const std::string& network) {
         define("web", network);
@@ -374,6 +398,46 @@ TEST_F(Networks, WhatCannotBeIsRefusedBeforeAnythingIsMade) {
                             host.folder() + "/httpd.log");
     EXPECT_TRUE(eventually([&] { return output_of(curl("127.0.0.1:8088")) == kHello; }));
     says("ports = [\"8088:80\"]", "a program of the host uses this port");
+}
+
+TEST_F(Networks, WithoutNftOrTheCapabilityTheGuestIsNotStarted) {
+    define("web", "");
+    const auto start_by = [&](const Words& prefix) {
+        Words words = prefix;
+        const Words command = host.command({"start", "web"});
+        words.insert(words.end(), command.begin(), command.end());
+        return run_program(words);
+    };
+    const Outcome without = start_by(
+        {"unshare", "-m", "sh", "-c", "mount --bind /dev/null /usr/sbin/nft && exec \"$@\"", "sh"});
+    EXPECT_NE(without.code, 0);
+    EXPECT_NE(without.err.find("install nftables"), std::string::npos) << without.err;
+    const Outcome weak =
+        start_by({"setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin"});
+    EXPECT_NE(weak.code, 0);
+    EXPECT_NE(weak.err.find("needs CAP_NET_ADMIN"), std::string::npos) << weak.err;
+    EXPECT_EQ(leftovers(), "");
+}
+
+TEST_F(Networks, ASystemWithUsersOfItsOwnHasItsNetwork) {
+    host.write("etc/guests/sys.toml", "root = \"host\"\nephemeral = true\nunits = [\"" +
+                                          host.folder() +
+                                          "/u\"]\n[network]\nmode = \"private\"\n"
+                                          "addresses = [\"10.7.0.20/24\", \"fd00:7::20/64\"]\n"
+                                          "dns = \"9.9.9.9\"\n");
+    host.write("u/httpd.toml", "command = \"busybox httpd -f -p 80 -h /etc\"\n"
+                               "ready.tcp = \"127.0.0.1:80\"\n");
+    const Outcome outcome = host.stead({"start", "sys"});
+    ASSERT_EQ(outcome.code, 0) << outcome.out << outcome.err;
+    started.emplace_back("sys");
+    EXPECT_EQ(output_of("curl -sS -m 4 http://10.7.0.20/debian_version"),
+              read_text("/etc/debian_version"));
+    EXPECT_EQ(output_of("curl -sS -g -m 4 http://[fd00:7::20]/debian_version"),
+              read_text("/etc/debian_version"));
+    EXPECT_EQ(inside("sys", "cat /etc/resolv.conf; ls /sys/class/net | tr '\\n' ' '").out,
+              "nameserver 9.9.9.9\neth0 lo ");
+    // The guest's root is none of the network's administrator.
+    EXPECT_NE(inside("sys", "ip addr add 10.7.0.21 dev eth0").code, 0);
 }
 
 TEST_F(Networks, OfTwoGuestsWithOneAddressOrPortTheSecondIsRefused) {
