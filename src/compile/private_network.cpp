@@ -319,6 +319,13 @@ void set_resolver(Draft& draft) {
 }
 
 void set_private_network(Draft& draft) {
+    if (draft.facts.rootless_ids) {
+        draft.report.error(
+            draft.spec.network_mode.place,
+            "network.mode = \"private\" changes the host's network, which needs root; "
+            "start the guest as root, or write mode = \"none\" or \"host\"");
+        return;
+    }
     PrivateNetwork(draft).set();
 }
 

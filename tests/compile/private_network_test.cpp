@@ -130,6 +130,14 @@ TEST(PrivateNetwork, SaysWhereNameServersCannotBeTold) {
     EXPECT_TRUE(network("dns = \"9.9.9.9\"\n", alone).guest);
 }
 
+TEST(PrivateNetwork, IsForRoot) {
+    Host host = with_resolver("file");
+    host.facts.rootless_ids = 65536;
+    const auto outcome = network("", host);
+    EXPECT_FALSE(outcome.guest);
+    EXPECT_NE(outcome.messages.find("which needs root"), std::string::npos) << outcome.messages;
+}
+
 TEST(PrivateNetwork, FollowsALinkOfResolvConfIntoRunOnly) {
     const auto place = [](const char* link) {
         return network("", with_resolver(link)).context().network.resolver_place;
