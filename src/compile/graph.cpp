@@ -147,6 +147,9 @@ private:
         add(id, spec.conflicts, DependencyKind::Conflicts, "conflicts");
         add(id, spec.part_of, DependencyKind::PartOf, "part-of");
         resolve_outcomes(id, spec);
+        resolve_logger(id, spec.output, spec.output_target, spec.keys.find("log.output"));
+        if (!spec.error_follows_output)
+            resolve_logger(id, spec.error, spec.error_target, spec.keys.find("log.error"));
         for (const Text& other : spec.before) {
             const auto found = ids_.find(other.value);
             if (found == ids_.end()) {
@@ -169,6 +172,18 @@ private:
             else
                 units_[id].outcome_units[i] = found->second;
         }
+    }
+
+    /// A unit that reads another one's output starts before it and stops after it.
+    void
+    resolve_logger(std::size_t id, OutputKind kind, const std::string& logger, const Place& place) {
+        if (kind != OutputKind::Unit) return;
+        const auto found = ids_.find(logger);
+        if (found == ids_.end()) return reject(id, place, missing(logger));
+        if (units_[found->second].spec->type == UnitType::Target)
+            return reject(id, place, "unit '" + logger + "' is a target and reads nothing");
+        units_[found->second].reads_units = true;
+        edges_[id].push_back({found->second, DependencyKind::Wants, "writes to", false, place});
     }
 
     void

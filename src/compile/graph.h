@@ -23,6 +23,8 @@ struct GraphUnit {
     std::vector<Dependency> dependencies;
     /// What [on] success, failure and limit start, by index; kNoOutcome: nothing.
     std::array<std::size_t, 3> outcome_units{kNoOutcome, kNoOutcome, kNoOutcome};
+    /// Others write to its standard input.
+    bool reads_units = false;
 };
 
 /// What is known about units that are not in the list, for messages.

@@ -10,6 +10,22 @@ namespace stead::compile {
 
 namespace {
 
+/// Its standard input is a pipe that PID 1 keeps. When the guest stops, the end of that pipe is its
+/// first notice: a signal would come before it has read what the others wrote last.
+void make_logger(const unitfile::UnitSpec& spec, plan::UnitInput& unit) {
+    unit.exec.reads_units = true;
+    if (spec.keys.has("stop.signal") || spec.keys.has("stop.schedule") ||
+        spec.keys.has("stop.command") || unit.policy.stop_steps == kMaxStopSteps)
+        return;
+    constexpr std::uint8_t kContinue = 18;
+    constexpr std::uint32_t kPatienceMs = 2000;
+    auto& steps = unit.policy.stop;
+    std::copy_backward(steps.begin(), steps.begin() + unit.policy.stop_steps,
+                       steps.begin() + unit.policy.stop_steps + 1);
+    steps[0] = {.wait_ms = kPatienceMs, .signal = kContinue};
+    ++unit.policy.stop_steps;
+}
+
 /// Keeps the units that are in and renumbers what their dependencies point to.
 void collect(std::vector<GraphUnit>& graph,
              std::vector<std::optional<plan::UnitInput>>& units,
@@ -23,6 +39,7 @@ void collect(std::vector<GraphUnit>& graph,
             plan.rejected.push_back({graph[i].spec->name, graph[i].rejection});
             continue;
         }
+        if (graph[i].reads_units) make_logger(*graph[i].spec, *units[i]);
         for (std::size_t which = 0; which < graph[i].outcome_units.size(); ++which) {
             const std::size_t other = graph[i].outcome_units[which];
             if (other != kNoOutcome) units[i]->policy.outcome_units[which] = ids[other];

@@ -35,16 +35,20 @@ bool send(Supervisor& self, wire::Writer& message, std::span<const int> descript
     return false;
 }
 
-bool send_pipe(Supervisor& self, UnitId unit, bool error_stream) {
-    Unit& record = self.units[unit];
+bool send_log_pipe(Supervisor& self, UnitId unit, bool error_stream, int fd) {
     std::array<std::byte, 768> buffer;
     wire::Writer message(buffer, wire::Kind::LogPipe);
     message.text(wire::Tag::Name, self.table.name(unit))
         .number(wire::Tag::Stream, error_stream ? 2 : 1)
         .number(wire::Tag::LogSize, static_cast<std::int64_t>(self.table.log_size(unit)))
         .number(wire::Tag::LogKeep, self.table.log_keep(unit));
+    return send(self, message, std::span(&fd, 1));
+}
+
+bool send_pipe(Supervisor& self, UnitId unit, bool error_stream) {
+    Unit& record = self.units[unit];
     const int fd = (error_stream ? record.error_read : record.output_read).get();
-    if (!send(self, message, std::span(&fd, 1))) return false;
+    if (!send_log_pipe(self, unit, error_stream, fd)) return false;
     (error_stream ? record.handed_error : record.handed_output) = true;
     return true;
 }
@@ -163,6 +167,13 @@ void serve_keeper(Supervisor& self, std::uint32_t events) {
 void hand_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     if (self.keeper_blocked) return; // Its turn comes with the others.
     (void)send_pipe(self, unit, error_stream);
+}
+
+void hand_input(Supervisor& self, UnitId unit) {
+    Unit& record = self.units[unit];
+    record.input_write.close();
+    if (!send_log_pipe(self, unit, false, record.input_read.get())) return;
+    record.input_read.close();
 }
 
 void hand_syslog(Supervisor& self) {

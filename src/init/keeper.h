@@ -23,6 +23,8 @@ void serve_keeper(Supervisor& self, std::uint32_t events);
 void hand_pipe(Supervisor& self, UnitId unit, bool error_stream);
 /// The same for the guest's /dev/log.
 void hand_syslog(Supervisor& self);
+/// A logger that has ended for good: what it has not read goes to its own log.
+void hand_input(Supervisor& self, UnitId unit);
 void tell_keeper(Supervisor& self, Priority priority, std::string_view text);
 /// Readiness of the guest in sd_notify words; without a launcher to whoever NOTIFY_SOCKET names.
 void tell_readiness(Supervisor& self, std::string_view words);

@@ -80,6 +80,15 @@ Result<int> log_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     return write.get();
 }
 
+/// The pipe that logger `unit` reads from; it blocks those who write faster than it reads.
+Result<void> make_input(Unit& unit) {
+    if (unit.input_read) return {};
+    auto pipe = TRY(sys::make_pipe());
+    unit.input_read.take(std::move(pipe.read));
+    unit.input_write.take(std::move(pipe.write));
+    return {};
+}
+
 Result<spawn::Stream> output_stream(
     Supervisor& self, UnitId unit, bool error_stream, OutputKind kind, std::string_view path) {
     using Kind = spawn::Stream::Kind;
@@ -91,8 +100,12 @@ Result<spawn::Stream> output_stream(
     case OutputKind::Inherit:
         return spawn::Stream{.kind = Kind::Descriptor,
                              .fd = error_stream ? STDERR_FILENO : STDOUT_FILENO};
-    case OutputKind::Unit:
-        return make_error("output into another unit", {}, ENOTSUP);
+    case OutputKind::Unit: {
+        const auto logger = self.table.find(path);
+        if (!logger) return make_error("output into unit", path, ENOENT);
+        TRY(make_input(self.units[*logger]));
+        return spawn::Stream{.kind = Kind::Descriptor, .fd = self.units[*logger].input_write.get()};
+    }
     case OutputKind::Log:
     case OutputKind::Console: // A guest's console is its keeper; ours is what we write to.
         break;
@@ -150,6 +163,11 @@ Result<void> fill_streams(
         prepared.streams[0] = {.kind = Kind::Descriptor, .fd = STDIN_FILENO};
     if (main && exec.inherit_input && exec.controlling_terminal && ::isatty(STDIN_FILENO) == 1)
         prepared.controlling_terminal = true;
+
+    if (main && exec.reads_units) {
+        TRY(make_input(self.units[unit]));
+        prepared.streams[0] = {.kind = Kind::Descriptor, .fd = self.units[unit].input_read.get()};
+    }
 
     // A terminal of the unit's own is opened by the child.
     if (!prepared.own_terminal) TRY(fill_outputs(self, unit, exec, prepared));
@@ -236,6 +254,8 @@ void close_output(Supervisor& self, UnitId unit) {
     // A pipe that the keeper has not been given yet would take the last lines with it.
     if (self.keeper && record.output_read && !record.handed_output) return;
     if (self.keeper && record.error_read && !record.handed_error) return;
+    // The next start reads on; when none will come, the rest is a log.
+    if (self.keeper && record.input_read && self.engine->shutting_down()) hand_input(self, unit);
     record.output_read.close();
     record.output_write.close();
     record.error_read.close();

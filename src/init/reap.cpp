@@ -259,6 +259,8 @@ void check_empty(Supervisor& self, UnitId unit) {
 }
 
 void signal_unit(Supervisor& self, const engine::Action& action, bool and_continue) {
+    // Those who write to it have ended: now the end of its input tells a logger to leave.
+    if (self.engine->shutting_down()) self.units[action.unit].input_write.close();
     signal_processes(self, action, action.signal);
     if (and_continue) signal_processes(self, action, SIGCONT);
     if (action.scope == engine::Scope::All && !has_processes(self, action.unit))

@@ -53,8 +53,9 @@ void each_descriptor(const State& state,
           &state.cgroups.root, &state.cgroups.units, &state.syslog})
         see(function, *slot);
     for (const Unit& unit : units) {
-        for (const SlotFd* slot : {&unit.output_read, &unit.output_write, &unit.error_read,
-                                   &unit.error_write, &unit.ready, &unit.cgroup_events})
+        for (const SlotFd* slot :
+             {&unit.output_read, &unit.output_write, &unit.error_read, &unit.error_write,
+              &unit.ready, &unit.cgroup_events, &unit.input_read, &unit.input_write})
             see(function, *slot);
     }
     for (const Child& child : children) {

@@ -163,6 +163,10 @@ struct Unit {
     /// does.
     std::uint16_t plan = 0;
     UnitId defined = 0;
+    /// Both ends of the pipe that other units' output goes to: while we have them neither side
+    /// notices that the other one is started again.
+    SlotFd input_read;
+    SlotFd input_write;
 };
 
 enum class Pending : std::uint8_t {

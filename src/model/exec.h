@@ -122,6 +122,8 @@ struct ExecView {
 
     /// Standard input is PID 1's own (a jail's program), else /dev/null.
     bool inherit_input = false;
+    /// Standard input is the pipe that units with output = "unit:NAME" write to.
+    bool reads_units = false;
     /// Standard input is a terminal that becomes the controlling one.
     bool controlling_terminal = false;
     OutputKind output = OutputKind::Log;

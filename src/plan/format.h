@@ -82,7 +82,8 @@ enum UnitFlag : std::uint32_t {
     kErrorFollowsOutput = 1U << 9U,
     kLogTimestamp = 1U << 10U,
     kHasCpuPolicy = 1U << 11U,
-    kUnitFlags = (1U << 12U) - 1
+    kReadsUnits = 1U << 12U,
+    kUnitFlags = (1U << 13U) - 1
 };
 
 struct UnitRecord {

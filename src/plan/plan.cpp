@@ -137,6 +137,7 @@ ExecView Plan::exec(UnitId unit) const {
     view.terminal = text(image_, from.terminal);
 
     view.inherit_input = is(kInheritInput);
+    view.reads_units = is(kReadsUnits);
     view.controlling_terminal = is(kControllingTerminal);
     view.output = from.output;
     view.error = from.error;

@@ -163,7 +163,7 @@ std::uint32_t flags_of(const UnitInput& unit) {
            bit(exec.no_new_privileges, kNoNewPrivileges) | bit(exec.no_root, kNoRoot) |
            bit(exec.require, kRequire) | bit(exec.nice.has_value(), kHasNice) |
            bit(exec.oom_score_adjust.has_value(), kHasOomScore) |
-           bit(exec.inherit_input, kInheritInput) |
+           bit(exec.inherit_input, kInheritInput) | bit(exec.reads_units, kReadsUnits) |
            bit(exec.controlling_terminal, kControllingTerminal) |
            bit(exec.error_follows_output, kErrorFollowsOutput) |
            bit(exec.cpu_policy.has_value(), kHasCpuPolicy) | bit(unit.log_timestamp, kLogTimestamp);

@@ -72,6 +72,7 @@ struct ExecInput {
     std::string terminal;
 
     bool inherit_input = false;
+    bool reads_units = false;
     bool controlling_terminal = false;
     OutputKind output = OutputKind::Log;
     OutputKind error = OutputKind::Log;

@@ -362,12 +362,14 @@ constexpr std::array kLifeKeys{
 };
 
 constexpr std::array kSurroundingKeys{
-    expands(now("log",
-                "output",
-                Output,
-                "\"log\"",
-                "Where standard output goes: log, console, null, file:PATH or inherit. A guest's "
-                "console is its log; elsewhere it is what stead-init itself writes to")),
+    expands(now(
+        "log",
+        "output",
+        Output,
+        "\"log\"",
+        "Where standard output goes: log, console, null, file:PATH, unit:NAME or inherit. "
+        "unit:NAME: to the standard input of that unit, by a pipe that outlives both. A guest's "
+        "console is its log; elsewhere it is what stead-init itself writes to")),
     expands(now("log",
                 "error",
                 Output,

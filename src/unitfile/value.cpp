@@ -342,11 +342,12 @@ std::optional<Value> ValueReader::read_mode(const FoundKey& found) {
 }
 
 std::optional<Value> ValueReader::read_output(const FoundKey& found) {
-    constexpr std::string_view kWayOut = "use log, console, null, inherit or file:PATH";
+    constexpr std::string_view kWayOut = "use log, console, null, inherit, file:PATH or unit:NAME";
     const Node& node = *found.value;
     const bool is_error = found.key->name == "error";
     const std::string way_out =
-        is_error ? "use output, log, console, null, inherit or file:PATH" : std::string(kWayOut);
+        is_error ? "use output, log, console, null, inherit, file:PATH or unit:NAME"
+                 : std::string(kWayOut);
     if (!node.is(NodeType::String)) return refuse(found, node, way_out);
     const auto text = expanded(found, node);
     if (!text) return std::nullopt;
@@ -356,8 +357,10 @@ std::optional<Value> ValueReader::read_output(const FoundKey& found) {
     if (*text == "inherit") return Value(OutputValue{OutputKind::Inherit, {}, false});
     if (*text == "output" && is_error) return Value(OutputValue{OutputKind::Log, {}, true});
     if (text->starts_with("unit:")) {
-        reporter_.error(node.at, found.name + " = 'unit:NAME' is not supported yet");
-        return std::nullopt;
+        std::string unit = text->substr(5);
+        const std::string problem = unit_name_problem(unit);
+        if (!problem.empty()) return refuse(found, node, "the unit's name " + problem);
+        return Value(OutputValue{OutputKind::Unit, std::move(unit), false});
     }
     if (!text->starts_with("file:")) return refuse(found, node, way_out);
     std::string path = text->substr(5);

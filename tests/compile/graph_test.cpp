@@ -27,6 +27,30 @@ TEST(Graph, KeepsEachKindOfEdge) {
     EXPECT_TRUE(outcome.has_edge("cache", "db", DependencyKind::BindsTo));
 }
 
+TEST(Graph, AUnitThatWritesToAnotherStartsAfterItAndMarksItAsLogger) {
+    const auto outcome =
+        units({{"web", kTrue + "[log]\noutput = \"unit:logger\"\n"}, {"logger", kTrue}});
+    EXPECT_EQ(outcome.messages, "");
+    EXPECT_TRUE(outcome.has_edge("web", "logger", DependencyKind::Wants));
+    EXPECT_EQ(outcome.unit("web")->exec.output_path, "logger");
+    EXPECT_TRUE(outcome.unit("logger")->exec.reads_units);
+    EXPECT_FALSE(outcome.unit("web")->exec.reads_units);
+    // The end of its input comes before the signal.
+    EXPECT_EQ(outcome.unit("logger")->policy.stop_steps,
+              outcome.unit("web")->policy.stop_steps + 1);
+}
+
+TEST(Graph, LeavesOutLoopsOfLoggersAndThoseThatAreNotThere) {
+    const auto loop = units({{"a", kTrue + "[log]\noutput = \"unit:b\"\n"},
+                             {"b", kTrue + "[log]\noutput = \"unit:a\"\n"},
+                             {"c", kTrue + "[log]\nerror = \"unit:c\"\n"}});
+    EXPECT_EQ(loop.unit("a"), nullptr);
+    EXPECT_EQ(loop.unit("b"), nullptr);
+    EXPECT_EQ(loop.unit("c"), nullptr);
+    const auto none = units({{"a", kTrue + "[log]\noutput = \"unit:loger\"\n"}, {"logger", kTrue}});
+    EXPECT_EQ(none.rejection("a"), "a.toml:3:10: there is no unit 'loger'; did you mean 'logger'?");
+}
+
 TEST(Graph, TurnsBeforeIntoTheOthersAfter) {
     const auto outcome = units({{"a", kTrue + "before = [\"b\"]\n"}, {"b", kTrue}});
     EXPECT_TRUE(outcome.has_edge("b", "a", DependencyKind::After));

@@ -1,6 +1,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -102,6 +104,78 @@ TEST_F(Logs, HostileSyslogIsHarmlessAndCountedInStatus) {
     EXPECT_NE(host_.stead({"status", "web", "--json"}).out.find("\"syslog-refused\": 3"),
               std::string::npos)
         << host_.stead({"status", "web", "--json"}).out;
+}
+
+/// Writes numbered lines, each whole, and remembers the last one that it knows to be written.
+constexpr const char* kWriter =
+    "import os, time\n"
+    "path = '/var/tmp/last'\n"
+    "last = int(open(path).read() or 0) if os.path.exists(path) else 0\n"
+    "memory = os.open(path, os.O_WRONLY | os.O_CREAT)\n"
+    "while True:\n"
+    "    last += 1\n"
+    "    os.write(1, b'%d\\n' % last)\n"
+    "    os.pwrite(memory, b'%010d' % last, 0)\n"
+    "    time.sleep(0.0005)\n";
+/// Moves what is in its input into a file within the kernel: what it has not moved is still there.
+constexpr const char* kLogger = "import os\n"
+                                "out = os.open('/var/tmp/lines', os.O_WRONLY | os.O_CREAT)\n"
+                                "os.lseek(out, 0, os.SEEK_END)\n"
+                                "while os.splice(0, out, 65536): pass\n";
+
+TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
+    const std::string often = "[restart]\ndelay = \"1ms\"\nfactor = 1.0\n"
+                              "burst = \"infinity\"\n";
+    (void)host_.write("writer.py", kWriter);
+    (void)host_.write("logger.py", kLogger);
+    const std::string python = "command = [\"python3\", \"" + host_.folder() + "/";
+    unit("writer", python + "writer.py\"]\n" + often + "[log]\noutput = \"unit:logger\"\n");
+    unit("logger", python + "logger.py\"]\n" + often);
+    const std::string bind = "bind = [\"" + host_.folder() + ":" + host_.folder() + ":ro\"]\n";
+    Background running(host_.command({"run", guest(bind)}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+
+    constexpr int kKills = 100;
+    for (int count = 0; count < kKills; ++count) {
+        const std::string victim = count % 2 == 0 ? "web/writer" : "web/logger";
+        int pid = 0;
+        ASSERT_TRUE(eventually([&] { return (pid = host_.pid_of(victim)) > 0; })) << count;
+        // The number is the guest's: outside of it another process has it.
+        ASSERT_EQ(host_.stead({"kill", victim, "-s", "KILL"}).code, 0) << victim;
+        ASSERT_TRUE(eventually([&] {
+            const int next = host_.pid_of(victim);
+            return next > 0 && next != pid;
+        })) << count;
+    }
+    ASSERT_EQ(host_.stead({"stop", "web/writer"}).code, 0);
+    const int last = std::stoi(inside("cat /var/tmp/last").out);
+    std::string text;
+    ASSERT_TRUE(eventually([&] {
+        text = inside("cat /var/tmp/lines").out;
+        return text.find("\n" + std::to_string(last) + "\n") != std::string::npos;
+    })) << text.substr(text.size() - std::min<std::size_t>(text.size(), 200));
+    // A writer that is killed before it remembers a line writes it again; none is missing.
+    int expected = 0;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const int number = std::stoi(line);
+        ASSERT_TRUE(number == expected + 1 || number == expected)
+            << number << " after " << expected;
+        expected = number;
+    }
+    EXPECT_GE(expected, last);
+    EXPECT_GT(last, kKills);
+}
+
+TEST_F(Logs, WhatALoggerHasNotReadAtTheEndIsItsOwnLog) {
+    unit("writer", "command = [\"sh\", \"-c\", \"echo unread; exec sleep 1000\"]\n[log]\n"
+                   "output = \"unit:deaf\"\n");
+    unit("deaf", "command = \"sleep 1000\"\n");
+    Background running(host_.command({"run", guest()}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+    running.signal(SIGTERM);
+    EXPECT_EQ(running.wait(), 0) << running.output();
+    EXPECT_NE(logs("web/deaf").find("unread"), std::string::npos) << logs("web");
 }
 
 } // namespace
