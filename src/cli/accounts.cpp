@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <thread>
 
 #include "guests/accounts.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/path.h"
 
@@ -22,10 +25,18 @@ std::optional<std::uint32_t> id_number(std::string_view text) {
     return value;
 }
 
+/// PID 1 may be up and answer before its launcher has written the guest's record.
+constexpr Duration kRecordLimit = 5_s;
+
 /// The guest's root as this command sees it; empty and a message if the guest is gone.
 std::string root_of(Asking& asking, const Target& target, std::optional<sys::Process>& init) {
     if (target.own()) return "/";
+    const Instant limit = sys::now() + kRecordLimit;
     auto guest = guests::find(asking.place().paths(), target.guest);
+    while (guest && *guest && (*guest)->kept && !(*guest)->running() && sys::now() < limit) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        guest = guests::find(asking.place().paths(), target.guest);
+    }
     if (!guest || !*guest || !(*guest)->running()) {
         asking.fail(kNotRunning, "guest '" + target.guest + "' is not running");
         return {};
