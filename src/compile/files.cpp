@@ -90,19 +90,28 @@ bool is_plain(const std::string& path) {
            (path + "/").find("/../") == std::string::npos;
 }
 
+/// "-/path" may be missing.
+bool is_optional(const unitfile::Text& item) {
+    return item.value.starts_with('-');
+}
+
+std::string path_of(const unitfile::Text& item) {
+    return item.value.substr(is_optional(item) ? 1 : 0);
+}
+
 void add_all(View& view, char kind, const unitfile::TextList& list, Report& report) {
     for (const unitfile::Text& item : list) {
-        if (!is_plain(item.value))
+        if (!is_plain(path_of(item)))
             report.error(item.place, "[files] has '" + item.value +
                                          "'; write the path without '//' and '.', and not the "
                                          "root itself");
-        view.add(kind, item.value);
+        view.add(kind, path_of(item), is_optional(item));
     }
 }
 
 void refuse_lost(const View& view, const unitfile::TextList& list, Report& report) {
     for (const unitfile::Text& item : list) {
-        const Place* above = view.emptied_above(item.value);
+        const Place* above = view.emptied_above(path_of(item));
         if (above != nullptr)
             report.error(item.place,
                          "[files] has '" + item.value + "', and the unit sees nothing of " +
@@ -126,7 +135,7 @@ void need_private_users(const UnitOptions& options,
 void add_remarks(const unitfile::FilesSpec& files, plan::UnitInput& unit) {
     const auto add = [&](const char* words, const unitfile::TextList& list) {
         for (const unitfile::Text& item : list)
-            unit.remarks.push_back(words + item.value);
+            unit.remarks.push_back(words + path_of(item));
     };
     if (files.protect == ProtectSystem::Yes)
         unit.remarks.emplace_back("sees /usr, /boot and /efi read-only");

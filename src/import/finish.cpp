@@ -372,6 +372,13 @@ void finish_order(Job& job) {
                 for (const std::size_t item : draft.remove(key, name.text))
                     draft.approximate(item, "'" + name.text +
                                                 "' starts after this one and is not pulled in");
+            } else if (std::string_view(key) == "binds-to" && !has("after", name.text)) {
+                // Bound without an order, and often the other one waits for this one.
+                for (const std::size_t item : draft.remove(key, name.text)) {
+                    draft.append(item, "part-of", unitfile::text_node(name.text));
+                    draft.approximate(item,
+                                      "it stops with '" + name.text + "', and does not pull it in");
+                }
             } else if (!has("after", name.text)) {
                 for (const std::size_t item : draft.items_naming(key, name.text))
                     draft.approximate(item, "it also waits for '" + name.text + "'");

@@ -122,24 +122,24 @@ void protect_home(Job& job, const Line& line) {
     if (!value && !readable && line.value != "tmpfs")
         return job.refuse(line, "there is no such word");
     const std::string_view key = readable ? "files.read-only" : "files.hidden";
-    for (const char* path : {"/home", "/root", "/run/user"})
+    for (const char* path : {"-/home", "-/root", "-/run/user"})
         job.draft.append(line.item, key, unitfile::text_node(path));
     if (line.value == "tmpfs") job.draft.approximate(line.item, "nothing can be written there");
 }
 
 void protect_tunables(Job& job, const Line& line) {
     if (!is_on(job, line)) return;
-    for (const char* path : {"/proc/sys", "/sys"})
+    for (const char* path : {"-/proc/sys", "-/sys"})
         job.draft.append(line.item, "files.read-only", unitfile::text_node(path));
     job.draft.explain(line.item, "what else is protected, no guest can write anyway");
 }
 
 void protect_cgroups(Job& job, const Line& line) {
     if (is_on(job, line))
-        job.draft.append(line.item, "files.read-only", unitfile::text_node("/sys/fs/cgroup"));
+        job.draft.append(line.item, "files.read-only", unitfile::text_node("-/sys/fs/cgroup"));
 }
 
-/// Paths may be missing ('-') and are below the unit's root ('+'): the first is a note.
+/// Paths may be missing ('-') and are below the unit's root ('+'), which is the guest's here.
 void paths(Job& job, const Line& line) {
     const auto words = job.words(line);
     if (!words) return;
@@ -150,10 +150,11 @@ void paths(Job& job, const Line& line) {
             optional = optional || path.front() == '-';
             path.remove_prefix(1);
         }
+        while (path.size() > 1 && path.ends_with('/'))
+            path.remove_suffix(1);
         const auto text = job.text(line, path, line.key);
         if (!text) continue;
-        if (optional) job.draft.approximate(line.item, *text + " must be there");
-        job.draft.append(line.item, line.key, unitfile::text_node(*text));
+        job.draft.append(line.item, line.key, unitfile::text_node((optional ? "-" : "") + *text));
     }
     if (!line.note.empty()) job.draft.approximate(line.item, line.note);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 /// How much a plan may hold. `write` refuses what is larger, `Plan::open` refuses an image that
 /// claims more, so PID 1 can size its tables once and never meet a longer list.

@@ -105,6 +105,7 @@ Json form_of(const Key& key) {
     case KeyType::Variables:
     case KeyType::Splice:
     case KeyType::EnvironmentFiles:
+    case KeyType::OptionalPaths:
     case KeyType::ConditionPaths:
     case KeyType::ConditionVariables:
     case KeyType::ConditionCapabilities:

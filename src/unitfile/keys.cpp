@@ -63,6 +63,7 @@ constexpr std::array kDescriptions{
     Described{KeyType::Terminal, "a terminal"},
     Described{KeyType::EnvironmentFiles,
               "a list of absolute paths, with or without a leading minus"},
+    Described{KeyType::OptionalPaths, "a list of absolute paths, with or without a leading minus"},
     Described{KeyType::ConditionPaths,
               "a list of absolute paths, \"!\" before one that must not exist"},
     Described{KeyType::ConditionVariables, "a list of NAME or NAME=VALUE, with or without \"!\""},

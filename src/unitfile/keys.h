@@ -95,6 +95,8 @@ enum class KeyType : std::uint8_t {
     Terminal,
     /// Absolute paths, with a '-' before one that may be missing.
     EnvironmentFiles,
+    /// The same, for paths that nothing is read from.
+    OptionalPaths,
     /// Items with a '!' before what must not hold: absolute paths, NAME or NAME=VALUE, names of
     /// capabilities, kinds of machines.
     ConditionPaths,

@@ -94,6 +94,7 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::Variables:
     case KeyType::Splice:
     case KeyType::EnvironmentFiles:
+    case KeyType::OptionalPaths:
     case KeyType::ConditionPaths:
     case KeyType::ConditionVariables:
     case KeyType::ConditionCapabilities:

@@ -142,6 +142,7 @@ std::string form_problem(KeyType type, std::string_view text) {
     case KeyType::Terminal:
         return rather(parse_terminal(text).problem);
     case KeyType::EnvironmentFiles:
+    case KeyType::OptionalPaths:
         return which(path_problem(text.substr(text.starts_with('-') ? 1 : 0)));
     case KeyType::ConditionPaths:
         return which(path_problem(without_mark(text)));

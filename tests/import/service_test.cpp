@@ -240,7 +240,7 @@ TEST(Sandboxes, TakeAwayWhatSystemdWould) {
     EXPECT_EQ(value(unit, "capabilities"), R"(["CHOWN", "SYS_TIME", "!SYS_TIME"])");
     EXPECT_EQ(value(unit, "no-new-privileges"), "true");
     EXPECT_EQ(value(unit, "files.protect-system"), R"("strict")");
-    EXPECT_EQ(value(unit, "files.hidden"), R"(["/home", "/root", "/run/user"])");
+    EXPECT_EQ(value(unit, "files.hidden"), R"(["-/home", "-/root", "-/run/user"])");
     EXPECT_EQ(value(unit, "address-families"), R"(["AF_INET", "AF_UNIX"])");
     EXPECT_EQ(value(unit, "write-execute"), "false");
     EXPECT_EQ(value(unit, "namespaces"), R"(["net"])");

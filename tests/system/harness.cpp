@@ -118,6 +118,22 @@ std::vector<std::string> guest_cgroups(const std::string& folder) {
 
 } // namespace
 
+namespace {
+
+/// The machine's mounts without those that its tools make when they first need them.
+std::string mounts_here() {
+    std::istringstream lines(read_text("/proc/self/mountinfo"));
+    std::string kept;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find(" - tracefs ") == std::string::npos &&
+            line.find(" - debugfs ") == std::string::npos)
+            kept += line + "\n";
+    }
+    return kept;
+}
+
+} // namespace
+
 Outcome run_program(const Words& words, const std::string& input, std::chrono::seconds limit) {
     const auto end = Clock::now() + limit;
     const Pipe in;
@@ -205,7 +221,7 @@ void write_text(const std::string& path, const std::string& text) {
 }
 
 Host::Host()
-    : mounts_(read_text("/proc/self/mountinfo")) {
+    : mounts_(mounts_here()) {
     std::string pattern = "/var/tmp/stead-system.XXXXXX";
     folder_ = ::mkdtemp(pattern.data());
     ::chmod(folder_.c_str(), 0755);
@@ -271,7 +287,12 @@ std::string Host::remains() const {
     }
     const std::string parent = cgroup_parent_of(folder_);
     if (!parent.empty() && fs::exists(parent, failed)) found += "cgroup " + parent + "\n";
-    if (read_text("/proc/self/mountinfo") != mounts_) found += "mounts\n";
+    if (const std::string now = mounts_here(); now != mounts_) {
+        std::istringstream lines(now);
+        found += "mounts\n";
+        for (std::string line; std::getline(lines, line);)
+            if (mounts_.find(line + "\n") == std::string::npos) found += "  " + line + "\n";
+    }
     return found;
 }
 

@@ -353,7 +353,8 @@ TEST_F(Networks, KilledWithoutWarningLeavesNothingToTheNextCommand) {
 TEST_F(Networks, AStartThatIsKilledAtAnyMomentIsPutRightByTheNextCommand) {
     const std::string file =
         host.write("it.toml", "profile = \"jail\"\n[network]\nmode = \"private\"\nports = "
-                              "[\"80:8080\"]\n[unit.it]\ncommand = [\"sh\", \"-c\", \"exit 7\"]\n");
+                              "[\"80:8080\"]\n[unit.it]\ncommand = [\"sh\", \"-c\", \"exit "
+                              "7\"]\nrestart.policy = \"no\"\n");
     const auto begin = std::chrono::steady_clock::now();
     ASSERT_EQ(host.stead({"run", file}).code, 7);
     const auto longest = std::chrono::steady_clock::now() - begin;
