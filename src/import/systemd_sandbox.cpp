@@ -152,8 +152,10 @@ void paths(Job& job, const Line& line) {
         }
         while (path.size() > 1 && path.ends_with('/'))
             path.remove_suffix(1);
-        const auto text = job.text(line, path, line.key);
+        auto text = job.text(line, path, line.key);
         if (!text) continue;
+        // The old name is a symbolic link, and what is made writable follows none.
+        if (text->starts_with("/var/run/")) text->erase(0, std::string_view("/var").size());
         job.draft.append(line.item, line.key, unitfile::text_node((optional ? "-" : "") + *text));
     }
     if (!line.note.empty()) job.draft.approximate(line.item, line.note);
