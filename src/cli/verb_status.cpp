@@ -109,7 +109,7 @@ void print_counts(Console& console, const wire::LogCounts& counts) {
     note(counts.lost, "lines of log could not be written" + (why.empty() ? "" : ": " + why));
     note(counts.refused, "datagrams to /dev/log were no messages and refused");
     note(counts.flooded, "messages to /dev/log came too fast and were dropped");
-    note(counts.removed, "old log files were removed to stay within [log] total");
+    note(counts.removed, "old log files were removed to make room");
 }
 
 void print_guest(Console& console,
