@@ -51,9 +51,9 @@ std::string guest_file_text(const NewGuest& guest, std::string& wrong) {
         text += given.back() + " = " + as_value(setting.substr(equals + 1)) + "\n";
     }
     if (!guest.command.empty()) {
-        text += "\nunit." + quoted(guest.name) + ".command = [";
+        text += "\nunit." + cli::quoted(guest.name) + ".command = [";
         for (const std::string& word : guest.command)
-            text += (text.back() == '[' ? "" : ", ") + quoted(word);
+            text += (text.back() == '[' ? "" : ", ") + cli::quoted(word);
         text += "]\n";
     }
     text += "\n# Every other key, with its default.\n";

@@ -6,25 +6,22 @@
 
 #include "cli/console.h"
 #include "unitfile/document.h"
+#include "unitfile/letters.h"
 
 namespace stead::cli {
 
 namespace {
 
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /// An integer or float as TOML writes it: no leading zeros, so that "0022" stays a word.
 bool is_number(std::string_view text) {
     if (!text.empty() && (text.front() == '-' || text.front() == '+')) text.remove_prefix(1);
-    if (text.empty() || !is_digit(text.front())) return false;
+    if (text.empty() || !unitfile::is_digit(text.front())) return false;
     if (text.size() > 1 && text[0] == '0' && text[1] != '.') return false;
     std::size_t points = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
         const bool inner = at > 0 && at + 1 < text.size();
-        if (text[at] == '.' && inner && is_digit(text[at + 1]) && points++ == 0) continue;
-        if (!is_digit(text[at])) return false;
+        if (text[at] == '.' && inner && unitfile::is_digit(text[at + 1]) && points++ == 0) continue;
+        if (!unitfile::is_digit(text[at])) return false;
     }
     return true;
 }
@@ -32,8 +29,8 @@ bool is_number(std::string_view text) {
 /// A bare key, or a quoted one where TOML wants that.
 std::string as_key(std::string_view text) {
     for (const char c : text) {
-        const bool bare =
-            is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+        const bool bare = unitfile::is_digit(c) || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
         if (!bare) return quoted(text);
     }
     return text.empty() ? "\"\"" : std::string(text);

@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 
+#include "base/close_folder.h"
 #include "sys/file.h"
 #include "sys/stream.h"
 
@@ -224,10 +225,6 @@ private:
     bool stopped_ = false;
     sys::UniqueFd inotify_;
     std::vector<std::unique_ptr<Chain>> chains_;
-};
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
 };
 
 void Reader::find_units() {

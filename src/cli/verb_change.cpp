@@ -29,7 +29,7 @@ struct Change {
     std::string_view goal;
 };
 
-struct Wishes {
+struct ChangeWishes {
     std::vector<std::string> names;
     /// Those of them that are units.
     std::vector<Target> units;
@@ -48,7 +48,7 @@ struct Wishes {
 /// A guest that is killed when it has not ended in time has no longer than this.
 constexpr std::string_view kForceLimit = "100s";
 
-std::size_t parallel_of(const Wishes& wishes) {
+std::size_t parallel_of(const ChangeWishes& wishes) {
     if (wishes.parallel > 0) return static_cast<std::size_t>(wishes.parallel);
     return std::clamp(std::thread::hardware_concurrency(), 2U, 16U);
 }
@@ -59,7 +59,7 @@ int only_on_host(Asking& asking) {
                        "whole guests are started and stopped on the host");
 }
 
-int start_guests(Context& context, const guests::Paths& paths, const Wishes& wishes) {
+int start_guests(Context& context, const guests::Paths& paths, const ChangeWishes& wishes) {
     const auto set = start_set(context, paths, wishes.names);
     if (!set) return kAskedWrongly;
     const StartWishes start{.no_wait = wishes.no_wait, .limit = wishes.limit};
@@ -73,7 +73,7 @@ int start_guests(Context& context, const guests::Paths& paths, const Wishes& wis
 int stop_guests(Asking& asking,
                 Context& context,
                 const guests::Paths& paths,
-                const Wishes& wishes,
+                const ChangeWishes& wishes,
                 bool despite_others) {
     const auto set = stop_set(context, paths, wishes.names);
     if (!set) return kAskedWrongly;
@@ -96,14 +96,14 @@ int stop_guests(Asking& asking,
 }
 
 /// `stead stop /`: the machine whose PID 1 is stead-init.
-int stop_machine(Asking& asking, const Target& target, const Wishes& wishes) {
+int stop_machine(Asking& asking, const Target& target, const ChangeWishes& wishes) {
     auto client = asking.open(target);
     if (!client) return asking.code();
     return end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
 }
 
 /// The first of the words that can be no guest on this host; kDone if there is none.
-int check_names(Asking& asking, const Wishes& wishes, Kind kind) {
+int check_names(Asking& asking, const ChangeWishes& wishes, Kind kind) {
     const auto& paths = asking.place().paths();
     for (const std::string& name : wishes.names) {
         if (guests::is_configured(paths, name)) continue;
@@ -124,15 +124,15 @@ int check_names(Asking& asking, const Wishes& wishes, Kind kind) {
     return kDone;
 }
 
-int change_guests(Context& context, Asking& asking, const Change& change, Wishes& wishes) {
+int change_guests(Context& context, Asking& asking, const Change& change, ChangeWishes& wishes) {
     const guests::Paths paths = asking.place().paths();
     const int code = check_names(asking, wishes, change.kind);
     if (code != kDone) return code;
     if (change.kind == Kind::Start) return start_guests(context, paths, wishes);
     if (change.kind == Kind::Stop) return stop_guests(asking, context, paths, wishes, wishes.force);
     // Whoever requires a guest stays while that one is restarted.
-    const Wishes stop = [&] {
-        Wishes same = wishes;
+    const ChangeWishes stop = [&] {
+        ChangeWishes same = wishes;
         same.no_wait = false;
         return same;
     }();
@@ -199,7 +199,10 @@ bool stops_alone(Asking& asking,
     return false;
 }
 
-int change_unit(Asking& asking, const Change& change, const Target& target, const Wishes& wishes) {
+int change_unit(Asking& asking,
+                const Change& change,
+                const Target& target,
+                const ChangeWishes& wishes) {
     auto client = asking.open(target);
     if (!client) return asking.code();
     if (change.kind == Kind::Stop && !wishes.force &&
@@ -217,7 +220,7 @@ int change_unit(Asking& asking, const Change& change, const Target& target, cons
     return kDone;
 }
 
-void add_options(Options& options, const Change& change, Wishes& wishes) {
+void add_options(Options& options, const Change& change, ChangeWishes& wishes) {
     options.flag("--no-wait", wishes.no_wait, "only ask for it");
     options.value("--timeout", wishes.timeout, "TIME", "give up waiting after TIME (10m)");
     if (change.kind == Kind::Stop || change.kind == Kind::Restart) {
@@ -242,7 +245,7 @@ void add_options(Options& options, const Change& change, Wishes& wishes) {
 }
 
 /// --all and --enabled; what to leave with if they cannot be met.
-int add_names(Asking& asking, const Change& change, Wishes& wishes) {
+int add_names(Asking& asking, const Change& change, ChangeWishes& wishes) {
     const guests::Paths& paths = asking.place().paths();
     const bool selected = wishes.all || wishes.enabled;
     // In a guest only one can be meant.
@@ -271,7 +274,7 @@ int add_names(Asking& asking, const Change& change, Wishes& wishes) {
 }
 
 int change_all(Context& context, Arguments arguments, const Change& change) {
-    Wishes wishes;
+    ChangeWishes wishes;
     Options options(context, change.verb);
     add_options(options, change, wishes);
     if (const auto code = options.parse(arguments)) return *code;

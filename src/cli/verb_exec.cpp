@@ -19,7 +19,7 @@ namespace {
 using wire::Kind;
 using wire::Tag;
 
-struct Wishes {
+struct ExecWishes {
     std::string name;
     std::vector<std::string> command;
     std::string user;
@@ -38,13 +38,13 @@ int own_code(const Asking& asking) {
     return asking.code() == kAskedWrongly ? int{kAskedWrongly} : int{kSteadFailed};
 }
 
-bool wants_terminal(const Wishes& wishes) {
+bool wants_terminal(const ExecWishes& wishes) {
     if (wishes.terminal) return true;
     return !wishes.no_terminal && sys::is_terminal(STDIN_FILENO) && sys::is_terminal(STDOUT_FILENO);
 }
 
 /// What a terminal program needs to know of our terminal.
-std::vector<std::string> environment_of(const Wishes& wishes, bool terminal) {
+std::vector<std::string> environment_of(const ExecWishes& wishes, bool terminal) {
     std::vector<std::string> environment = wishes.environment;
     const bool has_term = std::any_of(environment.begin(), environment.end(),
                                       [](const auto& one) { return one.starts_with("TERM="); });
@@ -62,7 +62,7 @@ void add_account(wire::Writer& request, const Account& account) {
 }
 
 /// A login as login(1) makes it: the account's shell with a dash before its name, in its home.
-void make_login(Wishes& wishes, const Account& account) {
+void make_login(ExecWishes& wishes, const Account& account) {
     const std::string shell = account.shell.empty() ? "/bin/sh" : account.shell;
     wishes.command = {shell, "-l"};
     if (wishes.directory.empty()) wishes.directory = account.home;
@@ -73,7 +73,7 @@ void make_login(Wishes& wishes, const Account& account) {
     }
 }
 
-int check(Asking& asking, const Wishes& wishes) {
+int check(Asking& asking, const ExecWishes& wishes) {
     for (const std::string& one : wishes.environment) {
         const std::size_t equals = one.find('=');
         if (equals == std::string::npos || equals == 0)
@@ -92,7 +92,7 @@ int check(Asking& asking, const Wishes& wishes) {
 }
 
 /// The target and, from the remaining words, the command.
-std::optional<Target> find_target(Asking& asking, Wishes& wishes) {
+std::optional<Target> find_target(Asking& asking, ExecWishes& wishes) {
     // Inside a guest there is nobody to name: every word belongs to the command.
     if (!asking.place().on_host()) {
         if (!wishes.name.empty() && wishes.name != "/")
@@ -106,7 +106,7 @@ std::optional<Target> find_target(Asking& asking, Wishes& wishes) {
     return asking.target(wishes.name);
 }
 
-int run(Asking& asking, Wishes wishes) {
+int run(Asking& asking, ExecWishes wishes) {
     const auto target = find_target(asking, wishes);
     if (!target) return own_code(asking);
     if (const int code = check(asking, wishes); code != kDone) return code;
@@ -148,7 +148,7 @@ int run(Asking& asking, Wishes wishes) {
 } // namespace
 
 int verb_exec(Context& context, Arguments arguments) {
-    Wishes wishes;
+    ExecWishes wishes;
     Options options(context, "exec");
     options.value("--user", wishes.user, "USER", "a name of the guest, or UID[:GID]");
     options.list("--env", wishes.environment, "NAME=VALUE", "set in its environment");
@@ -166,7 +166,7 @@ int verb_exec(Context& context, Arguments arguments) {
 }
 
 int verb_enter(Context& context, Arguments arguments) {
-    Wishes wishes;
+    ExecWishes wishes;
     wishes.login = true;
     Options options(context, "enter");
     options.value("--user", wishes.user, "USER", "a name of the guest, or a number (root)");

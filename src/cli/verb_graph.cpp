@@ -26,7 +26,7 @@ namespace stead::cli {
 
 namespace {
 
-struct Wishes {
+struct GraphWishes {
     std::string name;
     std::string root = "/";
     bool svg = false;
@@ -64,7 +64,7 @@ UnitPicture picture_of(const std::string& folder, const plan::PlanInput& plan) {
 }
 
 /// The units of a folder of files; every mistake is printed, and refuses the picture.
-std::optional<UnitPicture> draw_folder(Asking& asking, const Wishes& wishes) {
+std::optional<UnitPicture> draw_folder(Asking& asking, const GraphWishes& wishes) {
     const auto accounts = guests::read_accounts(wishes.root);
     if (!accounts) {
         asking.fail(kCouldNot, "users of " + safe(wishes.root) + ": " +
@@ -135,7 +135,7 @@ int draw_svg(Asking& asking, const std::string& dot) {
 } // namespace
 
 int verb_graph(Context& context, Arguments arguments) {
-    Wishes wishes;
+    GraphWishes wishes;
     Options options(context, "graph");
     options.flag("--svg", wishes.svg, "as an SVG picture, drawn by graphviz' dot");
     options.flag("--json", wishes.json, "as JSON");

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 constexpr Duration kLastLines = 5_s;
 constexpr std::size_t kBlock = std::size_t{16} * 1024;
 
-struct Wishes {
+struct LogsWishes {
     std::string name;
     std::int64_t lines = 0;
     std::string since;
@@ -61,7 +61,7 @@ void await_keeper(const Asking& asking, const Target& target) {
 }
 
 /// On the host the files are read as they are: also those of a guest that has ended.
-int show_files(Asking& asking, const Target& target, const Wishes& wishes) {
+int show_files(Asking& asking, const Target& target, const LogsWishes& wishes) {
     const std::string path = asking.place().paths().logs(target.guest);
     auto folder = sys::open_at(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY);
     if (!folder && folder.error().code != ENOENT)
@@ -101,7 +101,7 @@ int show_files(Asking& asking, const Target& target, const Wishes& wishes) {
 
 /// Asks PID 1, whose keeper reads the files; the read end of the pipe its lines come through.
 std::optional<sys::UniqueFd>
-ask_for_lines(Asking& asking, Client& client, const Target& target, const Wishes& wishes) {
+ask_for_lines(Asking& asking, Client& client, const Target& target, const LogsWishes& wishes) {
     std::array<std::byte, 512> buffer;
     wire::Writer request(buffer, Kind::Logs);
     if (!target.unit.empty()) request.text(Tag::Name, target.unit);
@@ -159,7 +159,7 @@ int clear_files(Asking& asking, const Target& target) {
     return kDone;
 }
 
-int show_answer(Asking& asking, const Target& target, const Wishes& wishes) {
+int show_answer(Asking& asking, const Target& target, const LogsWishes& wishes) {
     auto client = asking.open(target);
     if (!client) return asking.code();
     const auto pipe = ask_for_lines(asking, *client, target, wishes);
@@ -192,7 +192,7 @@ bool take_moment(Asking& asking, const char* option, const std::string& word, st
 }
 
 /// What the options say about which lines are shown; false after the message.
-bool take_filter(Asking& asking, const std::string& priority, Wishes& wishes) {
+bool take_filter(Asking& asking, const std::string& priority, LogsWishes& wishes) {
     if (!priority.empty()) {
         const auto number = parse_priority(priority);
         if (!number) {
@@ -218,7 +218,7 @@ bool take_filter(Asking& asking, const std::string& priority, Wishes& wishes) {
 } // namespace
 
 int verb_logs(Context& context, Arguments arguments) {
-    Wishes wishes;
+    LogsWishes wishes;
     std::string since;
     std::string until;
     std::string priority;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kLastLines = 10;
 
-struct Wishes {
+struct StatusWishes {
     bool ready = false;
     bool json = false;
 };
@@ -80,7 +80,7 @@ void print_unit(Console& console,
     }
 }
 
-int unit_status(Asking& asking, Client& client, const Target& target, const Wishes& wishes) {
+int unit_status(Asking& asking, Client& client, const Target& target, const StatusWishes& wishes) {
     const auto reply = asking.status(client, target);
     if (!reply) return asking.code();
     if (reply->units.empty()) return asking.fail(kCouldNot, "PID 1 answered without the unit");
@@ -142,7 +142,7 @@ void print_guest(Console& console,
     if (!reply.units.empty()) units_table(reply.units).print(console);
 }
 
-int guest_status(Asking& asking, Client& client, const Target& target, const Wishes& wishes) {
+int guest_status(Asking& asking, Client& client, const Target& target, const StatusWishes& wishes) {
     const auto reply = asking.status(client, target);
     if (!reply) return asking.code();
     if (!reply->guest) return asking.fail(kCouldNot, "PID 1 answered without its guest");
@@ -169,7 +169,7 @@ int guest_status(Asking& asking, Client& client, const Target& target, const Wis
 }
 
 /// `status` of a guest that does not run: what its files say. False if it runs, or there is none.
-bool stopped_status(Asking& asking, const Target& target, const Wishes& wishes) {
+bool stopped_status(Asking& asking, const Target& target, const StatusWishes& wishes) {
     const guests::Paths& paths = asking.place().paths();
     if (target.own() || !target.unit.empty() || !guests::is_configured(paths, target.guest))
         return false;
@@ -250,7 +250,7 @@ void print_values(Console& console, const nlohmann::json& json, const std::strin
 
 int verb_status(Context& context, Arguments arguments) {
     std::string name;
-    Wishes wishes;
+    StatusWishes wishes;
     Options options(context, "status");
     options.flag("--ready", wishes.ready, "print nothing; exit code 0 if ready, 3 if not");
     options.flag("--json", wishes.json, "as JSON");

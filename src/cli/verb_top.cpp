@@ -36,7 +36,7 @@ constexpr auto kHelp = std::to_array<std::string_view>(
      "  without that controller, the resident memory of its processes. - is not known.", "",
      "  Any key goes back."});
 
-struct Wishes {
+struct TopWishes {
     std::string name;
     std::string interval = "1s";
     bool json = false;
@@ -330,7 +330,7 @@ std::optional<std::vector<Target>> chosen(Asking& asking, const std::string& nam
 } // namespace
 
 int verb_top(Context& context, Arguments arguments) {
-    Wishes wishes;
+    TopWishes wishes;
     Options options(context, "top");
     options.value("-i,--interval", wishes.interval, "TIME", "look again after TIME (1s)");
     options.flag("--json", wishes.json, "one look as JSON");

@@ -11,7 +11,7 @@ namespace stead::cli {
 
 namespace {
 
-struct Wishes {
+struct UpgradeWishes {
     std::vector<std::string> names;
     /// Empty: the stead-init of this `stead`.
     std::string init;
@@ -119,7 +119,7 @@ void print(Console& console, const Target& target, const Outcome& outcome) {
 }
 
 /// Whom the words of the command line mean; nothing after a mistake, which has been printed.
-std::optional<std::vector<Target>> find_targets(Asking& asking, const Wishes& wishes) {
+std::optional<std::vector<Target>> find_targets(Asking& asking, const UpgradeWishes& wishes) {
     std::vector<Target> targets;
     const Place& place = asking.place();
     if (wishes.all != wishes.names.empty() && place.on_host()) {
@@ -153,7 +153,7 @@ std::optional<std::vector<Target>> find_targets(Asking& asking, const Wishes& wi
 } // namespace
 
 int verb_upgrade(Context& context, Arguments arguments) {
-    Wishes wishes;
+    UpgradeWishes wishes;
     Options options(context, "upgrade");
     options.flag("--all", wishes.all, "every running guest");
     options.value("--init", wishes.init, "FILE", "this stead-init instead of the installed one");

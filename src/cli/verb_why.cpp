@@ -24,7 +24,7 @@ std::string name_of(const GuestAnswer& answer, std::size_t unit) {
     return Target{.guest = answer.target.guest, .unit = answer.units[unit].name}.text();
 }
 
-nlohmann::json lines_json(const std::vector<std::string>& lines) {
+nlohmann::json texts_json(const std::vector<std::string>& lines) {
     nlohmann::json list = nlohmann::json::array();
     for (const std::string& line : lines) {
         if (const auto parsed = parse_log_line(line)) list.push_back(parsed->text);
@@ -80,7 +80,7 @@ int why_unit(Asking& asking, Client& client, const GuestAnswer& answer, bool jso
                   {"chain", std::move(links)},
                   {"levels", levels},
                   {"next", advice},
-                  {"last-lines", lines_json(lines)}});
+                  {"last-lines", texts_json(lines)}});
     return kDone;
 }
 
@@ -155,7 +155,7 @@ int why_guest(Asking& asking, Client& client, const GuestAnswer& answer, bool js
                         {"text", text},
                         {"keeps-down", std::move(kept)},
                         {"next", advice},
-                        {"last-lines", lines_json(lines)}});
+                        {"last-lines", texts_json(lines)}});
     }
     if (json) {
         console.json({{"name", answer.name},
@@ -183,7 +183,7 @@ void tell_end(Asking& asking, const std::string& guest, bool json) {
     }
     if (json) {
         asking.console().json(
-            {{"name", guest}, {"running", false}, {"last-lines", lines_json(lines)}});
+            {{"name", guest}, {"running", false}, {"last-lines", texts_json(lines)}});
     } else {
         print_lines(asking.console(), lines, guest);
     }

@@ -14,6 +14,7 @@
 
 #include <dirent.h>
 
+#include "base/close_folder.h"
 #include "guests/rootless.h"
 #include "guests/state.h"
 #include "sys/file.h"
@@ -29,10 +30,6 @@ constexpr int kParentAttempts = 100;
 constexpr int kRemovePauseMilliseconds = 10;
 /// Deeper than any tree that a guest may make by delegation.
 constexpr int kMaxDepth = 64;
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 bool is_cgroup2(const char* path) {
     struct statfs status {};

@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 
+#include "base/close_folder.h"
 #include "sys/clone.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
@@ -24,10 +25,6 @@ namespace stead::guests {
 namespace {
 
 constexpr int kNotExecuted = 127;
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 /// The programs of /etc/stead/hooks/STAGE.d; hidden files and what is not executable are passed
 /// over.

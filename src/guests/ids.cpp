@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 
+#include "base/close_folder.h"
 #include "guests/state.h"
 #include "sys/file.h"
 
@@ -171,10 +172,6 @@ bool is_held(const Paths& paths, const std::string& path, std::string_view askin
     const std::string guest = paths.guest(holder.substr(0, holder.find('/')));
     return sys::status_at(AT_FDCWD, guest.c_str(), AT_SYMLINK_NOFOLLOW).has_value();
 }
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 } // namespace
 

@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <nlohmann/json.hpp>
 
+#include "base/close_folder.h"
 #include "sys/file.h"
 
 namespace stead::guests {
@@ -93,10 +94,6 @@ bool inherited_lock(int folder) {
     const auto theirs = sys::status_at(folder, "lock", AT_SYMLINK_NOFOLLOW);
     return ours && theirs && ours->st_ino == theirs->st_ino && ours->st_dev == theirs->st_dev;
 }
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { ::closedir(folder); }
-};
 
 Guest look_at(const Paths& paths, const std::string& name) {
     Guest guest;

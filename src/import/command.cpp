@@ -36,11 +36,6 @@ std::vector<std::string_view> split_at_semicolons(std::string_view text) {
     return parts;
 }
 
-std::string_view base_name(std::string_view path) {
-    const auto slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 void take_prefixes(std::string& word, Command& command, bool& own_name, bool& verbatim) {
     std::size_t marks = 0;
     while (!word.empty()) {

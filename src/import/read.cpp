@@ -42,11 +42,6 @@ bool is_unit_name(std::string_view name) {
     });
 }
 
-std::string base_name(std::string_view path) {
-    const auto slash = path.rfind('/');
-    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
-}
-
 std::string inside(std::string folder, std::string_view name) {
     if (!folder.ends_with('/')) folder += '/';
     return folder.append(name);
@@ -166,9 +161,9 @@ private:
     }
 
     void take_file(const std::string& path) {
-        const std::string name = base_name(path);
+        const std::string name(base_name(path));
         const std::string real = is_unit_name(name) ? real_file(path) : path;
-        const std::string real_name = base_name(real);
+        const std::string real_name(base_name(real));
         const ReadText read = read_source(real);
         if (!read.text) return skip(path, read.problem);
         if (!is_unit_name(name)) {
@@ -190,7 +185,7 @@ private:
         std::string real = resolved(path);
         if (real == path || !is_unit_name(base_name(real))) return path;
         if (fs::exists(real, failed)) return real;
-        const std::string beside = folder_name(path) + "/" + base_name(real);
+        const std::string beside = inside(folder_name(path), base_name(real));
         return fs::exists(beside, failed) ? beside : path;
     }
 
@@ -246,7 +241,7 @@ private:
     }
 
     static std::string alias_of(const std::string& wanted, const std::string& real) {
-        const std::string name = base_name(real);
+        const std::string name(base_name(real));
         return is_unit_name(name) ? name : wanted;
     }
 
@@ -322,7 +317,7 @@ private:
             pattern = below_root(pattern);
         }
         const std::string folder = folder_name(pattern);
-        const std::string last = base_name(pattern);
+        const std::string last(base_name(pattern));
         bool any = false;
         for (const std::string& name : entries_of(folder)) {
             if (::fnmatch(last.c_str(), name.c_str(), FNM_PERIOD) != 0) continue;

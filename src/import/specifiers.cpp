@@ -121,6 +121,11 @@ std::optional<std::string> from_name(char letter, const UnitNames& names, std::s
 
 } // namespace
 
+std::string_view base_name(std::string_view path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
 UnitNames names_of(std::string_view unit) {
     UnitNames names;
     names.full = unit;

@@ -28,6 +28,9 @@ struct UnitNames {
 
 UnitNames names_of(std::string_view unit);
 
+/// What follows the last '/'.
+std::string_view base_name(std::string_view path);
+
 /// Text whose specifiers are resolved. `%i` and `%n` of unit files stay, and a percent sign is
 /// `%%`: what keys that are marked as expanded take.
 struct Expanded {

@@ -22,55 +22,55 @@ using unitfile::text_node;
 
 constexpr std::string_view kVariable = "\x01*\x02";
 
-struct Rule {
+struct ProgramRule {
     std::string_view name;
     enum class Does { Handled, Nothing, Differs, Lost } does;
     std::string_view note = {};
 };
 
-using enum Rule::Does;
+using enum ProgramRule::Does;
 
 constexpr std::string_view kEvents = "there is no event protocol";
 constexpr std::string_view kOneLog = "both streams go to the unit's log, each line marked";
 
 constexpr std::array kProgramRules{
-    Rule{"command", Handled},
-    Rule{"process_name", Handled},
-    Rule{"numprocs", Handled},
-    Rule{"numprocs_start", Handled},
-    Rule{"priority", Handled},
-    Rule{"autostart", Handled},
-    Rule{"autorestart", Handled},
-    Rule{"startsecs", Handled},
-    Rule{"startretries", Handled},
-    Rule{"exitcodes", Handled},
-    Rule{"stopsignal", Handled},
-    Rule{"stopwaitsecs", Handled},
-    Rule{"stopasgroup", Handled},
-    Rule{"killasgroup", Handled},
-    Rule{"user", Handled},
-    Rule{"directory", Handled},
-    Rule{"umask", Handled},
-    Rule{"environment", Handled},
-    Rule{"redirect_stderr", Handled},
-    Rule{"stdout_logfile", Handled},
-    Rule{"stderr_logfile", Handled},
-    Rule{"stdout_logfile_maxbytes", Handled},
-    Rule{"stdout_logfile_backups", Handled},
-    Rule{"stderr_logfile_maxbytes", Differs, kOneLog},
-    Rule{"stderr_logfile_backups", Differs, kOneLog},
-    Rule{"stdout_capture_maxbytes", Lost, kEvents},
-    Rule{"stderr_capture_maxbytes", Lost, kEvents},
-    Rule{"stdout_events_enabled", Lost, kEvents},
-    Rule{"stderr_events_enabled", Lost, kEvents},
-    Rule{"stdout_syslog", Differs, "lines go to the unit's log"},
-    Rule{"stderr_syslog", Differs, "lines go to the unit's log"},
-    Rule{"serverurl", Lost, "programs do not talk to supervisord's server"},
-    Rule{"loglevel", Lost, "supervisord's own log is the guest's"},
+    ProgramRule{"command", Handled},
+    ProgramRule{"process_name", Handled},
+    ProgramRule{"numprocs", Handled},
+    ProgramRule{"numprocs_start", Handled},
+    ProgramRule{"priority", Handled},
+    ProgramRule{"autostart", Handled},
+    ProgramRule{"autorestart", Handled},
+    ProgramRule{"startsecs", Handled},
+    ProgramRule{"startretries", Handled},
+    ProgramRule{"exitcodes", Handled},
+    ProgramRule{"stopsignal", Handled},
+    ProgramRule{"stopwaitsecs", Handled},
+    ProgramRule{"stopasgroup", Handled},
+    ProgramRule{"killasgroup", Handled},
+    ProgramRule{"user", Handled},
+    ProgramRule{"directory", Handled},
+    ProgramRule{"umask", Handled},
+    ProgramRule{"environment", Handled},
+    ProgramRule{"redirect_stderr", Handled},
+    ProgramRule{"stdout_logfile", Handled},
+    ProgramRule{"stderr_logfile", Handled},
+    ProgramRule{"stdout_logfile_maxbytes", Handled},
+    ProgramRule{"stdout_logfile_backups", Handled},
+    ProgramRule{"stderr_logfile_maxbytes", Differs, kOneLog},
+    ProgramRule{"stderr_logfile_backups", Differs, kOneLog},
+    ProgramRule{"stdout_capture_maxbytes", Lost, kEvents},
+    ProgramRule{"stderr_capture_maxbytes", Lost, kEvents},
+    ProgramRule{"stdout_events_enabled", Lost, kEvents},
+    ProgramRule{"stderr_events_enabled", Lost, kEvents},
+    ProgramRule{"stdout_syslog", Differs, "lines go to the unit's log"},
+    ProgramRule{"stderr_syslog", Differs, "lines go to the unit's log"},
+    ProgramRule{"serverurl", Lost, "programs do not talk to supervisord's server"},
+    ProgramRule{"loglevel", Lost, "supervisord's own log is the guest's"},
 };
 
-const Rule* find_rule(std::string_view name) {
-    for (const Rule& rule : kProgramRules)
+const ProgramRule* find_rule(std::string_view name) {
+    for (const ProgramRule& rule : kProgramRules)
         if (rule.name == name) return &rule;
     return nullptr;
 }
@@ -138,7 +138,7 @@ private:
                   {}};
         const std::size_t number = draft_.add(std::move(item));
         items_[&setting] = number;
-        const Rule* const rule = find_rule(setting.name);
+        const ProgramRule* const rule = find_rule(setting.name);
         if (!setting.problem.empty()) {
             draft_.leave_out(number, "not understood: " + setting.problem);
         } else if (rule == nullptr) {

@@ -1,18 +1,12 @@
 #include "unitfile/command_line.h"
 
+#include "unitfile/letters.h"
+
 namespace stead::unitfile {
 
 namespace {
 
 constexpr std::string_view kBlanks = " \t\n\r";
-
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 class Splitter {
 public:

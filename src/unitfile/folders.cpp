@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 
+#include "base/close_folder.h"
 #include "base/error.h"
 #include "model/names.h"
 #include "unitfile/drafts.h"
@@ -24,10 +25,6 @@ namespace {
 constexpr std::size_t kMaxEntries = 16384;
 constexpr std::string_view kFile = ".toml";
 constexpr std::string_view kDropIns = ".toml.d";
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { (void)::closedir(folder); }
-};
 
 /// Names and the path of each.
 using Paths = std::map<std::string, std::string>;

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 
+#include "base/close_folder.h"
 #include "base/error.h"
 #include "unitfile/layers.h"
 #include "unitfile/reader.h"
@@ -16,10 +17,6 @@ namespace {
 
 /// More drop-ins of one guest are a mistake.
 constexpr std::size_t kMaxDropIns = 256;
-
-struct CloseFolder {
-    void operator()(DIR* folder) const { (void)::closedir(folder); }
-};
 
 std::optional<Layers>
 load_layers(const std::string& path, Diagnostics& diagnostics, const std::string* text) {

@@ -34,9 +34,9 @@ bool is_text(const Node& node, std::string_view text) {
 /// The name of a key or table as its own kind of file has it: [unit.NAME] of a guest file is a unit
 /// file's.
 std::string_view inner_name(std::string_view name) {
-    constexpr std::string_view kUnits = "unit.";
-    if (!name.starts_with(kUnits)) return name;
-    const std::size_t dot = name.find('.', kUnits.size());
+    constexpr std::string_view kPrefix = "unit.";
+    if (!name.starts_with(kPrefix)) return name;
+    const std::size_t dot = name.find('.', kPrefix.size());
     return dot == std::string_view::npos ? name : name.substr(dot + 1);
 }
 

@@ -8,14 +8,11 @@
 #include <arpa/inet.h>
 
 #include "base/checked.h"
+#include "unitfile/letters.h"
 
 namespace stead::unitfile {
 
 namespace {
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 struct Unit {
     std::string_view name;

@@ -26,7 +26,7 @@ bool is_control(char c) {
     return byte < 0x20 || byte == 0x7f;
 }
 
-std::string quoted(std::string_view text) {
+std::string quoted_text(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') {
@@ -53,7 +53,7 @@ bool is_bare(std::string_view key) {
 }
 
 std::string key_text(std::string_view key) {
-    return is_bare(key) ? std::string(key) : quoted(key);
+    return is_bare(key) ? std::string(key) : quoted_text(key);
 }
 
 std::string number_text(double number) {
@@ -66,7 +66,7 @@ std::string number_text(double number) {
 }
 
 /// A key's table, its name there, and its position in the table of keys.
-struct Placed {
+struct PlacedKey {
     const WrittenKey* key = nullptr;
     std::string table;
     std::string name;
@@ -88,8 +88,8 @@ std::size_t rank_of(std::string_view table, std::string_view name) {
     return keys.size();
 }
 
-Placed place(const WrittenKey& key) {
-    Placed placed{&key, {}, key.key, 0};
+PlacedKey place(const WrittenKey& key) {
+    PlacedKey placed{&key, {}, key.key, 0};
     const auto first = key.key.find('.');
     if (first != std::string::npos && is_table(std::string_view(key.key).substr(0, first))) {
         const bool family = key.key.starts_with("socket.");
@@ -112,15 +112,15 @@ public:
 
     WrittenText write() {
         comment(unit_.head);
-        std::vector<Placed> placed;
+        std::vector<PlacedKey> placed;
         for (const WrittenKey& key : unit_.keys)
             placed.push_back(place(key));
-        std::stable_sort(placed.begin(), placed.end(), [](const Placed& a, const Placed& b) {
+        std::stable_sort(placed.begin(), placed.end(), [](const PlacedKey& a, const PlacedKey& b) {
             return std::tuple(!a.table.empty(), table_rank(a), a.table, a.rank) <
                    std::tuple(!b.table.empty(), table_rank(b), b.table, b.rank);
         });
         std::string table;
-        for (const Placed& next : placed) {
+        for (const PlacedKey& next : placed) {
             if (next.table != table) {
                 table = next.table;
                 heading(table);
@@ -131,7 +131,7 @@ public:
     }
 
 private:
-    static std::size_t table_rank(const Placed& placed) {
+    static std::size_t table_rank(const PlacedKey& placed) {
         const auto tables = unit_tables();
         for (std::size_t i = 0; i < tables.size(); ++i) {
             if (tables[i].name == placed.table) return i + 1;
@@ -169,7 +169,7 @@ private:
              "]");
     }
 
-    void take(const Placed& placed) {
+    void take(const PlacedKey& placed) {
         const WrittenKey& key = *placed.key;
         const bool said =
             last_ != nullptr && last_table_ == placed.table && last_->comments == key.comments;
@@ -217,7 +217,7 @@ std::string toml_of(const Node& value) {
     switch (value.type) {
     case NodeType::String:
     case NodeType::Time:
-        return quoted(value.text);
+        return quoted_text(value.text);
     case NodeType::Integer:
         return std::to_string(value.integer);
     case NodeType::Number:
