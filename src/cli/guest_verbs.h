@@ -15,6 +15,7 @@ int verb_delete(Context& context, Arguments arguments);
 int verb_disable(Context& context, Arguments arguments);
 int verb_edit(Context& context, Arguments arguments);
 int verb_enable(Context& context, Arguments arguments);
+int verb_image(Context& context, Arguments arguments);
 int verb_rename(Context& context, Arguments arguments);
 
 } // namespace stead::cli

@@ -7,17 +7,12 @@
 namespace stead::cli {
 
 struct Options::Impl {
-    Impl(Context& from, std::string_view verb)
+    Impl(Context& from, std::string_view name, std::string_view summary, std::string_view usage)
         : context(from)
-        , row(find_verb(verb))
-        , app(row != nullptr ? std::string(row->summary) : std::string(),
-              "stead " + std::string(verb)) {
+        , app(std::string(summary), "stead " + std::string(name)) {
         app.set_help_flag("-h,--help", "show this and leave");
-        if (row != nullptr) {
-            const std::string usage =
-                row->usage.empty() ? std::string() : " " + std::string(row->usage);
-            app.usage_line = "Usage: " + app.get_name() + " [options]" + usage;
-        }
+        app.usage_line = "Usage: " + app.get_name() + " [options]" +
+                         (usage.empty() ? std::string() : " " + std::string(usage));
         app.formatter(std::make_shared<UsageFormatter>());
     }
 
@@ -34,13 +29,21 @@ struct Options::Impl {
     };
 
     Context& context;
-    const Verb* row;
     NamedApp app;
     std::vector<std::string>* command = nullptr;
 };
 
 Options::Options(Context& context, std::string_view verb)
-    : impl_(std::make_unique<Impl>(context, verb)) {}
+    : Options(context,
+              verb,
+              find_verb(verb) != nullptr ? find_verb(verb)->summary : std::string_view(),
+              find_verb(verb) != nullptr ? find_verb(verb)->usage : std::string_view()) {}
+
+Options::Options(Context& context,
+                 std::string_view name,
+                 std::string_view summary,
+                 std::string_view usage)
+    : impl_(std::make_unique<Impl>(context, name, summary, usage)) {}
 
 Options::~Options() = default;
 

@@ -23,6 +23,11 @@ class Options {
 public:
     /// Summary and usage come from the verb's row.
     Options(Context& context, std::string_view verb);
+    /// Of a word below a verb.
+    Options(Context& context,
+            std::string_view name,
+            std::string_view summary,
+            std::string_view usage);
     ~Options();
     Options(const Options&) = delete;
     Options& operator=(const Options&) = delete;

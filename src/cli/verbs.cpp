@@ -23,6 +23,8 @@ constexpr std::array kVerbs = {
          VerbGroup::Guests, verb_create},
     Verb{"edit", "a guest's file, checked before it is saved", "NAME", VerbGroup::Guests,
          verb_edit},
+    Verb{"image", "shared roots of guests: make, list, check, export, delete",
+         "import|build|list|check|export|delete ...", VerbGroup::Guests, verb_image},
     Verb{"rename", "a guest that does not run", "NAME NEW", VerbGroup::Guests, verb_rename},
     Verb{"delete", "guests that do not run, with their state and logs", "NAME ...",
          VerbGroup::Guests, verb_delete},

@@ -34,6 +34,8 @@ struct Paths {
     [[nodiscard]] std::string control(std::string_view name) const;
     /// /var/lib/stead/logs/NAME.
     [[nodiscard]] std::string logs(std::string_view name) const;
+    /// /var/lib/stead/images.
+    [[nodiscard]] std::string images() const;
     /// /etc/stead/guests/NAME.toml.
     [[nodiscard]] std::string guest_file(std::string_view name) const;
 };

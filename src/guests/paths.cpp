@@ -53,6 +53,10 @@ std::string Paths::logs(std::string_view name) const {
     return state + "/logs/" + std::string(name);
 }
 
+std::string Paths::images() const {
+    return state + "/images";
+}
+
 std::string Paths::guest_file(std::string_view name) const {
     return config + "/guests/" + std::string(name) + ".toml";
 }

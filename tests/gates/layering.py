@@ -11,6 +11,8 @@ OWNED = [
     (re.compile(r"^(seccomp\.h|sys/capability\.h)"), {"compile"},
      "libseccomp and libcap live in src/compile; PID 1 obeys what they made"),
     (re.compile(r"^netlink/"), {"network"}, "libnl lives in src/network alone"),
+    (re.compile(r"^(archive|archive_entry)\.h"), {"images"}, "archives are read in src/images alone"),
+    (re.compile(r"^nettle/"), {"images"}, "digests are summed in src/images alone"),
     (re.compile(r"^systemd/"), {"systemd"}, "libsystemd is for src/systemd alone"),
     (re.compile(r"^CLI/"), {"cli"}, "options are parsed in src/cli alone"),
 ]
