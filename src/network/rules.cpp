@@ -43,8 +43,10 @@ bool lets_in(const Attachment& guest, const std::string& peer) {
     return std::find(peers.begin(), peers.end(), peer) != peers.end();
 }
 
+/// By number, like every protocol of these rules: nft looks a name up in /etc/protocols, which a
+/// small host does not have.
 std::string_view protocol_of(const recipe::Forward& port) {
-    return port.protocol == recipe::Listen::Protocol::Udp ? "udp" : "tcp";
+    return port.protocol == recipe::Listen::Protocol::Udp ? "17" : "6";
 }
 
 /// What the inet table knows of one family.
@@ -141,7 +143,7 @@ constexpr std::string_view kChains = R"(
         iifname . ip saddr @sources4 return
         iifname . ip6 saddr @sources6 return
         ip6 saddr fe80::/10 return
-        ip6 saddr :: meta l4proto ipv6-icmp return
+        ip6 saddr :: meta l4proto 58 return
         drop
     }
     chain arriving {
@@ -218,7 +220,7 @@ constexpr std::string_view kBridgeChains = R"(
         iifname . ip saddr @sources4 return
         iifname . ip6 saddr @sources6 return
         ip6 saddr fe80::/10 return
-        ip6 saddr :: meta l4proto ipv6-icmp return
+        ip6 saddr :: meta l4proto 58 return
         drop
     }
     chain passing {
@@ -307,7 +309,7 @@ std::string render_inside(const Attachment& guest) {
            "        ip saddr @sources4 accept\n"
            "        ip6 saddr @sources6 accept\n"
            "        ip6 saddr fe80::/10 accept\n"
-           "        ip6 saddr :: meta l4proto ipv6-icmp accept\n"
+           "        ip6 saddr :: meta l4proto 58 accept\n"
            "    }\n}\n";
 }
 

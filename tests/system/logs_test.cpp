@@ -168,8 +168,9 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
 }
 
 TEST_F(Logs, WhatALoggerHasNotReadAtTheEndIsItsOwnLog) {
-    unit("writer", "command = [\"sh\", \"-c\", \"echo unread; exec sleep 1000\"]\n[log]\n"
-                   "output = \"unit:deaf\"\n");
+    unit("writer",
+         "command = [\"sh\", \"-c\", \"echo unread; touch /run/wrote; exec sleep 1000\"]\n"
+         "ready.path = \"/run/wrote\"\n[log]\noutput = \"unit:deaf\"\n");
     unit("deaf", "command = \"sleep 1000\"\n");
     Background running(host_.command({"run", guest()}), host_.folder() + "/out");
     ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
