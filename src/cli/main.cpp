@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/called_as.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -13,7 +14,13 @@ int run(int argc, char** argv) {
     Console console(stdout, stderr);
     Context context{console};
     if (argc > 0) context.program = argv[0];
-    const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+    const std::vector<std::string> given(argv + (argc > 0 ? 1 : 0), argv + argc);
+    std::string problem;
+    const auto arguments = words_as(context.program, given, problem);
+    if (!problem.empty()) {
+        console.error(problem);
+        return kAskedWrongly;
+    }
     const int code = run_command(context, arguments);
     if (!console.flush() && code == kDone) {
         console.error("standard output: some of the answer could not be written");

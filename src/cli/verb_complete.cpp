@@ -3,8 +3,10 @@
 
 #include "cli/asking.h"
 #include "cli/guest_verbs.h"
+#include "cli/image_words.h"
 #include "cli/options.h"
 #include "guests/store.h"
+#include "images/images.h"
 #include "model/names.h"
 #include "sys/clock.h"
 
@@ -61,6 +63,13 @@ int verb_complete(Context& context, Arguments arguments) {
         for (const Verb& verb : all_verbs()) {
             if (verb.group != VerbGroup::Hidden) console.line(verb.name);
         }
+        return kDone;
+    }
+    if (verb_name == "image") {
+        for (const ImageVerb& one : kImageVerbs)
+            console.line(one.name);
+        for (const auto& image : images::Store(guests::Paths::from_environment().images()).list())
+            print(console, image.name);
         return kDone;
     }
     const Verb* const verb = find_verb(verb_name);

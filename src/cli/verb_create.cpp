@@ -4,6 +4,7 @@
 #include "cli/guest_file_text.h"
 #include "cli/guest_source.h"
 #include "cli/guest_verbs.h"
+#include "cli/image_unit.h"
 #include "cli/options.h"
 #include "guests/store.h"
 
@@ -36,10 +37,20 @@ int verb_create(Context& context, Arguments arguments) {
         return kAskedWrongly;
     }
     const std::string file = paths.guest_file(guest.name);
+    const std::string unit = unit_of_image(paths, guest.settings);
     if (!check_guest_text(context, paths, file, text)) return kAskedWrongly;
     if (print) {
         console.out(text);
         return kDone;
+    }
+    if (!guests::is_configured(paths, guest.name) && !unit.empty()) {
+        // Before the guest's file: without that it is nobody's.
+        const auto kept = guests::write_host_unit(paths, guest.name, "main", unit);
+        if (!kept) {
+            console.error(describe(kept.error()).view());
+            return kCouldNot;
+        }
+        console.remark("the image's program is unit 'main': " + file + ".d/units/main.toml");
     }
     const auto written = guests::write_guest_file(paths, guest.name, text, true);
     if (!written && written.error().code == EEXIST) {

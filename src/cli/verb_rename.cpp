@@ -6,6 +6,7 @@
 #include "cli/asking.h"
 #include "cli/guest_verbs.h"
 #include "cli/options.h"
+#include "guests/disk.h"
 #include "guests/store.h"
 #include "unitfile/reader.h"
 
@@ -47,7 +48,8 @@ void remark_names(Asking& asking, const std::string& name) {
 }
 
 bool is_sure(Console& console, const std::string& name) {
-    console.hint("delete guest '" + name + "', its file, drop-ins, state and logs? [y/N]");
+    console.hint("delete guest '" + name +
+                 "', its file, drop-ins, changes to its image, state and logs? [y/N]");
     const int answer = std::getchar();
     for (int rest = answer; rest != '\n' && rest != EOF;)
         rest = std::getchar();
@@ -86,12 +88,15 @@ int verb_delete(Context& context, Arguments arguments) {
     Options options(context, "delete");
     options.flag("--yes", yes, "do not ask");
     options.positionals("NAME", names, "guests that do not run", 1);
-    options.footer("Deletes the file, its drop-ins, the state and the logs; never the root.");
+    options.footer("Deletes the file, its drop-ins, changes to an image with their snapshots, the "
+                   "state and the\n"
+                   "logs; never a root folder or an image.");
     if (const auto code = options.parse(arguments)) return *code;
     Asking asking(context, Place::look());
     const guests::Paths& paths = asking.place().paths();
     for (const std::string& name : names) {
-        if (guests::is_configured(paths, name)) continue;
+        // A guest that ran from a file elsewhere has changes and no file here.
+        if (guests::is_configured(paths, name) || guests::has_disk(paths, name)) continue;
         asking.no_such("guest", name, guests::configured(paths));
         return asking.code();
     }

@@ -56,6 +56,13 @@ private:
             add("root", root.path + " under an overlay in memory; changes vanish at stop",
                 origin("ephemeral"));
             break;
+        case recipe::RootKind::Image:
+            add("root", "image " + root.path + writes, origin("image"));
+            if (!root.changes.empty() && !root.read_only)
+                add("changes", root.changes, origin("image"));
+            if (root.changes.empty() && !root.read_only)
+                add("changes", "in memory; they vanish at stop", origin("ephemeral"));
+            break;
         case recipe::RootKind::HostPrograms:
             add("root", "the host's program folders and nothing else of the host" + writes,
                 origin("root"));

@@ -66,6 +66,7 @@ std::map<std::string, std::string> origins_of(const Draft& draft) {
     for (const char* key : {"root",
                             "ephemeral",
                             "read-only",
+                            "image",
                             "hostname",
                             "hidepid",
                             "users",

@@ -44,6 +44,11 @@ void set_private_network(Draft& draft);
 /// Where name servers are told; looks at the root.
 void set_resolver(Draft& draft);
 void set_root(Draft& draft);
+/// The part of that for `image`: the image and the guest's changes, what lies between them, and
+/// the folder or file there that a bind of the guest file needs.
+void choose_image(Draft& draft);
+void set_layer(Draft& draft);
+void add_bind_target(Draft& draft, const std::string& path, bool is_folder);
 void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);
 void set_filters(Draft& draft);

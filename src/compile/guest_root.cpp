@@ -66,6 +66,7 @@ void check_is_root(Draft& draft, const std::string& path) {
 void choose_root(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;
     recipe::Root& root = draft.context.root;
+    if (spec.image.given()) return choose_image(draft);
     const bool host = spec.root.value == "host" || (draft.jail() && spec.root.value.empty());
     root.path = host ? "/" : spec.root.value;
     root.read_only = spec.read_only.given() ? spec.read_only.value : draft.jail();
@@ -138,16 +139,22 @@ std::optional<std::string> bind_problem(const Draft& draft, const unitfile::Bind
 void set_root(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;
     recipe::Context& context = draft.context;
-    if (spec.root.value.empty() && !draft.jail()) {
-        draft.report.error({spec.file, 0, 0},
-                           "the guest has no `root`; name a folder, or use root = \"host\" with "
-                           "ephemeral = true");
+    if (spec.root.value.empty() && !spec.image.given() && !draft.jail()) {
+        draft.report.error(
+            {spec.file, 0, 0},
+            "the guest has no `root`; name an image or a folder, or use root = \"host\" with "
+            "ephemeral = true");
         return;
     }
     choose_root(draft);
     if (draft.report.failed()) return;
     const recipe::Root& root = context.root;
-    if (root.path != "/" && check_folder(draft, root.path)) check_is_root(draft, root.path);
+    if (root.kind == RootKind::Image) {
+        set_layer(draft);
+    } else if (root.path != "/" && check_folder(draft, root.path)) {
+        check_is_root(draft, root.path);
+    }
+    if (draft.report.failed()) return;
 
     MountOptions options;
     options.network = context.network.mode;
@@ -184,6 +191,9 @@ void set_binds(Draft& draft) {
         mount.attributes = (bind.read_only ? kReadOnly : 0) | (bind.nosuid ? kNoSuid : 0) |
                            (bind.nodev ? kNoDevice : 0) | (bind.noexec ? kNoExec : 0);
         mount.idmap = bind.idmap;
+        if (draft.context.root.kind == RootKind::Image)
+            add_bind_target(draft, bind.to,
+                            draft.facts.look(bind.from).kind == PathFact::Kind::Folder);
         mount.origin = origin_of(bind.place);
         draft.context.mounts.push_back(std::move(mount));
     }

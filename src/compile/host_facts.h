@@ -20,6 +20,17 @@ struct PathFact {
     std::string link;
 };
 
+/// An image that a guest names.
+struct ImageFact {
+    /// Why it cannot be used, and the way out; empty: it can.
+    std::string problem;
+    std::string hint;
+    /// The folder of its tree.
+    std::string root;
+    /// The folder of the guest's changes, which the start makes.
+    std::string changes;
+};
+
 /// What the machine is like. `compile` looks at nothing itself, so that every rule can be tested
 /// without root: the caller measures, a test invents.
 struct HostFacts {
@@ -44,6 +55,8 @@ struct HostFacts {
     std::function<std::optional<std::vector<ZoneChange>>(const std::string& name)> zone;
     /// lstat(2) and readlink(2). Must be set.
     std::function<PathFact(const std::string& path)> look;
+    /// The image `name` for this guest; unset: there are none.
+    std::function<ImageFact(const std::string& guest, const std::string& name)> image;
     /// Whether the host has name servers that a guest with a network of its own can reach; unset:
     /// it has.
     std::function<bool()> has_name_servers;

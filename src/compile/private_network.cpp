@@ -296,10 +296,15 @@ void set_resolver(Draft& draft) {
     const std::string place = "/etc/resolv.conf";
     const PathFact fact = draft.facts.look((host_files ? std::string() : root.path) + place);
     std::string problem;
+    const bool layered = root.kind == recipe::RootKind::Image;
     if (network.dns == recipe::NameServers::Host && draft.facts.has_name_servers &&
         !draft.facts.has_name_servers()) {
         problem = "the host has no name servers that a guest could reach (its resolv.conf names "
                   "loopback or none); write network.dns = [\"ADDRESS\"]";
+    } else if (layered) {
+        // An empty file of ours to bind on, whatever the image has there.
+        draft.context.root.layer.push_back({recipe::LayerFile::Kind::File, place, {}});
+        network.resolver_place = place;
     } else if (fact.kind == PathFact::Kind::File) {
         network.resolver_place = place;
     } else if (fact.kind == PathFact::Kind::Link) {

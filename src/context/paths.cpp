@@ -66,7 +66,9 @@ bool is_ours(const recipe::Context& recipe, std::string_view path) {
     // comes later and covers it.
     const recipe::Mount* cover = find_cover(recipe, parent_of(path));
     if (cover != nullptr) return cover->kind == recipe::MountKind::Tmpfs;
-    return recipe.root.kind != recipe::RootKind::Directory;
+    // Of an image the guest's changes on disk are its own, those in memory end with it.
+    return recipe.root.kind != recipe::RootKind::Directory &&
+           (recipe.root.kind != recipe::RootKind::Image || recipe.root.changes.empty());
 }
 
 bool has_only_our_names(const recipe::Context& recipe, std::string_view path) {

@@ -16,37 +16,8 @@ namespace {
 constexpr const char* kProgramsOptions = "size=1m,nr_inodes=1024,mode=755";
 constexpr const char* kEphemeralOptions = "size=25%,nr_inodes=400000,mode=755";
 
-std::uint64_t root_attributes(const recipe::Context& recipe) {
-    std::uint64_t attributes = sys::kMountNoDevice;
-    if (recipe.no_new_privileges) attributes |= sys::kMountNoSuid;
-    return attributes;
-}
-
-Result<int> open_site() {
-    return keep(TRY(sys::open_at(AT_FDCWD, kBuildingSite, O_PATH | O_DIRECTORY)));
-}
-
-/// The folder on disk, with the guest's ids: a detached mount.
-Result<int> clone_folder(const recipe::Context& recipe, int user_namespace) {
-    const char* path = recipe.root.path.c_str();
-    // One resolution: the descriptor stays what it is, whatever happens to the path.
-    const int folder = keep(TRY(sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY)));
-    auto mount = sys::clone_mount(folder, "", /*recursive=*/false);
-    if (!mount) return about(mount.error(), path, {});
-    sys::MountChange change;
-    change.set = root_attributes(recipe);
-    change.user_namespace = user_namespace;
-    if (auto changed = sys::change_mount(mount->get(), change); !changed) {
-        return about(changed.error(),
-                     user_namespace >= 0 ? "an id-mapped root (the file system may not support it)"
-                                         : "the root",
-                     recipe.root.path);
-    }
-    return keep(*std::move(mount));
-}
-
 Result<int> make_directory_root(const recipe::Context& recipe, int user_namespace) {
-    const int mount = TRY(clone_folder(recipe, user_namespace));
+    const int mount = TRY(clone_folder(recipe, recipe.root.path, user_namespace));
     if (user_namespace >= 0) {
         const struct stat status = TRY(sys::status_at(mount, "", AT_EMPTY_PATH));
         if (status.st_uid != recipe.ids.first || status.st_gid != recipe.ids.first) {
@@ -66,24 +37,13 @@ Result<int> make_programs_root(const recipe::Context& recipe) {
     return open_site();
 }
 
-/// In a user namespace an overlay keeps its notes in user attributes, which tmpfs has had since
-/// Linux 6.6; without them it mounts, and fails in the middle of the guest's work.
-Result<void> check_user_attributes(const sys::DescriptorPath& folder, const std::string& root) {
-    constexpr const char* kProbe = "user.overlay.stead";
-    if (::setxattr(folder.c_str(), kProbe, "", 0, 0) < 0)
-        return make_error(
-            "memory above a folder needs root before Linux 6.6 (attributes on tmpfs):", root, 0);
-    if (::removexattr(folder.c_str(), kProbe) < 0) return last_error("removexattr", root);
-    return {};
-}
-
 /// Layers of an overlay must be attached in this mount namespace (before Linux 6.12), so upper,
 /// work and an id-mapped lower folder lie on a tmpfs at the building site, and the overlay first,
 /// too. The overlay keeps copies of its layers of its own.
 Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespace) {
     int lower = -1;
     if (user_namespace >= 0) {
-        lower = TRY(clone_folder(recipe, user_namespace));
+        lower = TRY(clone_folder(recipe, recipe.root.path, user_namespace));
     } else {
         const char* path = recipe.root.path.c_str();
         lower = keep(TRY(sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY)));
@@ -99,7 +59,7 @@ Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespac
 
     // Through descriptors: no name of the host's shows inside, and none needs escaping.
     if (recipe.rootless_ids != 0)
-        TRY(check_user_attributes(sys::DescriptorPath(memory, "upper"), recipe.root.path));
+        TRY(check_user_attributes(sys::DescriptorPath(memory, "upper").c_str(), recipe.root.path));
     const std::string layers = std::string(recipe.rootless_ids != 0 ? "userxattr," : "") +
                                "lowerdir=" + sys::DescriptorPath(lower).c_str() +
                                ",upperdir=" + sys::DescriptorPath(memory, "upper").c_str() +
@@ -114,6 +74,43 @@ Result<int> make_ephemeral_root(const recipe::Context& recipe, int user_namespac
 }
 
 } // namespace
+
+std::uint64_t root_attributes(const recipe::Context& recipe) {
+    std::uint64_t attributes = sys::kMountNoDevice;
+    if (recipe.no_new_privileges) attributes |= sys::kMountNoSuid;
+    return attributes;
+}
+
+Result<int> open_site() {
+    return keep(TRY(sys::open_at(AT_FDCWD, kBuildingSite, O_PATH | O_DIRECTORY)));
+}
+
+Result<int>
+clone_folder(const recipe::Context& recipe, const std::string& path, int user_namespace) {
+    // One resolution: the descriptor stays what it is, whatever happens to the path.
+    const int folder = keep(TRY(sys::open_at(AT_FDCWD, path.c_str(), O_PATH | O_DIRECTORY)));
+    auto mount = sys::clone_mount(folder, "", /*recursive=*/false);
+    if (!mount) return about(mount.error(), path, {});
+    sys::MountChange change;
+    change.set = root_attributes(recipe);
+    change.user_namespace = user_namespace;
+    if (auto changed = sys::change_mount(mount->get(), change); !changed) {
+        return about(changed.error(),
+                     user_namespace >= 0 ? "an id-mapped root (the file system may not support it)"
+                                         : "the root",
+                     path);
+    }
+    return keep(*std::move(mount));
+}
+
+Result<void> check_user_attributes(const char* folder, const std::string& root) {
+    constexpr const char* kProbe = "user.overlay.stead";
+    if (::setxattr(folder, kProbe, "", 0, 0) < 0)
+        return make_error(
+            "memory above a folder needs root before Linux 6.6 (attributes on tmpfs):", root, 0);
+    if (::removexattr(folder, kProbe) < 0) return last_error("removexattr", root);
+    return {};
+}
 
 std::string tmpfs_options(const recipe::Context& recipe, const std::vector<std::string>& options) {
     std::string joined;
@@ -136,6 +133,8 @@ Result<int> make_root(const recipe::Context& recipe, int user_namespace) {
         return make_ephemeral_root(recipe, user_namespace);
     case recipe::RootKind::HostPrograms:
         return make_programs_root(recipe);
+    case recipe::RootKind::Image:
+        return make_image_root(recipe, user_namespace);
     }
     return make_error("root", recipe.root.path, EINVAL);
 }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "guests/cgroups.h"
+#include "guests/disk.h"
 #include "guests/ids.h"
 #include "guests/network.h"
 #include "guests/rootless.h"
@@ -73,6 +74,9 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.machine = resources::this_machine();
     facts.look = look;
     facts.has_name_servers = [] { return !host_resolver().empty(); };
+    facts.image = [paths](const std::string& guest, const std::string& name) {
+        return look_at_image(paths, guest, name);
+    };
     facts.zone = zone_changes;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
         const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);

@@ -15,6 +15,7 @@
 #include "guests/binaries.h"
 #include "guests/cgroups.h"
 #include "guests/cleanup.h"
+#include "guests/disk.h"
 #include "guests/facts.h"
 #include "guests/ids.h"
 #include "guests/keeper.h"
@@ -289,6 +290,7 @@ Result<void> Start::try_launch(const recipe::Context& wished,
                                std::span<const std::byte> image,
                                const LaunchOptions& options) {
     recipe::Context context = wished;
+    TRY(prepare_disk(paths_, context));
     TRY(prepare_network(paths_, claim_, context));
     const auto connect_guest = [&](int network_namespace) {
         return connect_network(paths_, context, network_namespace);

@@ -10,6 +10,7 @@
 #include "guests/ids.h"
 #include "guests/network.h"
 #include "guests/state.h"
+#include "images/tree.h"
 #include "sys/file.h"
 
 namespace stead::guests {
@@ -33,10 +34,8 @@ Result<void> rename_path(const std::string& from, const std::string& to) {
 }
 
 Result<void> remove_path(const std::string& path) {
-    std::error_code failed;
-    fs::remove_all(path, failed);
-    if (failed) return make_error("remove", path, failed.value());
-    return {};
+    // A guest may have made folders deeper than anything that walks by recursion alone.
+    return images::remove_tree(AT_FDCWD, path.c_str());
 }
 
 /// The lock of a guest that does not run, so that nobody starts it meanwhile.
@@ -76,6 +75,14 @@ Result<void> write_guest_file(const Paths& paths,
     const Result<void> moved = sys::rename_new(folder.get(), draft.c_str(), file.c_str());
     if (!moved) (void)sys::remove_at(folder.get(), draft.c_str(), false);
     return moved;
+}
+
+Result<void> write_host_unit(const Paths& paths,
+                             std::string_view name,
+                             const std::string& unit,
+                             std::string_view text) {
+    const sys::UniqueFd folder = TRY(open_folder(paths.guest_file(name) + ".d/units"));
+    return replace_file(folder.get(), (unit + ".toml").c_str(), text, 0644);
 }
 
 std::string enabled_drop_in(const Paths& paths, std::string_view name) {

@@ -22,6 +22,12 @@ Result<void> write_guest_file(const Paths& paths,
                               std::string_view text,
                               bool must_be_new);
 
+/// Writes a unit that the host keeps for the guest: GUEST.toml.d/units/UNIT.toml.
+Result<void> write_host_unit(const Paths& paths,
+                             std::string_view name,
+                             const std::string& unit,
+                             std::string_view text);
+
 /// The drop-in by which `enable` and `disable` change what the files say; a person may edit it.
 std::string enabled_drop_in(const Paths& paths, std::string_view name);
 /// Writes that drop-in, or removes it (nothing).

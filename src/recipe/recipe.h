@@ -33,13 +33,30 @@ enum class RootKind : std::uint8_t {
     /// `path` below an overlay whose changes live in memory.
     EphemeralOverlay,
     /// An empty tmpfs with the host's program folders bound read-only (`mounts` lists them).
-    HostPrograms
+    HostPrograms,
+    /// `path` is an image: an overlay of `changes` above `layer` above it.
+    Image
+};
+
+/// A small file of ours between an image and a guest's changes: read-only below, the guest's own
+/// once it has changed it.
+struct LayerFile {
+    enum class Kind : std::uint8_t { Folder, File, Link };
+    Kind kind = Kind::File;
+    /// Absolute, below folders that the image or the layer has.
+    std::string path;
+    /// The file's or the link's text.
+    std::string text;
 };
 
 struct Root {
     RootKind kind = RootKind::Directory;
     std::string path;
     bool read_only = false;
+    /// Image: the folder whose `upper` and `work` keep the guest's changes; empty: they live in
+    /// memory, or with `read_only` there are none.
+    std::string changes;
+    std::vector<LayerFile> layer;
 };
 
 enum class MountKind : std::uint8_t {

@@ -34,7 +34,11 @@ constexpr std::array kPlainKeys{
         "[]",
         "Guests that must be up before this one starts, and are started for it"),
 
-    later("", "image", String, "\"\"", "An image, read-only and shared"),
+    now("",
+        "image",
+        String,
+        "\"\"",
+        "The image that the guest's root is made of; what it changes stays its own"),
     now("",
         "root",
         Path,

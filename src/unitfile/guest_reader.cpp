@@ -49,6 +49,7 @@ constexpr std::array kBindings{
     to<&GuestSpec::pre_stop>("hooks.pre-stop"),
     to<&GuestSpec::post_stop>("hooks.post-stop"),
     to<&GuestSpec::hook_timeout>("hooks.timeout"),
+    to<&GuestSpec::image>("image"),
     to<&GuestSpec::root>("root"),
     to<&GuestSpec::ephemeral>("ephemeral"),
     to<&GuestSpec::read_only>("read-only"),
@@ -147,8 +148,8 @@ void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) 
         written == nullptr || (written->value.is(NodeType::String) && written->value.text.empty());
     if (no_root && root.find("image") == nullptr) {
         reporter.error({}, "root is missing; a guest needs a folder to run in",
-                       {{"write root = \"/path\", or root = \"host\" with ephemeral = true, or "
-                         "profile = \"jail\"",
+                       {{"write image = \"NAME\" ('stead image list' shows them), root = "
+                         "\"/path\", root = \"host\" with ephemeral = true, or profile = \"jail\"",
                          {}}});
     }
     if (guest.root.value == "host" && !guest.ephemeral) {
@@ -204,6 +205,10 @@ void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     }
     if (guest.root.given() && guest.root.value.find_first_not_of('/') == std::string::npos) {
         reporter.error_at(guest.root.place, "root is the host's own root; write root = \"host\"");
+    }
+    if (guest.image.given() && guest.root.given()) {
+        reporter.error_at(guest.root.place, "root contradicts image, which is the guest's root",
+                          {{"image is here", guest.image.place}});
     }
     if (guest.ephemeral && guest.read_only.given() && guest.read_only.value) {
         reporter.error_at(

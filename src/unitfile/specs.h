@@ -365,6 +365,8 @@ struct GuestSpec {
 
     /// A directory, or "host"; empty in a jail, whose root is the host's programs.
     Text root;
+    /// In place of `root`.
+    Text image;
     bool ephemeral = false;
     Placed<bool> read_only;
     std::vector<BindSpec> binds;

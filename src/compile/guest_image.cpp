@@ -1,0 +1,109 @@
+#include <algorithm>
+#include <array>
+
+#include "compile/guest_parts.h"
+
+/// A root that is made of an image: what lies above it.
+namespace stead::compile {
+
+namespace {
+
+using recipe::LayerFile;
+using Kind = LayerFile::Kind;
+
+/// Where a guest's own commands for its end lead.
+constexpr const char* kStead = "/run/stead/bin/stead";
+constexpr std::array<std::string_view, 4> kEndings{"shutdown", "reboot", "poweroff", "halt"};
+
+bool has_layer(const Draft& draft, const std::string& path) {
+    const auto& layer = draft.context.root.layer;
+    return std::any_of(layer.begin(), layer.end(),
+                       [&](const LayerFile& one) { return one.path == path; });
+}
+
+void add(Draft& draft, Kind kind, std::string path, std::string text = {}) {
+    draft.context.root.layer.push_back({kind, std::move(path), std::move(text)});
+}
+
+PathFact::Kind kind_in_image(const Draft& draft, const std::string& path) {
+    return draft.facts.look(draft.context.root.path + path).kind;
+}
+
+/// A layer's folder over an image's link would hide what the link leads to.
+bool may_hold_ours(const Draft& draft, const std::string& folder) {
+    const auto kind = kind_in_image(draft, folder);
+    return kind == PathFact::Kind::Folder || kind == PathFact::Kind::Missing;
+}
+
+std::string hosts_text(const std::string& name) {
+    return "127.0.0.1 localhost\n127.0.1.1 " + name +
+           "\n::1 localhost ip6-localhost ip6-loopback\nff02::1 ip6-allnodes\n"
+           "ff02::2 ip6-allrouters\n";
+}
+
+} // namespace
+
+void choose_image(Draft& draft) {
+    const unitfile::GuestSpec& spec = draft.spec;
+    recipe::Root& root = draft.context.root;
+    root.kind = recipe::RootKind::Image;
+    root.read_only = spec.read_only.given() ? spec.read_only.value : draft.jail();
+    ImageFact fact;
+    fact.problem = "there are no images here";
+    if (draft.facts.image) fact = draft.facts.image(spec.name, spec.image.value);
+    if (!fact.problem.empty()) {
+        draft.report.error(spec.image.place,
+                           "image: " + fact.problem + (fact.hint.empty() ? "" : "; " + fact.hint));
+        return;
+    }
+    root.path = fact.root;
+    if (spec.ephemeral) root.read_only = false;
+    if (!spec.ephemeral && !root.read_only) root.changes = fact.changes;
+}
+
+void set_layer(Draft& draft) {
+    const std::string& name = draft.context.hostname;
+    for (const char* folder : {"/proc", "/sys", "/dev", "/run", "/tmp"}) {
+        if (!may_hold_ours(draft, folder)) {
+            draft.report.error(draft.place("image"), "image '" + draft.spec.image.value +
+                                                         "' is no root: " + folder +
+                                                         " is no real folder in it");
+            continue;
+        }
+        if (kind_in_image(draft, folder) == PathFact::Kind::Missing)
+            add(draft, Kind::Folder, folder);
+    }
+    if (draft.jail()) return;
+    if (may_hold_ours(draft, "/etc")) {
+        add(draft, Kind::File, "/etc/hostname", name + "\n");
+        add(draft, Kind::File, "/etc/hosts", hosts_text(name));
+        // Its text is the start's to know.
+        add(draft, Kind::File, "/etc/machine-id");
+    }
+    for (const char* folder : {"/usr/sbin", "/usr/bin", "/sbin"}) {
+        if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
+        for (const std::string_view ending : kEndings)
+            add(draft, Kind::Link, std::string(folder) + "/" + std::string(ending), kStead);
+        break;
+    }
+    for (const char* folder : {"/usr/bin", "/bin"}) {
+        if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
+        add(draft, Kind::Link, std::string(folder) + "/stead", kStead);
+        break;
+    }
+}
+
+void add_bind_target(Draft& draft, const std::string& path, bool is_folder) {
+    for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+        const std::string part = path.substr(0, slash);
+        const bool last = slash == std::string::npos;
+        const auto kind = kind_in_image(draft, part);
+        // What is there is used as it is, wherever a link leads.
+        if (kind != PathFact::Kind::Missing && kind != PathFact::Kind::Folder) return;
+        if (kind == PathFact::Kind::Missing && !has_layer(draft, part))
+            add(draft, last && !is_folder ? Kind::File : Kind::Folder, part);
+        if (last) return;
+    }
+}
+
+} // namespace stead::compile
