@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -65,7 +66,7 @@ std::string number_text(double number) {
     return out;
 }
 
-/// A key's table, its name there, and its position in the table of keys.
+/// A key's table, its name there as TOML, and its position in the table of keys.
 struct PlacedKey {
     const WrittenKey* key = nullptr;
     std::string table;
@@ -73,51 +74,95 @@ struct PlacedKey {
     std::size_t rank = 0;
 };
 
-bool is_table(std::string_view name) {
-    return std::any_of(unit_tables().begin(), unit_tables().end(), [&](const Table& table) {
-        return table.name == name ||
-               (table.name.ends_with(".*") && table.name.substr(0, table.name.size() - 2) == name);
-    });
-}
+/// The tables of a kind of file, and the order of what is in them.
+class KeyLayout {
+public:
+    explicit KeyLayout(Kind kind)
+        : guest_(kind == Kind::Guest)
+        , tables_(guest_ ? guest_tables() : unit_tables()) {}
 
-std::size_t rank_of(std::string_view table, std::string_view name) {
-    const auto keys = unit_keys();
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (keys[i].table == table && (keys[i].name == name || keys[i].name == "*")) return i;
+    [[nodiscard]] PlacedKey place(const WrittenKey& key) const {
+        const auto first = key.key.find('.');
+        if (first == std::string::npos || !is_table(std::string_view(key.key).substr(0, first))) {
+            PlacedKey placed{&key, {}, key_text(key.key), rank_of(keys(), key.key)};
+            // A table among the plain keys would swallow those below it: it comes after them.
+            if (key.value.is(NodeType::Table)) placed.table = key.key;
+            return placed;
+        }
+        if (key.key.starts_with("socket.")) {
+            const auto end = key.key.rfind('.');
+            const std::string name = key.key.substr(end + 1);
+            return {&key, key.key.substr(0, end), key_text(name),
+                    rank_of(keys(), "socket.*." + name)};
+        }
+        if (guest_ && key.key.starts_with("unit.")) return inner_unit(key, first);
+        const std::string name = key.key.substr(first + 1);
+        return {&key, key.key.substr(0, first), key_text(name), rank_of(keys(), key.key)};
     }
-    return keys.size();
-}
 
-PlacedKey place(const WrittenKey& key) {
-    PlacedKey placed{&key, {}, key.key, 0};
-    const auto first = key.key.find('.');
-    if (first != std::string::npos && is_table(std::string_view(key.key).substr(0, first))) {
-        const bool family = key.key.starts_with("socket.");
-        const auto end = family ? key.key.rfind('.') : first;
-        placed.table = key.key.substr(0, end);
-        placed.name = key.key.substr(end + 1);
-        placed.rank = rank_of(family ? "socket.*" : placed.table, placed.name);
-    } else {
-        placed.rank = rank_of("", key.key);
-        // A table among the plain keys would swallow those below it: it comes after them.
-        if (key.value.is(NodeType::Table)) placed.table = key.key;
+    [[nodiscard]] std::size_t table_rank(const PlacedKey& placed) const {
+        for (std::size_t i = 0; i < tables_.size(); ++i) {
+            if (tables_[i].name == placed.table || is_of_family(tables_[i].name, placed.table))
+                return i + 1;
+        }
+        // `environment` and its like stand before the tables proper.
+        return 0;
     }
-    return placed;
-}
+
+private:
+    [[nodiscard]] std::span<const Key> keys() const { return guest_ ? guest_keys() : unit_keys(); }
+
+    static bool is_of_family(std::string_view family, std::string_view table) {
+        return family.ends_with(".*") && table.starts_with(family.substr(0, family.size() - 1));
+    }
+
+    [[nodiscard]] bool is_table(std::string_view name) const {
+        return std::any_of(tables_.begin(), tables_.end(), [&](const Table& table) {
+            return table.name == name || is_of_family(table.name, std::string(name) + ".");
+        });
+    }
+
+    static std::size_t rank_of(std::span<const Key> keys, std::string_view name) {
+        std::string any(name.substr(0, name.find('.')));
+        any += ".*";
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            const std::string known = full_name(keys[i]);
+            if (known == name || known == any) return i;
+        }
+        return keys.size();
+    }
+
+    /// "unit.web.stop.signal" stands in [unit.web] as stop.signal.
+    static PlacedKey inner_unit(const WrittenKey& key, std::size_t first) {
+        const auto second = std::min(key.key.find('.', first + 1), key.key.size() - 1);
+        const std::string full = key.key.substr(second + 1);
+        std::string name;
+        for (std::string_view rest = full; !rest.empty();) {
+            const auto dot = std::min(rest.find('.'), rest.size());
+            name += (name.empty() ? "" : ".") + key_text(rest.substr(0, dot));
+            rest.remove_prefix(std::min(dot + 1, rest.size()));
+        }
+        return {&key, key.key.substr(0, second), name, rank_of(unit_keys(), full)};
+    }
+
+    bool guest_;
+    std::span<const Table> tables_;
+};
 
 class Writer {
 public:
     explicit Writer(const WrittenUnit& unit)
-        : unit_(unit) {}
+        : unit_(unit)
+        , layout_(unit.kind) {}
 
     WrittenText write() {
         comment(unit_.head);
         std::vector<PlacedKey> placed;
         for (const WrittenKey& key : unit_.keys)
-            placed.push_back(place(key));
-        std::stable_sort(placed.begin(), placed.end(), [](const PlacedKey& a, const PlacedKey& b) {
-            return std::tuple(!a.table.empty(), table_rank(a), a.table, a.rank) <
-                   std::tuple(!b.table.empty(), table_rank(b), b.table, b.rank);
+            placed.push_back(layout_.place(key));
+        std::stable_sort(placed.begin(), placed.end(), [&](const PlacedKey& a, const PlacedKey& b) {
+            return std::tuple(!a.table.empty(), layout_.table_rank(a), a.table, a.rank) <
+                   std::tuple(!b.table.empty(), layout_.table_rank(b), b.table, b.rank);
         });
         std::string table;
         for (const PlacedKey& next : placed) {
@@ -131,16 +176,6 @@ public:
     }
 
 private:
-    static std::size_t table_rank(const PlacedKey& placed) {
-        const auto tables = unit_tables();
-        for (std::size_t i = 0; i < tables.size(); ++i) {
-            if (tables[i].name == placed.table) return i + 1;
-            if (tables[i].name == "socket.*" && placed.table.starts_with("socket.")) return i + 1;
-        }
-        // `environment` and its like stand before the tables proper.
-        return 0;
-    }
-
     void line(std::string_view text) {
         out_.text += text;
         out_.text += '\n';
@@ -181,7 +216,7 @@ private:
             for (const Member& member : key.value.members)
                 assign(key_text(member.key), member.value);
         } else {
-            assign(key_text(placed.name), key.value);
+            assign(placed.name, key.value);
         }
         out_.keys.push_back({key.key, first, line_});
     }
@@ -205,6 +240,7 @@ private:
     }
 
     const WrittenUnit& unit_;
+    KeyLayout layout_;
     const WrittenKey* last_ = nullptr;
     std::string last_table_;
     WrittenText out_;

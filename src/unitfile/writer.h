@@ -6,15 +6,16 @@
 #include <vector>
 
 #include "unitfile/document.h"
+#include "unitfile/reader.h"
 
-/// Writes unit files: the other direction of the reader. What is written here reads back as the
-/// same tree; whether the keys make sense together is the reader's to say.
+/// Writes unit and guest files: the other direction of the reader. What is written here reads back
+/// as the same tree; whether the keys make sense together is the reader's to say.
 namespace stead::unitfile {
 
 /// A key with its value, and what is to stand above it.
 struct WrittenKey {
-    /// Its full name: "user", "restart.delay", "socket.http.listen". A table of values
-    /// (`environment`) is one key.
+    /// Its full name: "user", "restart.delay", "socket.http.listen"; in a guest file
+    /// "unit.web.stop.signal" too. A table of values (`environment`) is one key.
     std::string key;
     Node value;
     /// Lines without their '#'.
@@ -25,6 +26,7 @@ struct WrittenUnit {
     /// Lines above everything else, without their '#'.
     std::vector<std::string> head;
     std::vector<WrittenKey> keys;
+    Kind kind = Kind::Unit;
 };
 
 /// The lines of the text that a key and its value take; both count.

@@ -54,6 +54,29 @@ TEST(Writer, NamesTheTablesOfSockets) {
               "[socket.\"a b\"]\nlisten = [\"tcp:80\"]\n");
 }
 
+TEST(Writer, WritesGuestFilesWithTheUnitOfAJail) {
+    const WrittenUnit guest{{},
+                            {{"unit.web.stop.signal", text_node("INT"), {}},
+                             {"unit.web.command", list_node({"a"}), {}},
+                             {"network.mode", text_node("host"), {}},
+                             {"limits.nofile", integer_node(8), {}},
+                             {"root", text_node("/a"), {}},
+                             {"hostname", text_node("b"), {}}},
+                            Kind::Guest};
+    EXPECT_EQ(write_unit(guest).text, "hostname = \"b\"\n"
+                                      "root = \"/a\"\n"
+                                      "\n"
+                                      "[network]\n"
+                                      "mode = \"host\"\n"
+                                      "\n"
+                                      "[limits]\n"
+                                      "nofile = 8\n"
+                                      "\n"
+                                      "[unit.web]\n"
+                                      "command = [\"a\"]\n"
+                                      "stop.signal = \"INT\"\n");
+}
+
 TEST(Writer, SaysWordsAboveSeveralKeysOnce) {
     EXPECT_EQ(write_unit({{},
                           {{"stop.signal", text_node("INT"), {"same"}},
