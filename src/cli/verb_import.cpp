@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/unit_files.h"
 #include "cli/verbs.h"
+#include "compile/calls.h"
 #include "import/import.h"
 
 namespace stead::cli {
@@ -76,6 +77,7 @@ nlohmann::json as_json(const ImportedUnit& unit) {
     for (const Item& item : unit.items)
         items.push_back(as_json(item));
     return {{"unit", unit.name},
+            {"kind", unit.kind == unitfile::Kind::Guest ? "guest" : "unit"},
             {"source", unit.source},
             {"exact", unit.count(Mapping::Exact)},
             {"approximated", unit.count(Mapping::Approximated)},
@@ -125,7 +127,7 @@ void show_summaries(Console& console, const importing::Import& import) {
             counts[static_cast<std::size_t>(mapping)] += unit.count(mapping);
     }
     if (import.units.size() < 2) return;
-    console.line(std::to_string(import.units.size()) + " units: " + std::to_string(counts[0]) +
+    console.line(std::to_string(import.units.size()) + " files: " + std::to_string(counts[0]) +
                  " exact, " + std::to_string(counts[1]) + " approximated, " +
                  std::to_string(counts[2]) + " not mapped");
 }
@@ -140,8 +142,9 @@ int verb_import(Context& context, Arguments arguments) {
     bool json = false;
     Options options(context, "import");
     options.positionals("FILE|DIR|NAME", words,
-                        "units of systemd's or files of supervisord's, folders of them, or units "
-                        "by name",
+                        "units of systemd's, files of supervisord's, containers of "
+                        "systemd-nspawn's or LXC's, folders of them, or units and containers by "
+                        "name",
                         1);
     options.value("-o,--output", folder, "DIR", "write NAME.toml files there; made if need be");
     options.value("--root", wanted.root, "DIR", "look for names in the system at DIR");
@@ -151,11 +154,16 @@ int verb_import(Context& context, Arguments arguments) {
     options.flag("--json", json, "the same for programs");
     options.footer(
         "Without -o the files go to standard output, what is said about them to standard\n"
-        "error. Exit code 0: everything given became a unit; 2: something did not.");
+        "error. Containers become guest files, everything else unit files. Exit code 0:\n"
+        "everything given became a file; 2: something did not.");
     if (const auto code = options.parse(arguments)) return *code;
     Console& console = context.console;
     while (wanted.root.ends_with('/'))
         wanted.root.pop_back();
+
+    wanted.is_call = [](std::string_view name) {
+        return compile::is_call_name(name) || compile::find_group(name).has_value();
+    };
 
     const importing::Import import = importing::import_arguments(words, wanted);
     const bool wrong = std::any_of(import.skipped.begin(), import.skipped.end(),

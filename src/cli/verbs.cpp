@@ -46,7 +46,7 @@ constexpr std::array kVerbs = {
          verb_schema},
     Verb{"compile", "unit files into a plan for an image", "DIR -o FILE", VerbGroup::Files,
          verb_compile},
-    Verb{"import", "systemd's and supervisord's files into unit files",
+    Verb{"import", "systemd's, supervisord's, nspawn's and LXC's files into ours",
          "FILE|DIR|NAME ... [-o DIR]", VerbGroup::Files, verb_import},
     Verb{"explain", "a guest's whole boundary in words", "NAME|FILE", VerbGroup::Looking,
          verb_explain},

@@ -40,8 +40,16 @@ std::string shown(const Item& item) {
     return shortened(text);
 }
 
+/// The same value, wherever it stands.
 bool same(const Node& a, const Node& b) {
-    return unitfile::toml_of(a) == unitfile::toml_of(b);
+    if (a.type != b.type || a.text != b.text || a.integer != b.integer || a.boolean != b.boolean ||
+        a.number != b.number || a.members.size() != b.members.size())
+        return false;
+    for (std::size_t i = 0; i < a.members.size(); ++i) {
+        if (a.members[i].key != b.members[i].key || !same(a.members[i].value, b.members[i].value))
+            return false;
+    }
+    return std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), same);
 }
 
 void join(std::string& notes, std::string_view note) {
@@ -56,9 +64,10 @@ std::size_t ImportedUnit::count(Mapping mapping) const {
         items.begin(), items.end(), [&](const Item& item) { return item.mapping == mapping; }));
 }
 
-Draft::Draft(std::string name, std::string source)
+Draft::Draft(std::string name, std::string source, unitfile::Kind kind)
     : name_(std::move(name))
-    , source_(std::move(source)) {}
+    , source_(std::move(source))
+    , kind_(kind) {}
 
 std::size_t Draft::add(Item item) {
     items_.push_back(std::move(item));
@@ -185,6 +194,7 @@ std::vector<std::string> Draft::comments_of(const Entry& entry) const {
 
 unitfile::WrittenUnit Draft::written() const {
     unitfile::WrittenUnit unit;
+    unit.kind = kind_;
     unit.head.push_back("Imported from " + source_ + ".");
     for (const std::string& remark : remarks_)
         unit.head.push_back(remark);
@@ -221,14 +231,24 @@ void Draft::refuse(const std::string& key, const std::string& reason) {
     }
 }
 
-bool Draft::settle(const unitfile::WrittenText& text,
-                   const Options& options,
-                   ImportedUnit& result) {
+unitfile::Diagnostics Draft::judged(const std::string& text) const {
     unitfile::Diagnostics diagnostics;
     const std::string file = name_ + ".toml";
     // A template is judged as one of its instances.
     const std::string name = name_ + (name_.ends_with('@') ? "1" : "");
-    (void)unitfile::read_unit(text.text, file, name, diagnostics);
+    if (kind_ == unitfile::Kind::Guest) {
+        (void)unitfile::read_guest(text, file, name, diagnostics);
+    } else {
+        (void)unitfile::read_unit(text, file, name, diagnostics);
+    }
+    return diagnostics;
+}
+
+bool Draft::settle(const unitfile::WrittenText& text,
+                   const Options& options,
+                   ImportedUnit& result) {
+    const bool only_supported = options.only_supported || kind_ == unitfile::Kind::Guest;
+    const unitfile::Diagnostics diagnostics = judged(text.text);
     bool changed = false;
     result.not_yet.clear();
     for (const unitfile::Diagnostic& diagnostic : diagnostics.all()) {
@@ -243,7 +263,7 @@ bool Draft::settle(const unitfile::WrittenText& text,
                 key.key.starts_with(diagnostic.message.substr(1, diagnostic.message.find(']') - 1));
             if (!in_table && (line < key.first || line > key.last)) continue;
             known = true;
-            if (not_yet && !options.only_supported) {
+            if (not_yet && !only_supported) {
                 result.not_yet.push_back(key.key);
             } else {
                 refuse(key.key, not_yet ? key.key + " is not supported yet" : diagnostic.message);
@@ -258,6 +278,7 @@ bool Draft::settle(const unitfile::WrittenText& text,
 ImportedUnit Draft::finish(const Options& options) {
     ImportedUnit result;
     result.name = name_;
+    result.kind = kind_;
     result.source = source_;
     unitfile::WrittenText text = unitfile::write_unit(written());
     for (int round = 0; round < kRounds && settle(text, options, result); ++round)

@@ -8,14 +8,15 @@
 #include "import/import.h"
 #include "unitfile/writer.h"
 
-/// A unit while it is made: which directive put which key there, and what is to be said about it.
+/// A unit or guest while it is made: which directive put which key there, and what is to be said
+/// about it.
 namespace stead::importing {
 
 using unitfile::Node;
 
 class Draft {
 public:
-    Draft(std::string name, std::string source);
+    Draft(std::string name, std::string source, unitfile::Kind kind = unitfile::Kind::Unit);
 
     /// Takes a directive down, exact until something else is said. Its number.
     std::size_t add(Item item);
@@ -55,8 +56,9 @@ public:
 
     [[nodiscard]] std::size_t item_count() const { return items_.size(); }
 
-    /// The unit as text. Every value is read back by the reader of unit files: what that refuses is
-    /// taken out again and listed as not mapped, in the reader's words.
+    /// The unit or guest as text. Every value is read back by the reader of such files: what that
+    /// refuses is taken out again and listed as not mapped, in the reader's words. A guest gets no
+    /// key that this build does not support.
     ImportedUnit finish(const Options& options);
 
 private:
@@ -69,12 +71,15 @@ private:
     Entry& entry(std::size_t item, std::string_view key);
     [[nodiscard]] unitfile::WrittenUnit written() const;
     [[nodiscard]] std::vector<std::string> comments_of(const Entry& entry) const;
+    /// What the reader says about `text`.
+    [[nodiscard]] unitfile::Diagnostics judged(const std::string& text) const;
     bool settle(const unitfile::WrittenText& text, const Options& options, ImportedUnit& result);
     void refuse(const std::string& key, const std::string& reason);
     void drop_keys_of(const Item& item);
 
     std::string name_;
     std::string source_;
+    unitfile::Kind kind_;
     std::vector<Item> items_;
     std::map<std::string, Entry, std::less<>> entries_;
     std::vector<std::string> remarks_;

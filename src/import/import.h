@@ -8,11 +8,14 @@
 #include <string_view>
 #include <vector>
 
-/// Turns the service files of others (systemd units with their drop-ins, supervisord programs) into
-/// unit files, and says of every directive whether its meaning was kept, nearly kept, or could not
-/// be. It refuses to guess in silence: what has no counterpart is listed with the reason. It runs
-/// nothing, asks no running service manager, and writes no file; of the system it reads what it is
-/// pointed at. (`import` itself is a word of the language, hence the namespace's name.)
+#include "unitfile/reader.h"
+
+/// Turns the files of others into unit files (systemd units with their drop-ins, supervisord
+/// programs) and guest files (containers of systemd-nspawn and LXC), and says of every directive
+/// whether its meaning was kept, nearly kept, or could not be. It refuses to guess in silence: what
+/// has no counterpart is listed with the reason. It runs nothing, asks no running service manager,
+/// and writes no file; of the system it reads what it is pointed at. (`import` itself is a word of
+/// the language, hence the namespace's name.)
 namespace stead::importing {
 
 /// No source file is larger, and no source has more lines with a directive.
@@ -42,10 +45,11 @@ struct Item {
     std::vector<std::string> keys;
 };
 
-/// One unit file that was made.
+/// One unit or guest file that was made.
 struct ImportedUnit {
-    /// The unit's name; the file is NAME.toml.
+    /// The unit's or guest's name; the file is NAME.toml.
     std::string name;
+    unitfile::Kind kind = unitfile::Kind::Unit;
     /// "redis-server.service", "supervisord.conf [program:web]": what it was made from.
     std::string source;
     std::string text;
@@ -76,6 +80,9 @@ struct Options {
     std::string root;
     /// Keys that this build does not support yet are left out, and listed, instead of written.
     bool only_supported = false;
+    /// Whether there is a system call or group ("@mount") of this name; without it every name
+    /// counts as one.
+    std::function<bool(std::string_view)> is_call;
 };
 
 /// A file's text by its name.
@@ -95,6 +102,26 @@ struct SystemdUnit {
     std::vector<std::string> aliases;
 };
 
+/// A settings file of systemd-nspawn (systemd.nspawn(5)).
+struct NspawnFile {
+    /// The container's: "web" of web.nspawn.
+    std::string name;
+    Source source;
+    /// It lies beside the image: systemd-nspawn takes no privileged settings from it.
+    bool untrusted = false;
+};
+
+/// The configuration of an LXC container (lxc.container.conf(5)): its file, and behind it what
+/// lxc.include and lxc.mount.fstab of any of them name.
+struct LxcConfig {
+    std::string name;
+    Source source;
+    /// Files by the name they are called by, in the order that lxc.include of a folder takes them.
+    std::map<std::string, std::vector<Source>, std::less<>> included;
+    /// Names of `included` that could not be read, and why.
+    std::map<std::string, std::string, std::less<>> unreadable;
+};
+
 /// One run over everything that was asked for. Sockets and timers become part of the unit they
 /// start.
 Import import_systemd(const std::vector<SystemdUnit>& units, const Options& options);
@@ -102,11 +129,21 @@ Import import_systemd(const std::vector<SystemdUnit>& units, const Options& opti
 /// The programs and groups of one supervisord configuration, the files of its [include] behind it.
 Import import_supervisord(const std::vector<Source>& sources, const Options& options);
 
+/// A guest file.
+Import import_nspawn(const NspawnFile& file, const Options& options);
+
+/// Guest files. The containers are one set: lxc.start.order becomes `after`.
+Import import_lxc(const std::vector<LxcConfig>& configs, const Options& options);
+
 /// True for text that has a section of supervisord's.
 bool is_supervisord(std::string_view text);
 
+/// True for text with a key of LXC's ("lxc.rootfs.path").
+bool is_lxc(std::string_view text);
+
 /// Reads everything `argument` names and imports it: a file, a folder of files, or a unit's name
-/// ("redis-server", "postgresql@15-main.service"), which is looked for where systemd looks.
+/// ("redis-server", "postgresql@15-main.service"), which is looked for where systemd looks; a name
+/// that no unit has is looked for among the containers of systemd-nspawn and LXC.
 /// Everything given to one call is one set.
 Import import_arguments(const std::vector<std::string>& arguments, const Options& options);
 

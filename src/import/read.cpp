@@ -1,13 +1,7 @@
 #include "import/read.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -19,7 +13,6 @@
 #include "import/specifiers.h"
 #include "import/supervisord_text.h"
 #include "import/systemd_text.h"
-#include "unitfile/document.h"
 
 namespace stead::importing {
 
@@ -91,6 +84,9 @@ public:
         for (const std::string& argument : arguments)
             take(argument);
         Import all = import_systemd(units_, options_);
+        for (const NspawnFile& file : nspawn_)
+            append(all, import_nspawn(file, options_));
+        append(all, import_lxc(lxc_, options_));
         for (const std::vector<Source>& sources : supervisord_)
             append(all, import_supervisord(sources, options_));
         refuse_doubles(all);
@@ -108,7 +104,7 @@ private:
         std::move(more.skipped.begin(), more.skipped.end(), std::back_inserter(all.skipped));
     }
 
-    /// A unit of supervisord's may have the name of one of systemd's.
+    /// Two sources may have one name: a unit of supervisord's that of one of systemd's.
     static void refuse_doubles(Import& all) {
         std::set<std::string> seen;
         std::vector<ImportedUnit> kept;
@@ -117,7 +113,7 @@ private:
                 kept.push_back(std::move(unit));
             } else {
                 all.skipped.push_back(
-                    {unit.source, "there is a unit '" + unit.name + "' already", false});
+                    {unit.source, "there is a file '" + unit.name + ".toml' already", false});
             }
         }
         all.units = std::move(kept);
@@ -129,8 +125,8 @@ private:
         if (fs::is_directory(status)) return take_folder(argument);
         if (fs::exists(status) && argument.find('/') != std::string::npos)
             return take_file(argument);
-        if (fs::exists(status) &&
-            (is_unit_name(argument) || argument.ends_with(".conf") || argument.ends_with(".ini")))
+        if (fs::exists(status) && (is_unit_name(argument) || is_container_name(argument) ||
+                                   argument.ends_with(".conf") || argument.ends_with(".ini")))
             return take_file(argument);
         if (argument.find('/') != std::string::npos)
             return skip(argument, "there is no such file or folder");
@@ -138,16 +134,17 @@ private:
     }
 
     void take_folder(const std::string& folder) {
-        const std::size_t before = units_.size() + supervisord_.size() + skipped_.size();
+        const std::size_t before = taken();
         for (const std::string& name : entries_of(folder)) {
             const std::string path = inside(folder, name);
             std::error_code failed;
-            if (fs::is_directory(path, failed)) continue;
-            if (is_unit_name(name)) {
+            if (fs::is_directory(path, failed)) {
+                // /var/lib/lxc/NAME/config
+                if (fs::exists(inside(path, "config"), failed)) take_text(inside(path, "config"));
+            } else if (is_unit_name(name) || name.ends_with(".nspawn")) {
                 take_file(path);
-            } else if (name.ends_with(".conf") || name.ends_with(".ini")) {
-                const ReadText read = read_source(path);
-                if (read.text && is_supervisord(*read.text)) take_supervisord(path, *read.text);
+            } else if (name.ends_with(".conf") || name.ends_with(".ini") || name == "config") {
+                take_text(path);
             }
             if (sources_ >= kMaxSources) {
                 skip(folder,
@@ -155,9 +152,32 @@ private:
                 break;
             }
         }
-        if (units_.size() + supervisord_.size() + skipped_.size() == before)
-            skip(folder,
-                 "there is neither a unit of systemd's nor a program of supervisord's in it");
+        if (taken() == before)
+            skip(folder, "there is no unit of systemd's, program of supervisord's or container of "
+                         "systemd-nspawn's or LXC's in it");
+    }
+
+    [[nodiscard]] std::size_t taken() const {
+        return units_.size() + supervisord_.size() + nspawn_.size() + lxc_.size() + skipped_.size();
+    }
+
+    /// A file of a folder whose name says little: taken if what is in it is known.
+    void take_text(const std::string& path) {
+        const ReadText read = read_source(path);
+        if (!read.text) return;
+        if (is_supervisord(*read.text)) return take_supervisord(path, *read.text);
+        if (is_lxc(*read.text) && read.text->find("lxc.rootfs.path") != std::string::npos)
+            take_lxc(path, *read.text);
+    }
+
+    void take_lxc(const std::string& path, const std::string& text) {
+        lxc_.push_back(read_lxc({path, text}, options_));
+        sources_ += 1 + lxc_.back().included.size();
+    }
+
+    void take_nspawn(const std::string& path, const std::string& text) {
+        nspawn_.push_back(nspawn_of({path, text}, options_));
+        sources_ += 1;
     }
 
     void take_file(const std::string& path) {
@@ -166,10 +186,12 @@ private:
         const std::string real_name(base_name(real));
         const ReadText read = read_source(real);
         if (!read.text) return skip(path, read.problem);
+        if (name.ends_with(".nspawn")) return take_nspawn(path, *read.text);
         if (!is_unit_name(name)) {
             if (is_supervisord(*read.text)) return take_supervisord(path, *read.text);
-            return skip(path,
-                        "neither a unit of systemd's by its name nor a file of supervisord's");
+            if (is_lxc(*read.text)) return take_lxc(path, *read.text);
+            return skip(path, "neither a unit of systemd's or settings of systemd-nspawn's by its "
+                              "name, nor a file of supervisord's or LXC's");
         }
         const UnitNames names = names_of(name);
         const bool is_instance = names_of(real_name).is_template && !names.instance.empty();
@@ -198,7 +220,23 @@ private:
         return options_.root + std::string(path);
     }
 
+    /// The file of a container of this name, where there is one.
+    [[nodiscard]] std::string container_file(const std::string& name) const {
+        const std::string stem = name.ends_with(".nspawn") ? name.substr(0, name.size() - 7) : name;
+        std::vector<std::string> paths;
+        for (const char* folder :
+             {"/etc/systemd/nspawn/", "/run/systemd/nspawn/", "/var/lib/machines/"})
+            paths.push_back(below_root(folder + stem + ".nspawn"));
+        if (stem == name) paths.push_back(below_root("/var/lib/lxc/" + name + "/config"));
+        for (const std::string& path : paths) {
+            std::error_code failed;
+            if (fs::is_regular_file(path, failed)) return path;
+        }
+        return {};
+    }
+
     void take_name(std::string name) {
+        const std::string container = container_file(name);
         if (!is_unit_name(name)) name += ".service";
         const UnitNames names = names_of(name);
         const std::string general =
@@ -220,9 +258,9 @@ private:
                 return;
             }
         }
+        if (!container.empty()) return take_file(container);
         skip(name, "there is no such unit in " + below_root(kFolders.front()) +
-                       " and where else "
-                       "systemd looks");
+                       " and where else systemd looks, nor a container of this name");
     }
 
     /// What a link leads to, below the root that is looked through.
@@ -337,59 +375,13 @@ private:
     const Options& options_;
     std::vector<SystemdUnit> units_;
     std::vector<std::vector<Source>> supervisord_;
+    std::vector<NspawnFile> nspawn_;
+    std::vector<LxcConfig> lxc_;
     std::vector<Skipped> skipped_;
     std::size_t sources_ = 0;
 };
 
-/// A descriptor that is closed at the end of its block.
-struct Opened {
-    int fd;
-
-    explicit Opened(const std::string& path)
-        // O_NONBLOCK: opening a FIFO must not wait for its writer.
-        : fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
-
-    ~Opened() {
-        if (fd >= 0) (void)::close(fd);
-    }
-
-    Opened(const Opened&) = delete;
-    Opened& operator=(const Opened&) = delete;
-    Opened(Opened&&) = delete;
-    Opened& operator=(Opened&&) = delete;
-};
-
-std::string in_words(int code) {
-    return std::generic_category().message(code);
-}
-
 } // namespace
-
-ReadText read_source(const std::string& path) {
-    const Opened file(path);
-    if (file.fd < 0) return {{}, "cannot be opened: " + in_words(errno)};
-
-    struct stat status {};
-
-    if (::fstat(file.fd, &status) != 0) return {{}, "cannot be read: " + in_words(errno)};
-    if (S_ISCHR(status.st_mode) && status.st_rdev == makedev(1, 3)) return {std::string(), {}};
-    if (!S_ISREG(status.st_mode)) return {{}, "it is no regular file"};
-    std::string text(kMaxSourceSize + 1, '\0');
-    std::size_t filled = 0;
-    while (filled < text.size()) {
-        const ssize_t got = ::read(file.fd, text.data() + filled, text.size() - filled);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return {{}, "cannot be read: " + in_words(errno)};
-        if (got == 0) break;
-        filled += static_cast<std::size_t>(got);
-    }
-    if (filled > kMaxSourceSize) return {{}, "it is larger than 1 MiB"};
-    text.resize(filled);
-    if (const auto at = unitfile::find_invalid_utf8(text))
-        return {{}, "line " + std::to_string(at->line) + " is not UTF-8 text"};
-    if (text.find('\0') != std::string::npos) return {{}, "there is a NUL in it"};
-    return {std::move(text), {}};
-}
 
 Import import_arguments(const std::vector<std::string>& arguments, const Options& options) {
     return Reader(options).read(arguments);

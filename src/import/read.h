@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "import/import.h"
@@ -17,5 +18,15 @@ struct ReadText {
 };
 
 ReadText read_source(const std::string& path);
+
+/// True for names of files that only containers have: "web.nspawn", "config".
+bool is_container_name(std::string_view name);
+
+/// The settings of the container that the file is named after.
+NspawnFile nspawn_of(Source source, const Options& options);
+
+/// The configuration in `main` and what it includes: names of files and folders beside it, or
+/// absolute ones below the root that is looked through.
+LxcConfig read_lxc(Source main, const Options& options);
 
 } // namespace stead::importing

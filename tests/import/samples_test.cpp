@@ -65,6 +65,21 @@ std::string broken(std::string text, std::mt19937& random) {
     return text;
 }
 
+/// By the kind of the sample, however broken it is.
+Import import_of(const Source& source, const std::string& name) {
+    if (name.ends_with(".nspawn")) return import_nspawn({"web", source, false}, {});
+    if (name == "workers.conf") return import_supervisord({source}, {});
+    if (name == "config" || name.ends_with(".conf") || name == "fstab") {
+        LxcConfig config = {"web", source, {}, {}};
+        if (name == "fstab") {
+            config.source.text = "lxc.rootfs.path = /srv/web\nlxc.mount.fstab = fstab\n";
+            config.included["fstab"] = {source};
+        }
+        return import_lxc({config}, {});
+    }
+    return import_systemd({{name, {source}, {}, {}}}, {});
+}
+
 TEST(BrokenSamples, NeverBecomeFilesThatTheReaderRefuses) {
     std::mt19937 random(8);
     std::vector<std::filesystem::path> paths;
@@ -78,9 +93,7 @@ TEST(BrokenSamples, NeverBecomeFilesThatTheReaderRefuses) {
             if (unitfile::find_invalid_utf8(bad)) continue;
             const Source source{path.string(), bad};
             const std::string name = path.filename().string();
-            const Import import = name.ends_with(".conf")
-                                      ? import_supervisord({source}, {})
-                                      : import_systemd({{name, {source}, {}, {}}}, {});
+            const Import import = import_of(source, name);
             for (const ImportedUnit& unit : import.units) {
                 const std::string left = mistakes(unit);
                 // A broken unit may lose its program; nothing else may be wrong.

@@ -32,6 +32,27 @@ inline ImportedUnit service(const std::string& lines) {
     return unit_of("[Service]\nExecStart=/bin/web\n" + lines);
 }
 
+/// The one guest that a .nspawn file of /etc becomes.
+inline ImportedUnit nspawn(const std::string& text, const std::string& name = "web") {
+    Import import =
+        import_nspawn({name, {"/etc/systemd/nspawn/" + name + ".nspawn", text}, false}, {});
+    EXPECT_EQ(import.units.size(), 1U)
+        << (import.skipped.empty() ? "" : import.skipped.front().reason);
+    return import.units.empty() ? ImportedUnit{} : std::move(import.units.front());
+}
+
+inline LxcConfig lxc_config(const std::string& text, const std::string& name = "web") {
+    return {name, {"/var/lib/lxc/" + name + "/config", text}, {}, {}};
+}
+
+/// The one guest that these lines below a root become.
+inline ImportedUnit lxc(const std::string& lines) {
+    Import import = import_lxc({lxc_config("lxc.rootfs.path = /srv/web\n" + lines)}, {});
+    EXPECT_EQ(import.units.size(), 1U)
+        << (import.skipped.empty() ? "" : import.skipped.front().reason);
+    return import.units.empty() ? ImportedUnit{} : std::move(import.units.front());
+}
+
 /// The value of a key ("restart.policy") as TOML; empty: it is not there.
 inline std::string value(const ImportedUnit& unit, const std::string& key) {
     unitfile::Diagnostics diagnostics;
@@ -68,14 +89,22 @@ inline std::string note(const ImportedUnit& unit, const std::string& name) {
     return item == nullptr ? "" : item->note;
 }
 
-/// What the reader of unit files says against `unit`, but for keys it does not support yet.
+/// What the reader of unit and guest files says against `unit`, but for keys of units that it does
+/// not support yet.
 inline std::string mistakes(const ImportedUnit& unit) {
     unitfile::Diagnostics diagnostics;
+    const bool is_guest = unit.kind == unitfile::Kind::Guest;
     const std::string name = unit.name + (unit.name.ends_with('@') ? "1" : "");
-    (void)unitfile::read_unit(unit.text, unit.name + ".toml", name, diagnostics);
+    if (is_guest) {
+        (void)unitfile::read_guest(unit.text, unit.name + ".toml", name, diagnostics);
+        EXPECT_EQ(unitfile::kind_of(unit.text), unitfile::Kind::Guest);
+    } else {
+        (void)unitfile::read_unit(unit.text, unit.name + ".toml", name, diagnostics);
+    }
     std::string all;
     for (const unitfile::Diagnostic& diagnostic : diagnostics.all()) {
-        if (!diagnostic.message.ends_with("not supported yet")) all += unitfile::render(diagnostic);
+        if (is_guest || !diagnostic.message.ends_with("not supported yet"))
+            all += unitfile::render(diagnostic);
     }
     return all;
 }
