@@ -55,8 +55,8 @@ struct Root {
     bool read_only = false;
     /// Image: the folder whose `upper` and `work` keep the guest's changes; empty: they live in
     /// memory, or with `read_only` there are none.
-    std::string changes;
-    std::vector<LayerFile> layer;
+    std::string changes = {};
+    std::vector<LayerFile> layer = {};
 };
 
 enum class MountKind : std::uint8_t {
