@@ -221,6 +221,7 @@ Result<void> Checker::run() {
     good =
         good && guest() &&
         need(next_dependency_ == count(TableId::Dependencies) &&
+                 next_body_ == count(TableId::Bodies) &&
                  next_command_ == count(TableId::Commands) &&
                  next_limit_ == count(TableId::Limits) &&
                  next_directory_ == count(TableId::Directories) &&

@@ -90,16 +90,16 @@ bool Checker::probe(ReadyKind kind, bool has_command, Slice address, StringRef p
                 "its probe does not fit its kind");
 }
 
-bool Checker::readiness(const UnitPolicy& policy, const UnitRecord& record) {
+bool Checker::readiness(const UnitPolicy& policy, const UnitBody& body) {
     const auto has = [&](CommandRole role) {
         return policy.command_counts[static_cast<std::size_t>(role)] == 1;
     };
     const bool polls = policy.ready >= ReadyKind::PidFile;
-    return probe(policy.ready, has(CommandRole::ReadyProbe), record.address, record.ready_path) &&
-           probe(policy.health, has(CommandRole::HealthProbe), record.health_address,
-                 record.health_path) &&
+    return probe(policy.ready, has(CommandRole::ReadyProbe), body.address, body.ready_path) &&
+           probe(policy.health, has(CommandRole::HealthProbe), body.health_address,
+                 body.health_path) &&
            need(!polls || policy.ready_interval_ms > 0, "a readiness probe without a pause") &&
-           need(record.ready_fd >= 3 && record.ready_fd < 1024,
+           need(body.ready_fd >= 3 && body.ready_fd < 1024,
                 "a readiness descriptor outside 3 to 1023");
 }
 
@@ -113,29 +113,29 @@ bool Checker::health(const UnitPolicy& policy) {
                 "an unknown word in its policy");
 }
 
-bool Checker::signal_map(const UnitRecord& record) {
-    if (!need(inside(record.signal_map, count(TableId::Addresses), kMaxAddress) &&
-                  record.signal_map.count % 2 == 0,
+bool Checker::signal_map(const UnitBody& body) {
+    if (!need(inside(body.signal_map, count(TableId::Addresses), kMaxAddress) &&
+                  body.signal_map.count % 2 == 0,
               "its map of signals is out of place"))
         return false;
-    const auto pairs = table<std::byte>(TableId::Addresses)
-                           .subspan(record.signal_map.first, record.signal_map.count);
+    const auto pairs =
+        table<std::byte>(TableId::Addresses).subspan(body.signal_map.first, body.signal_map.count);
     for (const std::byte signal : pairs) {
         if (!need(signal <= std::byte{64}, "a signal outside 1 to 64")) return false;
     }
     return true;
 }
 
-bool Checker::scheduling(const UnitRecord& record) {
-    const bool realtime = record.cpu_policy == 1 || record.cpu_policy == 2;
+bool Checker::scheduling(const UnitBody& body) {
+    const bool realtime = body.cpu_policy == 1 || body.cpu_policy == 2;
     const bool priority =
-        realtime ? record.cpu_priority >= 1 && record.cpu_priority <= 99 : record.cpu_priority == 0;
-    return need(inside(record.affinity, count(TableId::Addresses), kMaxAddress) &&
-                    record.io_priority >> 13U <= 3 && (record.io_priority & 0x1fffU) <= 7 &&
-                    record.cpu_policy <= 5 && record.cpu_policy != 4 && priority &&
-                    ((record.flags & kHasCpuPolicy) != 0 || record.cpu_policy == 0),
+        realtime ? body.cpu_priority >= 1 && body.cpu_priority <= 99 : body.cpu_priority == 0;
+    return need(inside(body.affinity, count(TableId::Addresses), kMaxAddress) &&
+                    body.io_priority >> 13U <= 3 && (body.io_priority & 0x1fffU) <= 7 &&
+                    body.cpu_policy <= 5 && body.cpu_policy != 4 && priority &&
+                    ((body.flags & kHasCpuPolicy) != 0 || body.cpu_policy == 0),
                 "impossible scheduling") &&
-           need(is_empty(record.terminal) || is_path(record.terminal),
+           need(is_empty(body.terminal) || is_path(body.terminal),
                 "its terminal is no plain absolute path");
 }
 
@@ -150,21 +150,21 @@ bool Checker::texts(Slice slice,
     return true;
 }
 
-bool Checker::conditions(const UnitRecord& record) {
-    return need((record.namespaces & ~kUnitNamespaces) == 0, "an impossible view") &&
-           texts(record.conditions, kMaxConditions, "an unknown condition",
+bool Checker::conditions(const UnitBody& body) {
+    return need((body.namespaces & ~kUnitNamespaces) == 0, "an impossible view") &&
+           texts(body.conditions, kMaxConditions, "an unknown condition",
                  [](std::string_view word) {
                      return word.size() > 2 &&
                             std::string_view("pecv").find(word[0]) != word.npos &&
                             (word[1] == '=' || word[1] == '!');
                  }) &&
-           texts(record.credentials, kMaxCredentials, "an impossible credential",
+           texts(body.credentials, kMaxCredentials, "an impossible credential",
                  [](std::string_view pair) {
                      const std::size_t equals = pair.find('=');
                      return equals <= kMaxCredentialName && is_unit_name(pair.substr(0, equals)) &&
                             is_plain_path(pair.substr(equals + 1));
                  }) &&
-           texts(record.view, kMaxView, "an impossible view", [](std::string_view place) {
+           texts(body.view, kMaxView, "an impossible view", [](std::string_view place) {
                return place.size() > 1 && std::string_view("rwhtc").find(place[0]) != place.npos &&
                       is_plain_path(place.substr(place[1] == '-' ? 2 : 1));
            });
@@ -206,24 +206,23 @@ bool Checker::output(OutputKind kind, StringRef path) {
     return need(is_empty(path), "an output path without a file");
 }
 
-bool Checker::identity(const UnitRecord& record) {
-    return need(record.uid != ~0U && record.gid != ~0U, "user or group -1") &&
-           need(record.umask <= 0777, "an impossible umask") &&
-           need((record.flags & ~kUnitFlags) == 0, "an unknown flag") &&
-           need(record.nice >= -20 && record.nice <= 19 &&
-                    ((record.flags & kHasNice) != 0 || record.nice == 0),
+bool Checker::identity(const UnitBody& body) {
+    return need(body.uid != ~0U && body.gid != ~0U, "user or group -1") &&
+           need(body.umask <= 0777, "an impossible umask") &&
+           need((body.flags & ~kUnitFlags) == 0, "an unknown flag") &&
+           need(body.nice >= -20 && body.nice <= 19 &&
+                    ((body.flags & kHasNice) != 0 || body.nice == 0),
                 "a nice value outside -20 to 19") &&
-           need(record.oom_score_adjust >= -1000 && record.oom_score_adjust <= 1000 &&
-                    ((record.flags & kHasOomScore) != 0 || record.oom_score_adjust == 0),
+           need(body.oom_score_adjust >= -1000 && body.oom_score_adjust <= 1000 &&
+                    ((body.flags & kHasOomScore) != 0 || body.oom_score_adjust == 0),
                 "an OOM score outside -1000 to 1000") &&
-           need(known(record.notify_access, NotifyAccess::All), "an unknown notify access") &&
-           need(is_string(record.description) && is_string(record.source) &&
-                    is_string(record.working_directory) && is_string(record.output_path) &&
-                    is_string(record.error_path) && is_string(record.ready_path) &&
-                    is_string(record.health_path) && is_string(record.terminal),
+           need(known(body.notify_access, NotifyAccess::All), "an unknown notify access") &&
+           need(is_string(body.working_directory) && is_string(body.output_path) &&
+                    is_string(body.error_path) && is_string(body.ready_path) &&
+                    is_string(body.health_path) && is_string(body.terminal),
                 "a string outside the strings") &&
-           need(is_path(record.working_directory), "its working directory is no plain path") &&
-           output(record.output, record.output_path) && output(record.error, record.error_path);
+           need(is_path(body.working_directory), "its working directory is no plain path") &&
+           output(body.output, body.output_path) && output(body.error, body.error_path);
 }
 
 bool Checker::limits(Slice slice) {
@@ -237,38 +236,48 @@ bool Checker::limits(Slice slice) {
     return true;
 }
 
-bool Checker::parts(const UnitRecord& record) {
-    if (!need(inside(record.environment, count(TableId::Lists), kMaxEnvironment) &&
-                  inside(record.environment_inherit, count(TableId::Lists), kMaxEnvironment),
+bool Checker::parts(const UnitBody& body) {
+    if (!need(inside(body.environment, count(TableId::Lists), kMaxEnvironment) &&
+                  inside(body.environment_inherit, count(TableId::Lists), kMaxEnvironment),
               "its environment is out of place") ||
-        !need(inside(record.groups, count(TableId::Groups), kMaxGroups), "too many groups") ||
-        !need(inside(record.filter, count(TableId::Filters), kMaxFilter), "too long a filter") ||
-        !need(inside(record.limits, count(TableId::Limits), kMaxResourceLimits) &&
-                  record.limits.first == next_limit_,
+        !need(inside(body.groups, count(TableId::Groups), kMaxGroups), "too many groups") ||
+        !need(body.descriptor_store <= kMaxStored, "keeps too many descriptors") ||
+        !need(inside(body.filter, count(TableId::Filters), kMaxFilter), "too long a filter") ||
+        !need(inside(body.limits, count(TableId::Limits), kMaxResourceLimits) &&
+                  body.limits.first == next_limit_,
               "its resource limits are out of place") ||
-        !need(inside(record.directories, count(TableId::Directories), kMaxDirectories) &&
-                  record.directories.first == next_directory_,
+        !need(inside(body.directories, count(TableId::Directories), kMaxDirectories) &&
+                  body.directories.first == next_directory_,
               "its directories are out of place") ||
-        !need(inside(record.settings, count(TableId::Settings), kMaxCgroupSettings) &&
-                  record.settings.first == next_setting_,
+        !need(inside(body.settings, count(TableId::Settings), kMaxCgroupSettings) &&
+                  body.settings.first == next_setting_,
               "its cgroup settings are out of place"))
         return false;
-    next_limit_ += record.limits.count;
-    next_directory_ += record.directories.count;
-    next_setting_ += record.settings.count;
-    return limits(record.limits) && activation(record) && signal_map(record) && conditions(record);
+    next_limit_ += body.limits.count;
+    next_directory_ += body.directories.count;
+    next_setting_ += body.settings.count;
+    return limits(body.limits) && signal_map(body) && conditions(body);
 }
 
 bool Checker::activation(const UnitRecord& record) {
     if (!need(record.sockets.first == next_socket_ && record.timer.first == next_timer_ &&
                   inside(record.sockets, count(TableId::Sockets), kMaxSockets) &&
-                  inside(record.timer, count(TableId::Timers), 1) &&
-                  record.descriptor_store <= kMaxStored,
+                  inside(record.timer, count(TableId::Timers), 1),
               "its sockets or its timer are out of place"))
         return false;
     next_socket_ += record.sockets.count;
     next_timer_ += record.timer.count;
     return true;
+}
+
+bool Checker::body(std::uint16_t at) {
+    if (!need(at <= next_body_ && at < count(TableId::Bodies), "its body is out of place"))
+        return false;
+    // That of an earlier unit has been judged with it.
+    if (at < next_body_) return true;
+    ++next_body_;
+    const UnitBody& body = table<UnitBody>(TableId::Bodies)[at];
+    return identity(body) && parts(body) && scheduling(body);
 }
 
 bool Checker::unit(UnitId id) {
@@ -279,8 +288,11 @@ bool Checker::unit(UnitId id) {
     if (!flags_of_policy(raw)) return false;
     const UnitPolicy& its_policy = table<UnitPolicy>(TableId::Policies)[id];
     const UnitRecord& record = table<UnitRecord>(TableId::Units)[id];
-    return identity(record) && policy(its_policy) && parts(record) &&
-           commands(its_policy, record) && readiness(its_policy, record) && scheduling(record) &&
+    return need(is_string(record.description) && is_string(record.source),
+                "a string outside the strings") &&
+           body(record.body) && policy(its_policy) && activation(record) &&
+           commands(its_policy, record) &&
+           readiness(its_policy, table<UnitBody>(TableId::Bodies)[record.body]) &&
            dependencies(id, its_policy);
 }
 

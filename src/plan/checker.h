@@ -55,26 +55,27 @@ private:
     bool activations();
     bool names();
     bool unit(UnitId id);
+    bool body(std::uint16_t at);
     bool flags_of_policy(const std::byte* raw);
     bool policy(const UnitPolicy& policy);
     bool stop(const UnitPolicy& policy);
     bool outcomes(const UnitPolicy& policy);
     bool commands(const UnitPolicy& policy, const UnitRecord& record);
     bool probe(ReadyKind kind, bool has_command, Slice address, StringRef path);
-    bool readiness(const UnitPolicy& policy, const UnitRecord& record);
+    bool readiness(const UnitPolicy& policy, const UnitBody& body);
     bool health(const UnitPolicy& policy);
-    bool scheduling(const UnitRecord& record);
-    bool signal_map(const UnitRecord& record);
-    bool conditions(const UnitRecord& record);
+    bool scheduling(const UnitBody& body);
+    bool signal_map(const UnitBody& body);
+    bool conditions(const UnitBody& body);
     /// `slice` has at most `most` texts, and all of them are `good`; else `wrong` tells.
     bool texts(Slice slice,
                std::size_t most,
                const char* wrong,
                FunctionRef<bool(std::string_view)> good);
     bool dependencies(UnitId id, const UnitPolicy& policy);
-    bool identity(const UnitRecord& record);
+    bool identity(const UnitBody& body);
     bool output(OutputKind kind, StringRef path);
-    bool parts(const UnitRecord& record);
+    bool parts(const UnitBody& body);
     bool limits(Slice slice);
     bool activation(const UnitRecord& record);
     bool guest();
@@ -109,6 +110,7 @@ private:
     UnitId unit_ = kNoUnit;
     bool named_ = false;
     /// The parts of these tables belong to the units in turn: where the next one's begin.
+    std::size_t next_body_ = 0;
     std::size_t next_dependency_ = 0;
     std::size_t next_command_ = 0;
     std::size_t next_limit_ = 0;

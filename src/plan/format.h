@@ -29,6 +29,8 @@ enum class TableId : std::uint8_t {
     Policies,
     Dependencies,
     Units,
+    /// Of one or more units.
+    Bodies,
     /// UnitIds in the order of their names.
     Names,
     /// Slices of Lists: one argv each; a unit's commands stand together, by role.
@@ -51,7 +53,7 @@ enum class TableId : std::uint8_t {
     Zones,
     Strings
 };
-inline constexpr std::size_t kTables = 17;
+inline constexpr std::size_t kTables = 18;
 
 struct Header {
     std::uint32_t magic = 0;
@@ -86,18 +88,34 @@ enum UnitFlag : std::uint32_t {
     kUnitFlags = (1U << 13U) - 1
 };
 
+/// What belongs to one unit alone; the rest stands in its body.
 struct UnitRecord {
     StringRef name = 0;
     StringRef description = 0;
     StringRef source = 0;
+    /// How many commands there are of each role stands in the policy.
+    std::uint32_t first_command = 0;
+    /// The same for equal definitions, whatever the units around them; 0: not known.
+    std::uint32_t digest = 0;
+    /// Index of its body: that of an earlier unit, or the next one.
+    std::uint16_t body = 0;
+    /// Proof that the order has no cycle: what a unit is ordered after has a smaller rank.
+    std::uint16_t rank = 0;
+    Slice sockets;
+    /// None or one.
+    Slice timer;
+};
+
+/// How a unit is executed. Most units of a plan differ in little but their commands, so equal
+/// bodies are stored once.
+struct UnitBody {
     StringRef working_directory = 0;
     StringRef output_path = 0;
     StringRef error_path = 0;
     StringRef ready_path = 0;
+    StringRef health_path = 0;
+    StringRef terminal = 0;
     std::uint32_t flags = 0;
-
-    /// How many commands there are of each role stands in the policy.
-    std::uint32_t first_command = 0;
     std::uint32_t log_keep = 0;
     Slice environment;
     Slice environment_inherit;
@@ -114,20 +132,20 @@ struct UnitRecord {
     Slice affinity;
     Slice conditions;
     Slice credentials;
+    Slice view;
 
     std::uint64_t capabilities = 0;
     std::uint64_t ambient = 0;
     std::uint64_t log_size = 0;
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
-    std::uint32_t umask = 0;
     std::uint32_t ready_fd = 0;
 
-    /// Proof that the order has no cycle: what a unit is ordered after has a smaller rank.
-    std::uint16_t rank = 0;
+    std::uint32_t descriptor_store = 0;
+    /// CLONE_NEW* of unshare(2).
+    std::uint32_t namespaces = 0;
+    std::uint16_t umask = 0;
     std::int16_t oom_score_adjust = 0;
-    StringRef health_path = 0;
-    StringRef terminal = 0;
     std::uint16_t io_priority = 0;
     std::uint8_t cpu_policy = 0;
     std::uint8_t cpu_priority = 0;
@@ -135,15 +153,6 @@ struct UnitRecord {
     OutputKind output = OutputKind::Log;
     OutputKind error = OutputKind::Log;
     NotifyAccess notify_access = NotifyAccess::Main;
-    /// The same for equal definitions, whatever the units around them; 0: not known.
-    std::uint32_t digest = 0;
-    std::uint32_t descriptor_store = 0;
-    /// CLONE_NEW* of unshare(2).
-    std::uint32_t namespaces = 0;
-    Slice sockets;
-    /// None or one.
-    Slice timer;
-    Slice view;
 };
 
 struct SocketRecord {
@@ -203,6 +212,7 @@ inline constexpr std::array<std::uint32_t, kTables> kRecordSize = {
     sizeof(UnitPolicy),
     sizeof(Dependency),
     sizeof(UnitRecord),
+    sizeof(UnitBody),
     sizeof(UnitId),
     sizeof(Slice),
     sizeof(StringRef),
@@ -231,6 +241,7 @@ constexpr std::size_t aligned(std::size_t position) {
 // Padding would let equal plans differ, and an image carry bytes that nobody looks at.
 static_assert(std::has_unique_object_representations_v<Header>);
 static_assert(std::has_unique_object_representations_v<UnitRecord>);
+static_assert(std::has_unique_object_representations_v<UnitBody>);
 static_assert(std::has_unique_object_representations_v<DirectoryRecord>);
 static_assert(std::has_unique_object_representations_v<SettingRecord>);
 static_assert(std::has_unique_object_representations_v<GuestRecord>);

@@ -28,6 +28,10 @@ const UnitRecord& record(std::span<const std::byte> image, UnitId unit) {
     return table<UnitRecord>(image, TableId::Units)[unit];
 }
 
+const UnitBody& body(std::span<const std::byte> image, UnitId unit) {
+    return table<UnitBody>(image, TableId::Bodies)[record(image, unit).body];
+}
+
 std::string_view text(std::span<const std::byte> image, StringRef at) {
     return table<char>(image, TableId::Strings).data() + at;
 }
@@ -96,7 +100,7 @@ std::uint32_t Plan::digest(UnitId unit) const {
 }
 
 ExecView Plan::exec(UnitId unit) const {
-    const UnitRecord& from = record(image_, unit);
+    const UnitBody& from = body(image_, unit);
     const auto is = [&from](UnitFlag flag) { return (from.flags & flag) != 0; };
     ExecView view;
     view.uid = from.uid;
@@ -160,33 +164,33 @@ StringList Plan::command(UnitId unit, CommandRole role, std::size_t index) const
 }
 
 std::span<const std::byte> Plan::ready_address(UnitId unit) const {
-    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).address);
+    return part<std::byte>(image_, TableId::Addresses, body(image_, unit).address);
 }
 
 std::string_view Plan::ready_path(UnitId unit) const {
-    return text(image_, record(image_, unit).ready_path);
+    return text(image_, body(image_, unit).ready_path);
 }
 
 std::span<const std::byte> Plan::health_address(UnitId unit) const {
-    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).health_address);
+    return part<std::byte>(image_, TableId::Addresses, body(image_, unit).health_address);
 }
 
 std::string_view Plan::health_path(UnitId unit) const {
-    return text(image_, record(image_, unit).health_path);
+    return text(image_, body(image_, unit).health_path);
 }
 
 std::span<const std::byte> Plan::signal_map(UnitId unit) const {
-    return part<std::byte>(image_, TableId::Addresses, record(image_, unit).signal_map);
+    return part<std::byte>(image_, TableId::Addresses, body(image_, unit).signal_map);
 }
 
 DirectoryView Plan::directory(UnitId unit, std::size_t index) const {
-    const Slice slice = record(image_, unit).directories;
+    const Slice slice = body(image_, unit).directories;
     const auto& from = part<DirectoryRecord>(image_, TableId::Directories, slice)[index];
     return {from.kind, from.mode, text(image_, from.path)};
 }
 
 CgroupSetting Plan::cgroup_setting(UnitId unit, std::size_t index) const {
-    const Slice slice = record(image_, unit).settings;
+    const Slice slice = body(image_, unit).settings;
     const auto& from = part<SettingRecord>(image_, TableId::Settings, slice)[index];
     return {text(image_, from.file), text(image_, from.value)};
 }
@@ -217,19 +221,19 @@ std::optional<TimerView> Plan::timer(UnitId unit) const {
 }
 
 std::uint32_t Plan::descriptor_store(UnitId unit) const {
-    return record(image_, unit).descriptor_store;
+    return body(image_, unit).descriptor_store;
 }
 
 std::uint64_t Plan::log_size(UnitId unit) const {
-    return record(image_, unit).log_size;
+    return body(image_, unit).log_size;
 }
 
 std::uint32_t Plan::log_keep(UnitId unit) const {
-    return record(image_, unit).log_keep;
+    return body(image_, unit).log_keep;
 }
 
 bool Plan::log_timestamp(UnitId unit) const {
-    return (record(image_, unit).flags & kLogTimestamp) != 0;
+    return (body(image_, unit).flags & kLogTimestamp) != 0;
 }
 
 std::optional<GuestView> Plan::guest() const {

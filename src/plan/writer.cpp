@@ -98,6 +98,8 @@ private:
     Slice list(const std::vector<std::string>& values);
     UnitPolicy policy(const UnitInput& unit);
     UnitRecord record(const UnitInput& unit, std::uint16_t rank);
+    UnitBody body(const UnitInput& unit);
+    std::uint16_t shared_body(const UnitInput& unit);
     void add_activation(const UnitInput& unit, UnitRecord& record);
     GuestRecord guest(const GuestInput& guest);
     void index_names(const std::vector<UnitInput>& units);
@@ -106,6 +108,9 @@ private:
     std::vector<UnitPolicy> policies_;
     std::vector<Dependency> dependencies_;
     std::vector<UnitRecord> units_;
+    std::vector<UnitBody> bodies_;
+    /// What each of them was made of, by its digest.
+    std::multimap<std::uint32_t, std::pair<UnitInput, std::uint16_t>> known_bodies_;
     std::vector<UnitId> names_;
     std::vector<Slice> commands_;
     SharedTable<StringRef> lists_;
@@ -170,77 +175,105 @@ std::uint32_t flags_of(const UnitInput& unit) {
 }
 
 /// What is a number in both.
-void fill_numbers(const ExecInput& exec, UnitRecord& record) {
-    record.io_priority = exec.io_priority;
-    record.cpu_policy = exec.cpu_policy.value_or(0);
-    record.cpu_priority = exec.cpu_priority;
-    record.capabilities = exec.capabilities;
-    record.ambient = exec.ambient;
-    record.uid = exec.uid;
-    record.gid = exec.gid;
-    record.umask = exec.umask;
-    record.oom_score_adjust = exec.oom_score_adjust.value_or(0);
-    record.nice = exec.nice.value_or(0);
-    record.output = exec.output;
-    record.error = exec.error;
+void fill_numbers(const ExecInput& exec, UnitBody& body) {
+    body.io_priority = exec.io_priority;
+    body.cpu_policy = exec.cpu_policy.value_or(0);
+    body.cpu_priority = exec.cpu_priority;
+    body.capabilities = exec.capabilities;
+    body.ambient = exec.ambient;
+    body.uid = exec.uid;
+    body.gid = exec.gid;
+    // A mask that does not fit is none that open accepts.
+    body.umask = narrow<std::uint16_t>(exec.umask).value_or(0xffff);
+    body.oom_score_adjust = exec.oom_score_adjust.value_or(0);
+    body.nice = exec.nice.value_or(0);
+    body.output = exec.output;
+    body.error = exec.error;
 }
 
 UnitRecord Builder::record(const UnitInput& unit, std::uint16_t rank) {
-    const ExecInput& exec = unit.exec;
     UnitRecord record;
     record.name = string(unit.name);
     record.description = string(unit.description);
     record.source = string(unit.source);
-    record.working_directory = string(exec.working_directory);
-    record.output_path = string(exec.output_path);
-    record.error_path = string(exec.error_path);
-    record.ready_path = string(unit.ready_path);
-    record.flags = flags_of(unit);
-
+    record.rank = rank;
     record.first_command = static_cast<std::uint32_t>(commands_.size());
     for (const auto& role : unit.commands) {
         for (const Argv& argv : role)
             commands_.push_back(list(argv));
     }
-    record.log_keep = unit.log_keep;
-    record.environment = list(exec.environment);
-    record.environment_inherit = list(exec.environment_inherit);
-    record.groups = groups_.add(exec.groups);
-    record.limits = append(limits_, exec.limits);
+    add_activation(unit, record);
+    return record;
+}
+
+std::uint16_t Builder::shared_body(const UnitInput& unit) {
+    UnitInput common;
+    common.exec = unit.exec;
+    common.ready_address = unit.ready_address;
+    common.ready_path = unit.ready_path;
+    common.health_address = unit.health_address;
+    common.health_path = unit.health_path;
+    common.signal_map = unit.signal_map;
+    common.descriptor_store = unit.descriptor_store;
+    common.log_size = unit.log_size;
+    common.log_keep = unit.log_keep;
+    common.log_timestamp = unit.log_timestamp;
+    const std::uint32_t key = digest(common);
+    for (auto [at, end] = known_bodies_.equal_range(key); at != end; ++at) {
+        if (at->second.first == common) return at->second.second;
+    }
+    const auto index = static_cast<std::uint16_t>(bodies_.size());
+    bodies_.push_back(body(common));
+    known_bodies_.emplace(key, std::pair{std::move(common), index});
+    return index;
+}
+
+UnitBody Builder::body(const UnitInput& unit) {
+    const ExecInput& exec = unit.exec;
+    UnitBody body;
+    body.working_directory = string(exec.working_directory);
+    body.output_path = string(exec.output_path);
+    body.error_path = string(exec.error_path);
+    body.ready_path = string(unit.ready_path);
+    body.flags = flags_of(unit);
+
+    body.log_keep = unit.log_keep;
+    body.environment = list(exec.environment);
+    body.environment_inherit = list(exec.environment_inherit);
+    body.groups = groups_.add(exec.groups);
+    body.limits = append(limits_, exec.limits);
     std::vector<DirectoryRecord> directories;
     for (const DirectoryInput& directory : exec.directories) {
         // A mode that does not fit is one that no folder may have: 0xffff, which open refuses.
         const auto mode = narrow<std::uint16_t>(directory.mode).value_or(0xffff);
         directories.push_back({string(directory.path), mode, directory.kind});
     }
-    record.directories = append(directories_, directories);
+    body.directories = append(directories_, directories);
     std::vector<SettingRecord> settings;
     for (const CgroupSettingInput& setting : exec.cgroup_settings) {
         settings.push_back({string(setting.file), string(setting.value)});
     }
-    record.settings = append(settings_, settings);
-    record.filter = filters_.add(exec.filter);
-    record.address = addresses_.add(unit.ready_address);
-    record.health_address = addresses_.add(unit.health_address);
-    record.signal_map = addresses_.add(unit.signal_map);
-    record.affinity = addresses_.add(exec.cpu_affinity);
-    record.conditions = list(exec.conditions);
-    record.credentials = list(exec.credentials);
-    record.view = list(exec.view);
-    record.namespaces = exec.namespaces;
-    record.health_path = string(unit.health_path);
-    record.terminal = string(exec.terminal);
-    record.log_size = unit.log_size;
-    record.rank = rank;
-    fill_numbers(exec, record);
-    record.ready_fd = exec.ready_fd;
-    record.notify_access = exec.notify_access;
-    add_activation(unit, record);
-    return record;
+    body.settings = append(settings_, settings);
+    body.filter = filters_.add(exec.filter);
+    body.address = addresses_.add(unit.ready_address);
+    body.health_address = addresses_.add(unit.health_address);
+    body.signal_map = addresses_.add(unit.signal_map);
+    body.affinity = addresses_.add(exec.cpu_affinity);
+    body.conditions = list(exec.conditions);
+    body.credentials = list(exec.credentials);
+    body.view = list(exec.view);
+    body.namespaces = exec.namespaces;
+    body.health_path = string(unit.health_path);
+    body.terminal = string(exec.terminal);
+    body.log_size = unit.log_size;
+    fill_numbers(exec, body);
+    body.ready_fd = exec.ready_fd;
+    body.notify_access = exec.notify_access;
+    body.descriptor_store = unit.descriptor_store;
+    return body;
 }
 
 void Builder::add_activation(const UnitInput& unit, UnitRecord& record) {
-    record.descriptor_store = unit.descriptor_store;
     std::vector<SocketRecord> sockets;
     for (const SocketInput& socket : unit.sockets) {
         sockets.push_back({string(socket.name), addresses_.add(socket.address), socket.uid,
@@ -282,6 +315,7 @@ std::uint32_t Builder::digest(UnitInput unit) {
     Builder alone;
     alone.policies_.push_back(alone.policy(unit));
     alone.units_.push_back(alone.record(unit, 0));
+    alone.bodies_.push_back(alone.body(unit));
     // FNV-1a.
     std::uint64_t hash = 0xcbf29ce484222325U;
     for (const std::byte byte : alone.image())
@@ -300,14 +334,23 @@ void Builder::index_names(const std::vector<UnitInput>& units) {
 std::vector<std::byte> Builder::image() const {
     // In the order of TableId.
     const std::array<std::span<const std::byte>, kTables> tables = {
-        std::as_bytes(std::span(policies_)),        std::as_bytes(std::span(dependencies_)),
-        std::as_bytes(std::span(units_)),           std::as_bytes(std::span(names_)),
-        std::as_bytes(std::span(commands_)),        std::as_bytes(std::span(lists_.records)),
-        std::as_bytes(std::span(groups_.records)),  std::as_bytes(std::span(limits_)),
-        std::as_bytes(std::span(directories_)),     std::as_bytes(std::span(settings_)),
-        std::as_bytes(std::span(filters_.records)), std::as_bytes(std::span(addresses_.records)),
-        std::as_bytes(std::span(guest_)),           std::as_bytes(std::span(sockets_)),
-        std::as_bytes(std::span(timers_)),          std::as_bytes(std::span(zones_.records)),
+        std::as_bytes(std::span(policies_)),
+        std::as_bytes(std::span(dependencies_)),
+        std::as_bytes(std::span(units_)),
+        std::as_bytes(std::span(bodies_)),
+        std::as_bytes(std::span(names_)),
+        std::as_bytes(std::span(commands_)),
+        std::as_bytes(std::span(lists_.records)),
+        std::as_bytes(std::span(groups_.records)),
+        std::as_bytes(std::span(limits_)),
+        std::as_bytes(std::span(directories_)),
+        std::as_bytes(std::span(settings_)),
+        std::as_bytes(std::span(filters_.records)),
+        std::as_bytes(std::span(addresses_.records)),
+        std::as_bytes(std::span(guest_)),
+        std::as_bytes(std::span(sockets_)),
+        std::as_bytes(std::span(timers_)),
+        std::as_bytes(std::span(zones_.records)),
         std::as_bytes(std::span(strings_)),
     };
     Header header{.magic = kMagic,
@@ -343,6 +386,7 @@ Result<std::vector<std::byte>> Builder::build(const PlanInput& input) {
         const UnitInput& unit = input.units[id];
         policies_.push_back(policy(unit));
         units_.push_back(record(unit, (*ranks)[id]));
+        units_.back().body = shared_body(unit);
         units_.back().digest = digest(unit);
         if (has_nul_) return mistake(unit.name, "a NUL byte in one of its strings");
         if (strings_.size() > kMaxImage)

@@ -89,5 +89,29 @@ TEST(PlanMutation, ReadsNoBoolThatIsNone) {
               "plan unit nginx: a flag that is neither true nor false");
 }
 
+/// What is said of a plan whose units a and b have the bodies `of_a` and `of_b`.
+std::string bodies(std::uint16_t of_a, std::uint16_t of_b) {
+    PlanInput input;
+    input.units = {simple_unit("a"), simple_unit("b")};
+    input.units[1].exec.uid = 7;
+    Image image = image_of(input);
+    Header header;
+    std::memcpy(&header, image.bytes().data(), sizeof header);
+    const std::size_t units = header.tables[static_cast<std::size_t>(TableId::Units)].first;
+    auto* records = reinterpret_cast<UnitRecord*>(image.bytes().data() + units);
+    records[0].body = of_a;
+    records[1].body = of_b;
+    const auto plan = Plan::open(image.bytes());
+    return plan ? "accepted" : std::string(describe(plan.error()).view());
+}
+
+TEST(PlanMutation, TakesEveryBodyInItsPlace) {
+    EXPECT_EQ(bodies(0, 1), "accepted");
+    EXPECT_EQ(bodies(1, 0), "plan unit a: its body is out of place");
+    EXPECT_EQ(bodies(0, 2), "plan unit b: its body is out of place");
+    EXPECT_EQ(bodies(0, 0xffff), "plan unit b: its body is out of place");
+    EXPECT_EQ(bodies(0, 0), "plan records that belong to no unit");
+}
+
 } // namespace
 } // namespace stead::plan

@@ -1,9 +1,11 @@
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include <gtest/gtest.h>
 
+#include "plan/format.h"
 #include "plan/samples.h"
 
 namespace stead::plan {
@@ -129,6 +131,25 @@ TEST(PlanSize, StaysBelowAKilobyteAUnit) {
     ASSERT_TRUE(image);
     RecordProperty("bytes_a_unit", static_cast<int>(image->size() / input.units.size()));
     EXPECT_LT(image->size() / input.units.size(), 1024U);
+}
+
+TEST(PlanSize, StoresOnceWhatUnitsHaveInCommon) {
+    PlanInput input;
+    for (int i = 0; i < 1000; ++i) {
+        UnitInput unit = simple_unit("service" + std::to_string(i));
+        unit.source = "/etc/stead/units/" + unit.name + ".toml";
+        // Each fifth is not like the others, and none of these like another one.
+        if (i % 5 == 0) unit.exec.uid = static_cast<std::uint32_t>(1000 + i);
+        input.units.push_back(unit);
+    }
+    const Image image = image_of(input);
+    Header header;
+    std::memcpy(&header, image.bytes().data(), sizeof header);
+    EXPECT_EQ(header.tables[static_cast<std::size_t>(TableId::Bodies)].count, 201U);
+    EXPECT_LT(image.bytes().size() / input.units.size(), 448U);
+    const auto plan = Plan::open(image.bytes());
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(read_back(*plan), counted(input));
 }
 
 TEST(PlanSize, HoldsAsManyUnitsAsThereMayBe) {
