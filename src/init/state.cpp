@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <new>
 
 #include "init/memory.h"
@@ -39,6 +40,32 @@ Result<sys::UniqueFd> make_state_file() {
         return last_error("ftruncate", "state");
     TRY(sys::add_seals(file.get(), sys::kSealSeal | sys::kSealShrink | sys::kSealGrow));
     return file;
+}
+
+/// A state in `memory`, which is all zeros. No constructor runs over it: most of its tables are
+/// never used, and a page that nobody touches is none.
+State* begin_state(std::span<std::byte> memory) {
+    auto* state = reinterpret_cast<State*>(memory.data());
+    state->target = state->begun = kNoUnit;
+    state->stop_budget = 9_s;
+    state->mailbox.source = Source::Timer;
+    return state;
+}
+
+/// The same state in other memory, which is all zeros; of its tables what is in use, but no timers.
+State* copy_state(const State& from, std::span<std::byte> memory) {
+    auto* state = reinterpret_cast<State*>(memory.data());
+    const auto copy = [&](const void* first, const void* last) {
+        const auto* begin = static_cast<const std::byte*>(first);
+        const auto at = begin - reinterpret_cast<const std::byte*>(&from);
+        std::memcpy(memory.data() + at, begin,
+                    static_cast<std::size_t>(static_cast<const std::byte*>(last) - begin));
+    };
+    copy(&from, from.timers.begin());
+    copy(from.held.begin(), from.held.begin() + std::min<std::size_t>(from.held_end, kMaxHeld));
+    copy(from.held.end(), &from + 1);
+    state->timer_end = 0;
+    return state;
 }
 
 } // namespace
@@ -97,7 +124,7 @@ Result<Supervisor*> open_memory(std::span<std::byte> memory, char** argv, char**
 Result<std::span<std::byte>> draft_state(Supervisor& self, std::size_t units) {
     auto file = TRY(make_state_file());
     const auto memory = TRY(map_state(file.get()));
-    auto* state = ::new (memory.data()) State(self);
+    State* state = copy_state(self, memory);
     Supervisor* next = TRY(open_memory(memory, self.argv, self.environment));
     state->ring.head = state->ring.used = 0;
     state->mailbox = {};
@@ -113,7 +140,7 @@ Result<Supervisor*> make_supervisor(char** argv, char** environment) {
     auto file = make_state_file();
     auto memory = file ? map_state(file->get()) : sys::map_memory(kStateSize);
     if (!memory && file) memory = sys::map_memory(kStateSize);
-    auto* state = ::new (TRY(memory).data()) State;
+    State* state = begin_state(TRY(memory));
     Supervisor* self = TRY(open_memory(*memory, argv, environment));
     self->init_of_namespace = ::getpid() == 1;
     self->boot_time = sys::now();

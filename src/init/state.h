@@ -340,7 +340,8 @@ enum class Adoption : std::uint8_t {
     Told
 };
 
-/// All that PID 1 remembers.
+/// All that PID 1 remembers. No constructor makes one: in memory that is all zeros `begin_state`
+/// (state.cpp) sets what a new state has otherwise, and pages of unused tables never come to be.
 struct State : Roots {
     std::uint32_t children_end = 0;
     SlotFd keeper;
