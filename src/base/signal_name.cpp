@@ -1,17 +1,17 @@
 #include "base/signal_name.h"
 
-#include <array>
 #include <charconv>
+
+#include "base/words.h"
 
 namespace stead {
 
 namespace {
 
 // By number from 1, as on every architecture but MIPS, SPARC, Alpha and PA-RISC (signal(7)).
-constexpr std::array<std::string_view, 31> kNames = {
-    "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1", "SEGV",
-    "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN", "TTOU",
-    "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS"};
+constexpr const char* kNames =
+    "HUP\0INT\0QUIT\0ILL\0TRAP\0ABRT\0BUS\0FPE\0KILL\0USR1\0SEGV\0USR2\0PIPE\0ALRM\0TERM\0STKFLT\0"
+    "CHLD\0CONT\0STOP\0TSTP\0TTIN\0TTOU\0URG\0XCPU\0XFSZ\0VTALRM\0PROF\0WINCH\0IO\0PWR\0SYS\0";
 
 constexpr int kFirstRealtime = 34;
 constexpr int kLastRealtime = 64;
@@ -28,15 +28,13 @@ int whole_number(std::string_view text, int limit) {
 } // namespace
 
 std::string_view signal_name(int number) {
-    if (number < 1 || number > static_cast<int>(kNames.size())) return {};
-    return kNames[static_cast<std::size_t>(number - 1)];
+    if (number < 1) return {};
+    return word_at(kNames, static_cast<std::size_t>(number - 1));
 }
 
 int signal_number(std::string_view name) {
     if (name.starts_with("SIG")) name.remove_prefix(3);
-    for (std::size_t index = 0; index < kNames.size(); ++index) {
-        if (kNames[index] == name) return static_cast<int>(index) + 1;
-    }
+    if (const int index = find_word(kNames, name); index >= 0) return index + 1;
     if (name == "POLL") return signal_number("IO");
     if (name == "RTMIN") return kFirstRealtime;
     if (name.starts_with("RTMIN+")) {

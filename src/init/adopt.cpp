@@ -48,9 +48,9 @@ Result<void> adopt_services(Supervisor& self) {
     self.mailbox.source = Source::Timer;
     for (std::size_t i = 0; i < self.units.size(); ++i) {
         const auto unit = static_cast<UnitId>(i);
-        if (runs(self, unit)) tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
+        if (runs(self, unit)) tell_engine(self, engine::EventKind::Start, unit);
     }
-    tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    tell_engine(self, engine::EventKind::Boot, self.target);
     self.adoption = Adoption::Told;
     return {};
 }
@@ -58,22 +58,19 @@ Result<void> adopt_services(Supervisor& self) {
 bool adopt(Supervisor& self, const engine::Action& action) {
     const UnitId unit = action.unit;
     if (!runs(self, unit)) return false;
-    const auto tell = [&](engine::EventKind kind) {
-        tell_engine(self,
-                    {.kind = kind, .role = action.role, .unit = unit, .ticket = action.ticket});
-    };
     if (action.role == CommandRole::Main) {
         Child* main = find_main(self, unit);
         if (main == nullptr) return false;
         main->ticket = action.ticket;
     }
-    tell(engine::EventKind::Spawned);
-    tell(engine::EventKind::Executed);
+    tell_engine(self, engine::EventKind::Spawned, action);
+    tell_engine(self, engine::EventKind::Executed, action);
     // What a forking unit left behind is its main process only once the first one has gone.
     if (action.role == CommandRole::Main && self.table.policy(unit).type == UnitType::Forking)
-        tell(engine::EventKind::Exited);
+        tell_engine(self, engine::EventKind::Exited, action);
     // A hook has run, and what is up says so only once.
-    tell(action.role == CommandRole::Main ? engine::EventKind::Ready : engine::EventKind::Exited);
+    const bool main = action.role == CommandRole::Main;
+    tell_engine(self, main ? engine::EventKind::Ready : engine::EventKind::Exited, action);
     return true;
 }
 

@@ -291,10 +291,7 @@ void start_command(Supervisor& self, const engine::Action& action) {
     if (self.adoption != Adoption::None && adopt(self, action)) return;
     const ExecView exec = self.table.exec(action.unit);
     if (is_first_command(self, action) && !conditions_hold(self, exec)) {
-        return tell_engine(self, {.kind = engine::EventKind::Skipped,
-                                  .role = action.role,
-                                  .unit = action.unit,
-                                  .ticket = action.ticket});
+        return tell_engine(self, engine::EventKind::Skipped, action);
     }
     if (is_first_command(self, action)) {
         const auto opened = open_sockets(self, action.unit);
@@ -304,11 +301,7 @@ void start_command(Supervisor& self, const engine::Action& action) {
         }
     }
     if (action.role == CommandRole::Main && serves_connections(self, action.unit)) {
-        tell_engine(self, {.kind = engine::EventKind::Skipped,
-                           .role = action.role,
-                           .unit = action.unit,
-                           .value = engine::kServesConnections,
-                           .ticket = action.ticket});
+        tell_engine(self, engine::EventKind::Skipped, action, engine::kServesConnections);
         return watch_sockets(self, action.unit);
     }
     auto cgroup = unit_cgroup(self, action.unit, exec);
@@ -336,10 +329,7 @@ void start_command(Supervisor& self, const engine::Action& action) {
     if (!launched) return tell_failure(self, action, SpawnStage::Clone, launched.error().code);
 
     if (action.role == CommandRole::Main) self.units[action.unit].group = child->pid;
-    tell_engine(self, {.kind = engine::EventKind::Spawned,
-                       .role = action.role,
-                       .unit = action.unit,
-                       .ticket = action.ticket});
+    tell_engine(self, engine::EventKind::Spawned, action);
 }
 
 } // namespace stead::init

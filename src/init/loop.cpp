@@ -196,6 +196,21 @@ void tell_engine(Supervisor& self, const engine::Event& event) {
     self.changed = true;
 }
 
+void tell_engine(Supervisor& self, engine::EventKind kind, UnitId unit, std::uint32_t value) {
+    tell_engine(self, {.kind = kind, .unit = unit, .value = value});
+}
+
+void tell_engine(Supervisor& self,
+                 engine::EventKind kind,
+                 const engine::Action& action,
+                 std::uint32_t value) {
+    tell_engine(self, {.kind = kind,
+                       .role = action.role,
+                       .unit = action.unit,
+                       .value = value,
+                       .ticket = action.ticket});
+}
+
 void ask_shutdown(Supervisor& self, EndKind end) {
     if (!self.engine) {
         // Nothing has been started yet.
@@ -218,7 +233,7 @@ Result<void> open_loop(Supervisor& self) {
 }
 
 void run_loop(Supervisor& self) {
-    tell_engine(self, {.kind = engine::EventKind::Boot, .unit = self.target});
+    tell_engine(self, engine::EventKind::Boot, self.target);
     arm_activation(self);
     remember_roots(self);
     continue_loop(self);

@@ -10,6 +10,12 @@ namespace stead::init {
 
 /// Hands an event to the engine, with the time of now.
 void tell_engine(Supervisor& self, const engine::Event& event);
+/// The same for events of a few words: of a unit, and of the command that `action` asked for.
+void tell_engine(Supervisor& self, engine::EventKind kind, UnitId unit, std::uint32_t value = 0);
+void tell_engine(Supervisor& self,
+                 engine::EventKind kind,
+                 const engine::Action& action,
+                 std::uint32_t value = 0);
 /// An orderly end; a second one hurries, a third ends at once.
 void ask_shutdown(Supervisor& self, EndKind end);
 /// A word for RESULT of a unit's last hooks.

@@ -84,8 +84,7 @@ void look_into_pid_file(Supervisor& self, UnitId unit) {
     while (!digits.empty() && (digits.back() == '\n' || digits.back() == ' '))
         digits.remove_suffix(1);
     const auto pid = whole_number(digits);
-    if (pid && take_main(self, unit, *pid))
-        tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+    if (pid && take_main(self, unit, *pid)) tell_engine(self, engine::EventKind::Ready, unit);
 }
 
 std::optional<UnitId> find_unit(Supervisor& self, std::uint64_t cgroup) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "init/cgroups.h"
 #include "init/children.h"
 #include "init/digits.h"
@@ -71,36 +72,21 @@ void keep_status(Unit& unit, std::string_view text) {
     }
 }
 
-void obey_line(Supervisor& self, UnitId unit, std::string_view line) {
-    const auto tell = [&](engine::EventKind kind, std::uint32_t value = 0) {
-        tell_engine(self, {.kind = kind, .unit = unit, .value = value});
-    };
-    if (line == "READY=1") return tell(engine::EventKind::Ready);
-    if (line == "STOPPING=1") return tell(engine::EventKind::Stopping);
-    if (line == "WATCHDOG=1") return tell(engine::EventKind::WatchdogPing);
-    if (line == "WATCHDOG=trigger") return tell(engine::EventKind::WatchdogTrigger);
-    if (line.starts_with("STATUS=")) {
-        keep_status(self.units[unit], line.substr(7));
-        self.changed = true;
-        return;
-    }
-    constexpr std::string_view kMain = "MAINPID=";
-    if (line.starts_with(kMain)) {
-        const bool has_main = find_child(self, unit, CommandRole::Main) != nullptr;
-        const auto pid = whole_number(line.substr(kMain.size()));
-        if (has_main && pid) (void)take_main(self, unit, *pid);
-        return;
-    }
-    constexpr std::string_view kExtend = "EXTEND_TIMEOUT_USEC=";
-    if (line.starts_with(kExtend)) {
-        const auto microseconds = whole_number(line.substr(kExtend.size()));
-        // A day is longer than any honest extension.
-        constexpr std::int64_t kDay = 86'400'000;
-        if (microseconds)
-            tell(engine::EventKind::ExtendTimeout,
-                 static_cast<std::uint32_t>(std::min(*microseconds / 1000, kDay)));
-    }
-}
+/// What a line says, in the order of `kKeys`.
+enum class Key {
+    Ready,
+    Reloading,
+    Stopping,
+    Watchdog,
+    Status,
+    MainPid,
+    Extend,
+    Store,
+    StoreRemove,
+    StoreName
+};
+constexpr const char* kKeys = "READY=\0RELOADING=\0STOPPING=\0WATCHDOG=\0STATUS=\0MAINPID=\0"
+                              "EXTEND_TIMEOUT_USEC=\0FDSTORE=\0FDSTOREREMOVE=\0FDNAME=\0";
 
 /// A name as LISTEN_FDNAMES can carry it; others are called as systemd calls them.
 std::string_view held_name(std::string_view name) {
@@ -120,37 +106,79 @@ std::uint32_t age_of(std::string_view text) {
     return static_cast<std::uint32_t>(sys::now().ns / 1'000'000 - said.value_or(0) / 1000);
 }
 
-/// READY=1 together with RELOADING=1 ends the reload, whichever stands first.
-void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Record& record) {
+/// What counts once the whole message has been read.
+struct Notice {
     bool ready = false;
     bool keeps = false;
     bool drops = false;
     std::string_view name;
-    constexpr std::string_view kName = "FDNAME=";
+};
+
+void obey_line(
+    Supervisor& self, UnitId unit, std::string_view line, std::string_view whole, Notice& notice) {
+    const std::size_t at = line.find('=') + 1;
+    const int key = find_word(kKeys, line.substr(0, at));
+    if (key < 0) return;
+    const std::string_view value = line.substr(at);
+    const auto number = whole_number(value);
+    const bool one = value == "1";
+    const auto tell = [&](engine::EventKind kind, std::uint32_t with = 0) {
+        tell_engine(self, kind, unit, with);
+    };
+    switch (static_cast<Key>(key)) {
+    case Key::Ready:
+        notice.ready |= one;
+        break;
+    case Key::Reloading:
+        if (one) tell(engine::EventKind::Reloading, age_of(whole));
+        break;
+    case Key::Stopping:
+        if (one) tell(engine::EventKind::Stopping);
+        break;
+    case Key::Watchdog:
+        if (one) tell(engine::EventKind::WatchdogPing);
+        if (value == "trigger") tell(engine::EventKind::WatchdogTrigger);
+        break;
+    case Key::Status:
+        keep_status(self.units[unit], value);
+        self.changed = true;
+        break;
+    case Key::MainPid:
+        if (number && find_child(self, unit, CommandRole::Main) != nullptr)
+            (void)take_main(self, unit, *number);
+        break;
+    case Key::Extend:
+        // A day is longer than any honest extension.
+        if (number)
+            tell(engine::EventKind::ExtendTimeout,
+                 static_cast<std::uint32_t>(std::min<std::int64_t>(*number / 1000, 86'400'000)));
+        break;
+    case Key::Store:
+        notice.keeps |= one;
+        break;
+    case Key::StoreRemove:
+        notice.drops |= one;
+        break;
+    case Key::StoreName:
+        notice.name = value;
+        break;
+    }
+}
+
+/// READY=1 together with RELOADING=1 ends the reload, whichever stands first.
+void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Record& record) {
+    Notice notice;
     const std::string_view whole = text;
     while (!text.empty()) {
         const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
+        obey_line(self, unit, text.substr(0, end), whole, notice);
         text.remove_prefix(std::min(end + 1, text.size()));
-        if (line == "READY=1") {
-            ready = true;
-        } else if (line == "RELOADING=1") {
-            tell_engine(
-                self, {.kind = engine::EventKind::Reloading, .unit = unit, .value = age_of(whole)});
-        } else if (line == "FDSTORE=1") {
-            keeps = true;
-        } else if (line == "FDSTOREREMOVE=1") {
-            drops = true;
-        } else if (line.starts_with(kName)) {
-            name = line.substr(kName.size());
-        } else {
-            obey_line(self, unit, line);
-        }
     }
-    if (drops) drop_descriptors(self, unit, held_name(name));
-    for (std::size_t i = 0; keeps && i < record.descriptor_count; ++i)
-        keep_descriptor(self, unit, held_name(name), std::move(record.descriptors[i]));
-    if (ready) obey_line(self, unit, "READY=1");
+    notice.name = held_name(notice.name);
+    if (notice.drops) drop_descriptors(self, unit, notice.name);
+    for (std::size_t i = 0; notice.keeps && i < record.descriptor_count; ++i)
+        keep_descriptor(self, unit, notice.name, std::move(record.descriptors[i]));
+    if (notice.ready) tell_engine(self, engine::EventKind::Ready, unit);
 }
 
 } // namespace

@@ -265,7 +265,7 @@ void close_output(Supervisor& self, UnitId unit) {
 void obey_ready(Supervisor& self, UnitId unit) {
     const auto& text = self.mailbox.text;
     if (std::find(text.begin(), text.end(), std::byte{'\n'}) == text.end()) return;
-    tell_engine(self, {.kind = engine::EventKind::Ready, .unit = unit});
+    tell_engine(self, engine::EventKind::Ready, unit);
     self.units[unit].ready.close();
 }
 

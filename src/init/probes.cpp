@@ -15,8 +15,7 @@ namespace {
 /// What holds means readiness on the way up, and health once the unit is there.
 void tell_holds(Supervisor& self, UnitId unit) {
     const bool up = self.engine->view(unit).state == UnitState::Up;
-    tell_engine(self,
-                {.kind = up ? engine::EventKind::Healthy : engine::EventKind::Ready, .unit = unit});
+    tell_engine(self, up ? engine::EventKind::Healthy : engine::EventKind::Ready, unit);
 }
 
 void probe_connection(Supervisor& self, UnitId unit, std::span<const std::byte> address) {

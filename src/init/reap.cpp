@@ -54,8 +54,7 @@ void look_for_oom(Supervisor& self, UnitId unit) {
     Unit& record = self.units[unit];
     if (!record.has_cgroup) return;
     const std::int64_t kills = count_oom_kills(self, self.table.name(unit));
-    if (kills > record.oom_kills)
-        tell_engine(self, {.kind = engine::EventKind::OomKilled, .unit = unit});
+    if (kills > record.oom_kills) tell_engine(self, engine::EventKind::OomKilled, unit);
     record.oom_kills = kills;
 }
 
@@ -255,7 +254,7 @@ void check_empty(Supervisor& self, UnitId unit) {
     record.watch_empty = false;
     record.cgroup_events.close();
     record.group = 0;
-    tell_engine(self, {.kind = engine::EventKind::Emptied, .unit = unit});
+    tell_engine(self, engine::EventKind::Emptied, unit);
 }
 
 void signal_unit(Supervisor& self, const engine::Action& action, bool and_continue) {

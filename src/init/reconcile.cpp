@@ -107,10 +107,7 @@ void resume_intent(Supervisor& self) {
         if (child.pid == 0 || child.unit != action.unit || child.role != action.role ||
             child.ticket != action.ticket)
             continue;
-        return tell_engine(self, {.kind = engine::EventKind::Spawned,
-                                  .role = action.role,
-                                  .unit = action.unit,
-                                  .ticket = action.ticket});
+        return tell_engine(self, engine::EventKind::Spawned, action);
     }
     if (self.engine->expects(action)) obey(self, action);
 }

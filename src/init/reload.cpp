@@ -144,7 +144,6 @@ void move_activation(Supervisor& self, Supervisor& next, const Change& change) {
         // It closes with the execution.
         if (held.unit == kNoUnit) held = {};
     }
-    next.timer_end = 0;
     for (const Timer& timer : std::span(self.timers).first(self.timer_end)) {
         const UnitId unit = change.to[timer.unit];
         if (unit >= change.live) continue;
@@ -266,9 +265,7 @@ void reload_units(Supervisor& self,
 }
 
 void end_reload(Supervisor& self) {
-    tell_engine(self, {.kind = engine::EventKind::Reloaded,
-                       .unit = self.begun,
-                       .value = self.target == kNoUnit ? 1U : 0U});
+    tell_engine(self, engine::EventKind::Reloaded, self.begun, self.target == kNoUnit ? 1U : 0U);
     arm_activation(self);
     self.reloaded = false;
 }

@@ -84,7 +84,7 @@ void change_unit(Supervisor& self, Client& client, const wire::Reader& message) 
     client.unit = *unit;
     if (waits) client.pending = Pending::Settle;
     // From here on it is settled whom to answer, whatever happens to PID 1 itself.
-    tell_engine(self, {.kind = event_of(kind), .unit = *unit});
+    tell_engine(self, event_of(kind), *unit);
     if (!waits) return answer(self, client, kDone);
     watch_client(self, client);
 }

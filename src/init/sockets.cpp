@@ -220,7 +220,7 @@ void serve_socket(Supervisor& self, std::size_t index) {
     const UnitId unit = held.unit;
     if (!serves_connections(self, unit)) {
         unwatch(self, unit);
-        return tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
+        return tell_engine(self, engine::EventKind::Start, unit);
     }
     if (self.engine->view(unit).state != UnitState::Up) return unwatch(self, unit);
     if (!has_room_for_connection(self)) return unwatch(self, unit);

@@ -106,7 +106,7 @@ void arm_timer_of(Supervisor& self, UnitId unit, const TimerView& view) {
 
 void start_by_clock(Supervisor& self, UnitId unit, const TimerView& view) {
     if ((view.flags & kTimerPersistent) != 0) stamp(self, unit);
-    tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
+    tell_engine(self, engine::EventKind::Start, unit);
 }
 
 void arm_wall_clock(Supervisor& self) {
@@ -139,7 +139,7 @@ void arm_activation(Supervisor& self) {
             watch_sockets(self, unit);
         } else {
             // The start fails for the same reason, and says it.
-            tell_engine(self, {.kind = engine::EventKind::Start, .unit = unit});
+            tell_engine(self, engine::EventKind::Start, unit);
         }
     }
     watch_wall_clock(self);

@@ -9,19 +9,18 @@
 #include <utility>
 
 #include "base/fixed_string.h"
+#include "base/words.h"
 #include "sys/unix_socket.h"
 
 namespace stead::keep {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kAllowed = {
-    "READY=", "STATUS=",      "RELOADING=",           "STOPPING=",      "WATCHDOG=",
-    "ERRNO=", "EXIT_STATUS=", "EXTEND_TIMEOUT_USEC=", "MONOTONIC_USEC="};
-
 bool is_allowed(std::string_view line) {
-    return std::any_of(kAllowed.begin(), kAllowed.end(),
-                       [&](std::string_view word) { return line.starts_with(word); });
+    constexpr const char* kAllowed =
+        "READY=\0STATUS=\0RELOADING=\0STOPPING=\0WATCHDOG=\0ERRNO=\0EXIT_STATUS=\0"
+        "EXTEND_TIMEOUT_USEC=\0MONOTONIC_USEC=\0";
+    return find_word(kAllowed, line.substr(0, line.find('=') + 1)) >= 0;
 }
 
 } // namespace

@@ -1,28 +1,18 @@
 #include "plan/ceiling.h"
 
-#include <array>
+#include "base/words.h"
 
 namespace stead::plan {
 
 namespace {
 
-constexpr std::array<std::string_view, 29> kLevels = {
-    "cgroup.max.depth", "cgroup.max.descendants",
-    "cpu.idle",         "cpu.max",
-    "cpu.max.burst",    "cpu.uclamp.max",
-    "cpu.uclamp.min",   "cpu.weight",
-    "cpu.weight.nice",  "cpuset.cpus",
-    "cpuset.mems",      "dmem.max",
-    "io.bfq.weight",    "io.latency",
-    "io.max",           "io.prio.class",
-    "io.weight",        "memory.high",
-    "memory.low",       "memory.max",
-    "memory.min",       "memory.oom.group",
-    "memory.swap.high", "memory.swap.max",
-    "memory.zswap.max", "memory.zswap.writeback",
-    "misc.max",         "pids.max",
-    "rdma.max",
-};
+constexpr const char* kLevels =
+    "cgroup.max.depth\0cgroup.max.descendants\0cpu.idle\0cpu.max\0cpu.max.burst\0"
+    "cpu.uclamp.max\0cpu.uclamp.min\0cpu.weight\0cpu.weight.nice\0cpuset.cpus\0"
+    "cpuset.mems\0dmem.max\0io.bfq.weight\0io.latency\0io.max\0io.prio.class\0io.weight\0"
+    "memory.high\0memory.low\0memory.max\0memory.min\0memory.oom.group\0"
+    "memory.swap.high\0memory.swap.max\0memory.zswap.max\0memory.zswap.writeback\0"
+    "misc.max\0pids.max\0rdma.max\0";
 
 /// hugetlb.2MB.max, hugetlb.1GB.rsvd.max: one pair for each page size of the machine.
 bool is_huge_page_level(std::string_view file) {
@@ -86,10 +76,7 @@ ExecView cut(const ExecView& exec, const GuestView& ceiling) {
 }
 
 bool is_unit_cgroup_file(std::string_view file) {
-    for (const std::string_view level : kLevels) {
-        if (file == level) return true;
-    }
-    return is_huge_page_level(file);
+    return find_word(kLevels, file) >= 0 || is_huge_page_level(file);
 }
 
 } // namespace stead::plan

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+/// Fixed lists of words, as one text in which each word ends with a NUL: "HUP\0INT\0QUIT\0". In a
+/// table of views each word would take sixteen bytes more.
+namespace stead {
+
+/// The word at `index`; empty behind the last one.
+std::string_view word_at(const char* words, std::size_t index);
+
+/// The index of `word`, or -1 if it is none of them.
+int find_word(const char* words, std::string_view word);
+
+} // namespace stead
