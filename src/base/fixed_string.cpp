@@ -4,15 +4,21 @@
 
 namespace stead::detail {
 
-void append_bytes(char* bytes, std::size_t capacity, TextEnd& end, std::string_view text) {
-    const std::size_t count = std::min(capacity - end.size, text.size());
-    std::copy_n(text.data(), count, bytes + end.size);
-    end.size += static_cast<std::uint32_t>(count);
-    bytes[end.size] = '\0';
-    if (count < text.size()) end.truncated = true;
+TextHead& append(TextHead& text, std::string_view more, std::size_t capacity) {
+    const std::size_t count = std::min(capacity - text.size, more.size());
+    char* bytes = reinterpret_cast<char*>(&text + 1);
+    std::copy_n(more.data(), count, bytes + text.size);
+    text.size += static_cast<std::uint32_t>(count);
+    bytes[text.size] = '\0';
+    if (count < more.size()) text.truncated = true;
+    return text;
 }
 
-void append_decimal(char* bytes, std::size_t capacity, TextEnd& end, long long value) {
+TextHead& append(TextHead& text, const char* more, std::size_t capacity) {
+    return append(text, std::string_view(more), capacity);
+}
+
+TextHead& append_decimal(TextHead& text, long long value, std::size_t capacity) {
     std::array<char, 24> digits;
     std::size_t at = digits.size();
     auto rest = value < 0 ? 0ULL - static_cast<unsigned long long>(value)
@@ -22,7 +28,7 @@ void append_decimal(char* bytes, std::size_t capacity, TextEnd& end, long long v
         rest /= 10;
     } while (rest != 0);
     if (value < 0) digits[--at] = '-';
-    append_bytes(bytes, capacity, end, {digits.data() + at, digits.size() - at});
+    return append(text, {digits.data() + at, digits.size() - at}, capacity);
 }
 
 } // namespace stead::detail

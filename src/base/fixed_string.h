@@ -11,20 +11,24 @@ namespace stead {
 
 namespace detail {
 
-struct TextEnd {
+/// What FixedStrings of every capacity begin with; their bytes follow it at once.
+struct TextHead {
     std::uint32_t size = 0;
     bool truncated = false;
+    std::array<char, 3> reserved{};
 };
 
-void append_bytes(char* bytes, std::size_t capacity, TextEnd& end, std::string_view text);
-void append_decimal(char* bytes, std::size_t capacity, TextEnd& end, long long value);
+// One function each for all capacities: they are called everywhere.
+TextHead& append(TextHead& text, std::string_view more, std::size_t capacity);
+TextHead& append(TextHead& text, const char* more, std::size_t capacity);
+TextHead& append_decimal(TextHead& text, long long value, std::size_t capacity);
 
 } // namespace detail
 
 /// Text of at most `Capacity` bytes held inline: it cannot fail to be made and needs no heap.
 /// What does not fit is cut off, and `truncated()` says so. Always NUL-terminated.
 template <std::size_t Capacity>
-class FixedString {
+class FixedString : detail::TextHead {
 public:
     constexpr FixedString() {
         // What lies behind the end is never looked at: on a stack it costs neither code nor pages.
@@ -37,40 +41,50 @@ public:
         append(text);
     }
 
-    // Out of line, and their bodies the same for every capacity: they are called everywhere.
-    [[gnu::noinline]] FixedString& append(std::string_view text) {
-        detail::append_bytes(bytes_.data(), Capacity, end_, text);
-        return *this;
+    explicit FixedString(const char* text)
+        : FixedString() {
+        append(text);
+    }
+
+    FixedString& append(std::string_view text) {
+        return static_cast<FixedString&>(detail::append(*this, text, Capacity));
+    }
+
+    // Of a literal no size has to be handed on.
+    FixedString& append(const char* text) {
+        return static_cast<FixedString&>(detail::append(*this, text, Capacity));
     }
 
     /// Appends `value` in decimal.
-    [[gnu::noinline]] FixedString& append_number(long long value) {
-        detail::append_decimal(bytes_.data(), Capacity, end_, value);
-        return *this;
+    FixedString& append_number(long long value) {
+        return static_cast<FixedString&>(detail::append_decimal(*this, value, Capacity));
     }
 
     constexpr void clear() {
-        end_ = {};
+        static_cast<detail::TextHead&>(*this) = {};
         bytes_[0] = '\0';
     }
 
-    [[nodiscard]] constexpr std::string_view view() const { return {bytes_.data(), end_.size}; }
+    [[nodiscard]] constexpr std::string_view view() const {
+        return {bytes_.data(), detail::TextHead::size};
+    }
 
     [[nodiscard]] constexpr const char* c_str() const { return bytes_.data(); }
 
-    [[nodiscard]] constexpr bool empty() const { return end_.size == 0; }
+    [[nodiscard]] constexpr bool empty() const { return size() == 0; }
 
-    [[nodiscard]] constexpr std::size_t size() const { return end_.size; }
+    [[nodiscard]] constexpr std::size_t size() const { return detail::TextHead::size; }
 
-    [[nodiscard]] constexpr bool truncated() const { return end_.truncated; }
+    [[nodiscard]] constexpr bool truncated() const { return detail::TextHead::truncated; }
 
     friend constexpr bool operator==(const FixedString& a, const FixedString& b) {
         return a.view() == b.view();
     }
 
 private:
-    detail::TextEnd end_;
     std::array<char, Capacity + 1> bytes_;
 };
+
+static_assert(sizeof(detail::TextHead) == 8 && sizeof(FixedString<3>) == 12);
 
 } // namespace stead

@@ -13,6 +13,7 @@
 #include <dirent.h>
 
 #include "base/function_ref.h"
+#include "base/words.h"
 #include "init/digits.h"
 #include "init/say.h"
 #include "sys/clock.h"
@@ -50,10 +51,8 @@ std::size_t read_file(int folder, const char* name, std::span<char> buffer) {
 /// The cgroup2 line of a /proc/PID/cgroup: "0::/path".
 std::string_view unified_path(std::string_view text) {
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
+        const std::string_view line = take_part(text, '\n');
         if (line.starts_with("0::")) return line.substr(3);
-        text.remove_prefix(std::min(end + 1, text.size()));
     }
     return {};
 }
@@ -200,8 +199,7 @@ Result<void> set_level(Supervisor& self, int cgroup, const CgroupSetting& settin
 
     // The controller ("memory" of "memory.max") may only not be switched on yet.
     FixedString<64> controller("+");
-    controller.append(
-        setting.file.substr(0, std::min(setting.file.find('.'), setting.file.size())));
+    controller.append(part_before(setting.file, '.'));
     enable_in_root(self, controller.view());
     (void)write_file(self.cgroups.units.get(), "cgroup.subtree_control", controller.view());
     return write_file(cgroup, file.c_str(), setting.value);
@@ -228,7 +226,7 @@ std::int64_t count_oom_kills(Supervisor& self, std::string_view name) {
     const std::size_t at = rest.find(kKey);
     if (at == std::string_view::npos) return 0;
     rest.remove_prefix(at + kKey.size());
-    return whole_number(rest.substr(0, rest.find('\n'))).value_or(0);
+    return whole_number(part_before(rest, '\n')).value_or(0);
 }
 
 Result<sys::UniqueFd> open_events(Supervisor& self, std::string_view name) {
@@ -278,7 +276,7 @@ std::string_view find_cgroup_of(Supervisor& self, pid_t pid, std::span<char> buf
     std::string_view path = unified_path({buffer.data(), size});
     if (!path.starts_with(self.cgroups.prefix.view())) return {};
     path.remove_prefix(self.cgroups.prefix.size());
-    return path.substr(0, std::min(path.find('/'), path.size()));
+    return part_before(path, '/');
 }
 
 } // namespace stead::init

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "init/children.h"
 #include "init/digits.h"
 #include "init/finish.h"
@@ -93,7 +94,7 @@ void remove_credentials(const Supervisor& self, UnitId unit) {
     const auto folder = sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     for (std::size_t i = 0; folder && i < credentials.size(); ++i) {
         const std::string_view pair = credentials[i];
-        const FixedString<kMaxUnitName> name(pair.substr(0, pair.find('=')));
+        const FixedString<kMaxUnitName> name(part_before(pair, '='));
         (void)sys::remove_at(folder->get(), name.c_str(), false);
     }
     (void)sys::remove_at(AT_FDCWD, path.c_str(), true);

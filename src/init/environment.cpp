@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/words.h"
+
 namespace stead::init {
 
 namespace {
 
 std::string_view name_of(std::string_view entry) {
-    return entry.substr(0, std::min(entry.find('='), entry.size()));
+    return part_before(entry, '=');
 }
 
 bool lists(const StringList& names, std::string_view name) {

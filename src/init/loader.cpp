@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "base/words.h"
 #include "init/children.h"
 #include "init/environment.h"
 #include "init/keeper.h"
@@ -70,9 +71,8 @@ void relay(Supervisor& self, int fd) {
     if (size <= 0) return;
     std::string_view rest(text.data(), static_cast<std::size_t>(size));
     while (!rest.empty()) {
-        const std::size_t end = std::min(rest.find('\n'), rest.size());
-        if (end != 0) say(self, Priority::Warning, rest.substr(0, end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
+        const std::string_view line = take_part(rest, '\n');
+        if (!line.empty()) say(self, Priority::Warning, line);
     }
 }
 

@@ -101,7 +101,7 @@ std::uint32_t age_of(std::string_view text) {
     const std::size_t at = text.find(kSaid);
     if (at == text.npos) return 0;
     text.remove_prefix(at + kSaid.size());
-    const auto said = whole_number(text.substr(0, text.find('\n')));
+    const auto said = whole_number(part_before(text, '\n'));
     // A time that is yet to come makes it very old, and so no answer to anything.
     return static_cast<std::uint32_t>(sys::now().ns / 1'000'000 - said.value_or(0) / 1000);
 }
@@ -170,9 +170,7 @@ void obey_notice(Supervisor& self, UnitId unit, std::string_view text, sys::Reco
     Notice notice;
     const std::string_view whole = text;
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        obey_line(self, unit, text.substr(0, end), whole, notice);
-        text.remove_prefix(std::min(end + 1, text.size()));
+        obey_line(self, unit, take_part(text, '\n'), whole, notice);
     }
     notice.name = held_name(notice.name);
     if (notice.drops) drop_descriptors(self, unit, notice.name);

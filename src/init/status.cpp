@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "init/children.h"
 #include "init/control.h"
 #include "init/sockets.h"
@@ -95,9 +96,7 @@ bool send_guest(Supervisor& self, Client& client) {
     }
     std::string_view own = self.notices.view();
     while (!own.empty()) {
-        const std::size_t end = std::min(own.find('\n'), own.size());
-        message.text(Tag::Notice, own.substr(0, end));
-        own.remove_prefix(std::min(end + 1, own.size()));
+        message.text(Tag::Notice, take_part(own, '\n'));
     }
     const StringList rejected = self.table.rejected();
     for (std::size_t i = 0; i + 1 < rejected.size(); i += 2) {

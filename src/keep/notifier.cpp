@@ -40,10 +40,8 @@ Result<void> Notifier::forward(std::string_view text) {
     if (!socket_) return {};
     FixedString<2048> allowed;
     while (!text.empty()) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = text.substr(0, end);
+        const std::string_view line = take_part(text, '\n');
         if (is_allowed(line)) allowed.append(line).append("\n");
-        text.remove_prefix(std::min(end + 1, text.size()));
     }
     if (allowed.empty()) return {};
     return sys::send(socket_.get(), std::as_bytes(std::span(allowed.view())));

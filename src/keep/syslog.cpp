@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/fixed_string.h"
+#include "base/words.h"
 #include "model/names.h"
 #include "sys/file.h"
 #include "sys/process.h"
@@ -61,7 +62,7 @@ std::string_view unit_in_cgroup(std::string_view path, std::string_view guest) {
     const std::size_t at = path.find(folder.view());
     if (at == std::string_view::npos) return {};
     path.remove_prefix(at + folder.size());
-    path = path.substr(0, path.find('/'));
+    path = part_before(path, '/');
     // What `stead exec` started belongs to no unit.
     return path.starts_with("exec-") ? std::string_view{} : path;
 }
@@ -90,7 +91,7 @@ std::string_view find_sender_unit(const sys::Record& record,
     std::string_view text(memory.data(), size ? *size : 0);
     // The line of cgroup2, where there are several.
     if (!known) text.remove_prefix(std::min(text.find("0::"), text.size()));
-    return unit_in_cgroup(text.substr(0, text.find('\n')), guest);
+    return unit_in_cgroup(part_before(text, '\n'), guest);
 }
 
 } // namespace stead::keep

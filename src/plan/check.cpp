@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/words.h"
 #include "plan/ceiling.h"
 #include "plan/checker.h"
 #include "plan/plan.h"
@@ -13,7 +14,7 @@ bool is_plain_path(std::string_view path) {
     if (path == "/") return true;
     while (!path.empty()) {
         path.remove_prefix(1);
-        const std::string_view component = path.substr(0, path.find('/'));
+        const std::string_view component = part_before(path, '/');
         if (component.empty() || component == "." || component == "..") return false;
         path.remove_prefix(component.size());
     }

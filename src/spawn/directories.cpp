@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/words.h"
 #include "spawn/steps.h"
 
 namespace stead::spawn {
@@ -33,9 +34,7 @@ int walk(const Child& child, std::string_view path) {
     if (folder < 0) fail(child, SpawnStage::Directories);
     std::array<char, 256> name{};
     while (!path.empty()) {
-        const std::size_t size = std::min(path.find('/'), path.size());
-        const std::string_view component = path.substr(0, size);
-        path.remove_prefix(std::min(size + 1, path.size()));
+        const std::string_view component = take_part(path, '/');
         if (component.empty()) continue;
         if (component == "." || component == ".." || component.size() >= name.size())
             fail(child, SpawnStage::Directories, EINVAL);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/words.h"
 #include "spawn/steps.h"
 #include "sys/signals.h"
 
@@ -30,9 +31,7 @@ int search(const Child& child) {
     std::array<char, 4096> path{};
     int error = ENOENT;
     while (!folders.empty()) {
-        const std::size_t size = std::min(folders.find(':'), folders.size());
-        const std::string_view folder = folders.substr(0, size);
-        folders.remove_prefix(std::min(size + 1, folders.size()));
+        const std::string_view folder = take_part(folders, ':');
         // An empty entry would mean the working directory, which is no place to find programs.
         if (folder.empty() || folder.size() + name.size() + 2 > path.size()) continue;
         char* end = std::copy(folder.begin(), folder.end(), path.data());

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/fixed_string.h"
+#include "base/words.h"
 
 namespace stead::sys {
 
@@ -35,12 +36,10 @@ struct Attributes {
 
 /// One "name=value" or "name" of a file system that is being made.
 Result<void> configure(int context, std::string_view option) {
-    FixedString<64> name;
-    FixedString<64> value;
-    const auto equals = option.find('=');
-    name.append(option.substr(0, equals));
-    if (equals != std::string_view::npos) value.append(option.substr(equals + 1));
-    const bool flag = equals == std::string_view::npos;
+    std::string_view rest = option;
+    const FixedString<64> name(take_part(rest, '='));
+    const FixedString<64> value(rest);
+    const bool flag = name.size() == option.size();
     const unsigned command = flag ? kSetFlag : kSetString;
     const char* text = flag ? nullptr : value.c_str();
     if (::syscall(SYS_fsconfig, context, command, name.c_str(), text, 0) < 0)
@@ -50,9 +49,7 @@ Result<void> configure(int context, std::string_view option) {
 
 Result<void> configure_all(int context, std::string_view options) {
     while (!options.empty()) {
-        const auto comma = options.find(',');
-        TRY(configure(context, options.substr(0, comma)));
-        options = comma == std::string_view::npos ? std::string_view() : options.substr(comma + 1);
+        TRY(configure(context, take_part(options, ',')));
     }
     return {};
 }
