@@ -271,4 +271,12 @@ void Core::set_reason(UnitId id, const Reason& reason) {
     want(id, pending::kChanged);
 }
 
+void Core::set_reason(UnitId id, ReasonKind kind, UnitId other) {
+    set_reason(id, because(kind, other));
+}
+
+void Core::set_reason(UnitId id, ReasonKind kind, ExitStatus status) {
+    set_reason(id, because(kind, status));
+}
+
 } // namespace stead::engine

@@ -197,6 +197,8 @@ public:
     void set_phase(UnitId id, Phase phase);
     void note_moment(UnitRuntime& unit, UnitState state) const;
     void set_reason(UnitId id, const Reason& reason);
+    void set_reason(UnitId id, ReasonKind kind, UnitId other = kNoUnit);
+    void set_reason(UnitId id, ReasonKind kind, ExitStatus status);
 
     // graph.cpp: what units mean to each other
     [[nodiscard]] std::span<const Dependency> needs(UnitId id) const;
@@ -236,6 +238,7 @@ public:
 
     // stop.cpp: from up to empty
     void ask_stop(UnitId id, const Reason& reason, bool again);
+    void ask_stop(UnitId id, bool again, ReasonKind kind, UnitId other = kNoUnit);
     void begin_stop(UnitId id);
     void enter_stop(UnitId id);
     void enter_stop_command(UnitId id);

@@ -87,7 +87,7 @@ void Core::dispatch(const Event& event) {
         start_by_hand(id);
         return;
     case EventKind::Stop:
-        ask_stop(id, because(ReasonKind::ByHand), false);
+        ask_stop(id, false, ReasonKind::ByHand);
         return;
     case EventKind::Restart:
         restart_by_hand(id);
@@ -390,7 +390,7 @@ void Core::emptied(UnitId id) {
     case Phase::Starting:
         if (policy(id).type == UnitType::Oneshot) return;
         u.result = u.last_status.success() ? Result::ExitCode : classify(id, u.last_status);
-        set_reason(id, because(ReasonKind::EndedBeforeReady, u.last_status));
+        set_reason(id, ReasonKind::EndedBeforeReady, u.last_status);
         after_stop(id);
         return;
     case Phase::Up:

@@ -37,7 +37,7 @@ void Core::record_status(UnitId id, ExitStatus status) {
         const bool oom = u.has(flag::kOomSeen) && u.result != Result::Success;
         if (oom) u.result = Result::OomKill;
         if (!u.has(flag::kWanted) || u.has(flag::kAgain)) return;
-        set_reason(id, because(oom ? ReasonKind::OomKill : ReasonKind::Exited, status));
+        set_reason(id, oom ? ReasonKind::OomKill : ReasonKind::Exited, status);
         return;
     }
     // It was told to go for a reason of its own, which stays; how it went is added.
@@ -76,7 +76,7 @@ void Core::come_to_rest(UnitId id) {
     }
 
     if (ran) want(id, pending::kRelease);
-    if (stop_timed_out) set_reason(id, because(ReasonKind::StopTimeout, u.last_status));
+    if (stop_timed_out) set_reason(id, ReasonKind::StopTimeout, u.last_status);
     set_phase(id, Phase::Down);
     release_needs(id);
     const bool by_hand = guest_->stage == Stage::Running && ran;
@@ -242,13 +242,13 @@ void Core::fail_dependency(UnitId id, const Dependency& dead) {
         const std::uint32_t root = u.flags & flag::kRoot;
         u.flags &= ~(flag::kWanted | flag::kRoot);
         u.flags |= flag::kReturn | root;
-        set_reason(id, because(ReasonKind::BoundUnitStopped, dead.target));
+        set_reason(id, ReasonKind::BoundUnitStopped, dead.target);
         set_phase(id, Phase::Down);
         release_needs(id);
         return;
     }
     u.result = Result::Dependency;
-    set_reason(id, because(ReasonKind::Dependency, dead.target));
+    set_reason(id, ReasonKind::Dependency, dead.target);
     finish(id, false);
     if (bound) u.flags |= flag::kReturn;
 }

@@ -159,7 +159,7 @@ void Core::release_needs(UnitId id) {
         UnitRuntime& target = unit(need.target);
         --target.holders;
         if (target.holders == 0 && target.has(flag::kWanted) && !target.has(flag::kRoot))
-            ask_stop(need.target, because(ReasonKind::NotNeeded), false);
+            ask_stop(need.target, false, ReasonKind::NotNeeded);
     }
 }
 
@@ -167,7 +167,7 @@ void Core::stop_conflicting(UnitId id) {
     const auto stop = [&](UnitId other) {
         const UnitRuntime& u = unit(other);
         if (!u.has(flag::kWanted) && !u.has(flag::kReturn)) return;
-        ask_stop(other, because(ReasonKind::Conflict, id), false);
+        ask_stop(other, false, ReasonKind::Conflict, id);
     };
     for (const Dependency& need : needs(id))
         if (need.kind == DependencyKind::Conflicts) stop(need.target);
@@ -194,7 +194,7 @@ void Core::stop_dependents(UnitId id) {
         const bool comes_back = bound && !again && owner.has(flag::kWanted);
         const bool root = owner.has(flag::kRoot);
         if (!owner.has(flag::kWanted)) continue;
-        ask_stop(edge.owner, because(kind, id), again);
+        ask_stop(edge.owner, again, kind, id);
         if (!comes_back) continue;
         owner.flags |= flag::kReturn;
         if (root) owner.flags |= flag::kRoot;
@@ -211,7 +211,7 @@ void Core::lose_dependents(UnitId id) {
         const UnitRuntime& owner = unit(edge.owner);
         if (!owner.has(flag::kWanted) || !is_active(owner.phase)) continue;
         const ReasonKind kind = bound ? ReasonKind::BoundUnitStopped : ReasonKind::Dependency;
-        ask_stop(edge.owner, because(kind, id), true);
+        ask_stop(edge.owner, true, kind, id);
     }
 }
 
@@ -251,7 +251,7 @@ void Core::reloaded(UnitId chosen, bool starts_new) {
             continue;
         }
         if (marked && u.holders == 0 && u.has(flag::kWanted) && !u.has(flag::kRoot)) {
-            ask_stop(id, because(ReasonKind::NotNeeded), false);
+            ask_stop(id, false, ReasonKind::NotNeeded);
             continue;
         }
         if (u.phase == Phase::Waiting || u.phase == Phase::Held) enqueue(id);

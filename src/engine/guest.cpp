@@ -25,7 +25,7 @@ void Core::boot(UnitId target) {
         // Of two enabled units that exclude each other the first one runs.
         const UnitId other = find_excluder(id);
         if (other != kNoUnit) {
-            set_reason(id, because(ReasonKind::Conflict, other));
+            set_reason(id, ReasonKind::Conflict, other);
             continue;
         }
         unit(id).flags |= flag::kRoot;
@@ -66,7 +66,7 @@ void Core::begin_shutdown(EndKind end, std::int32_t code) {
         guest_->kill_at = now() + (guest_->stop_budget - kill_grace());
     }
     for (UnitId id = 0; id < size(); ++id)
-        ask_stop(id, because(ReasonKind::Shutdown), false);
+        ask_stop(id, false, ReasonKind::Shutdown);
 }
 
 void Core::hurry() {

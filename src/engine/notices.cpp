@@ -51,7 +51,7 @@ void Core::notified_stopping(UnitId id) {
     if (!early && !is_up(u.phase)) return;
     if (early) {
         u.result = Result::ExitCode;
-        set_reason(id, because(ReasonKind::EndedBeforeReady));
+        set_reason(id, ReasonKind::EndedBeforeReady);
     }
     if (u.probe != Slot::Empty) want(id, pending::kKillProbe);
     withdraw(id);
@@ -69,7 +69,7 @@ void Core::watchdog(UnitId id) {
     const bool runs = u.phase == Phase::Starting || u.phase == Phase::PostStart || is_up(u.phase);
     if (!runs || u.main == Slot::Empty || policy(id).type == UnitType::Oneshot) return;
     u.result = Result::Watchdog;
-    set_reason(id, because(ReasonKind::Watchdog));
+    set_reason(id, ReasonKind::Watchdog);
     if (u.has(flag::kCameUp)) lose_dependents(id);
     if (u.probe != Slot::Empty) want(id, pending::kKillProbe);
     withdraw(id);
@@ -97,7 +97,7 @@ void Core::oom_killed(UnitId id) {
     const bool ended_so = u.result == Result::Signal && u.reason.kind == ReasonKind::Exited;
     if (!is_stopping(u.phase) || !ended_so) return;
     u.result = Result::OomKill;
-    set_reason(id, because(ReasonKind::OomKill, u.last_status));
+    set_reason(id, ReasonKind::OomKill, u.last_status);
 }
 
 void Core::skipped(const Event& event, Slot& slot) {
@@ -112,8 +112,7 @@ void Core::skipped(const Event& event, Slot& slot) {
     }
     slot = Slot::Empty;
     u.flags |= flag::kSkipped;
-    if (event.value != kServesConnections)
-        set_reason(event.unit, because(ReasonKind::ConditionNotMet));
+    if (event.value != kServesConnections) set_reason(event.unit, ReasonKind::ConditionNotMet);
     come_up(event.unit);
 }
 

@@ -63,7 +63,7 @@ void Core::restart_by_hand(UnitId id) {
     const bool fresh =
         u.phase == Phase::Waiting || u.phase == Phase::PreStart || u.phase == Phase::Launching;
     if (fresh && !going) return;
-    ask_stop(id, because(ReasonKind::ByHand), true);
+    ask_stop(id, true, ReasonKind::ByHand);
 }
 
 void Core::review(UnitId id) {

@@ -30,6 +30,10 @@ void Core::ask_stop(UnitId id, const Reason& reason, bool again) {
     enqueue(id);
 }
 
+void Core::ask_stop(UnitId id, bool again, ReasonKind kind, UnitId other) {
+    ask_stop(id, because(kind, other), again);
+}
+
 void Core::begin_stop(UnitId id) {
     UnitRuntime& u = unit(id);
     if (guest_->stage == Stage::Running) stop_dependents(id);

@@ -141,20 +141,36 @@ bool send_to(Supervisor& self,
     return false;
 }
 
-void answer(Supervisor& self,
-            Client& client,
-            int code,
-            std::string_view text,
-            std::span<const int> descriptors) {
+namespace {
+
+void end_request(Supervisor& self,
+                 Client& client,
+                 int code,
+                 const char* text,
+                 std::span<const int> descriptors) {
     std::array<std::byte, 768> buffer;
     wire::Writer end(buffer, wire::Kind::End);
     end.number(wire::Tag::Code, code);
     // Texts are PID 1's own and short.
-    if (!text.empty()) end.text(wire::Tag::Text, text);
+    if (*text != '\0') end.text(wire::Tag::Text, text);
     client.pending = Pending::None;
     client.blocked = false;
     if (!send_to(self, client, end, descriptors)) return drop_client(self, client);
     watch_client(self, client);
+}
+
+} // namespace
+
+void answer(Supervisor& self, Client& client, int code, const char* text) {
+    end_request(self, client, code, text, {});
+}
+
+void answer(Supervisor& self, Client& client, const Error& error) {
+    answer(self, client, kCouldNot, describe(error).c_str());
+}
+
+void answer_with(Supervisor& self, Client& client, int descriptor) {
+    end_request(self, client, kDone, "", std::span(&descriptor, 1));
 }
 
 void drop_client(Supervisor& self, Client& client) {

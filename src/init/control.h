@@ -36,11 +36,11 @@ bool send_to(Supervisor& self,
              wire::Writer& message,
              std::span<const int> descriptors = {});
 /// The End of a request; the client may ask again. Who has no room for it is dropped.
-void answer(Supervisor& self,
-            Client& client,
-            int code,
-            std::string_view text = {},
-            std::span<const int> descriptors = {});
+void answer(Supervisor& self, Client& client, int code, const char* text = "");
+/// The same, with what prevented it.
+void answer(Supervisor& self, Client& client, const Error& error);
+/// The End of what was done, with a descriptor.
+void answer_with(Supervisor& self, Client& client, int descriptor);
 void drop_client(Supervisor& self, Client& client);
 /// Watches for what the client's state can use.
 void watch_client(Supervisor& self, Client& client);

@@ -256,12 +256,12 @@ void reload_units(Supervisor& self,
     // Room for one number for each unit, which nobody else uses meanwhile.
     change.to = {reinterpret_cast<UnitId*>(self.scratch->pointers.data()), self.table.size()};
     const auto image = map_plan(change.file);
-    if (!image) return answer(self, client, kCouldNot, describe(image.error()).view());
+    if (!image) return answer(self, client, image.error());
     const auto plan = plan::Plan::open(*image);
     if (plan) change.plan = *plan;
     const auto changed = plan ? change_units(self, change, client) : Result<void>(plan.error());
     sys::unmap(*image);
-    answer(self, client, kCouldNot, describe(changed.error()).view());
+    answer(self, client, changed.error());
 }
 
 void end_reload(Supervisor& self) {

@@ -32,7 +32,7 @@ bool has_flag(const wire::Reader& message, std::uint32_t flag) {
 void answer_no_unit(Supervisor& self, Client& client, std::string_view name) {
     FixedString<200> text("no unit is named '");
     text.append(name).append("'");
-    answer(self, client, kNoSuchUnit, text.view());
+    answer(self, client, kNoSuchUnit, text.c_str());
 }
 
 /// The unit that Tag::Name asks for; none has been answered.
@@ -147,15 +147,14 @@ void show_logs(Supervisor& self,
         unit = *named;
     }
     auto pipe = sys::make_pipe(O_NONBLOCK);
-    if (!pipe) return answer(self, client, kCouldNot, describe(pipe.error()).view());
+    if (!pipe) return answer(self, client, pipe.error());
     (void)::fcntl(pipe->write.get(), F_SETPIPE_SZ, static_cast<int>(kRingSize));
     const auto query = std::span(self.received).first(message_size);
     if (!pass_log_query(self, query, pipe->write.get())) {
         if (self.keeper) return answer(self, client, kCouldNot, "the keeper is busy");
         write_ring(self, unit, pipe->write.get());
     }
-    const int read_end = pipe->read.get();
-    answer(self, client, kDone, {}, std::span(&read_end, 1));
+    answer_with(self, client, pipe->read.get());
 }
 
 void shut_down(Supervisor& self, Client& client, const wire::Reader& message) {
@@ -169,7 +168,7 @@ void shut_down(Supervisor& self, Client& client, const wire::Reader& message) {
 void become_keeper(Supervisor& self, Client& client) {
     if (!client.host) return answer(self, client, kCouldNot, "only the host keeps a guest");
     const auto own = sys::open_process(::getpid());
-    if (!own) return answer(self, client, kCouldNot, describe(own.error()).view());
+    if (!own) return answer(self, client, own.error());
     wire::Writer message(self.scratch->sent, Kind::AttachKeeper);
     const int pidfd = own->pidfd.get();
     if (!send_to(self, client, message, std::span(&pidfd, 1))) return drop_client(self, client);

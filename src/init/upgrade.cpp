@@ -83,7 +83,7 @@ void start_upgrade(Supervisor& self, Client& client, sys::Record& record) {
     if (!self.memory || !self.program)
         return answer(self, client, kCouldNot, "without /proc PID 1 cannot be executed again");
     const auto tested = test_program(self, record.descriptors[0].get());
-    if (!tested) return answer(self, client, kCouldNot, describe(tested.error()).view());
+    if (!tested) return answer(self, client, tested.error());
 
     client.pending = Pending::Upgrade;
     end_mail(self);
