@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <limits>
 
@@ -12,9 +11,16 @@ namespace stead {
 struct Duration {
     std::int64_t ns = 0;
 
-    // clang-tidy 14 takes the comparison's zero for a null pointer.
-    friend constexpr auto operator<=>(Duration,
-                                      Duration) = default; // NOLINT(modernize-use-nullptr)
+    // Not the default: `<=>` makes three answers of what one comparison tells.
+    friend constexpr bool operator==(Duration a, Duration b) { return a.ns == b.ns; }
+
+    friend constexpr bool operator<(Duration a, Duration b) { return a.ns < b.ns; }
+
+    friend constexpr bool operator>(Duration a, Duration b) { return a.ns > b.ns; }
+
+    friend constexpr bool operator<=(Duration a, Duration b) { return a.ns <= b.ns; }
+
+    friend constexpr bool operator>=(Duration a, Duration b) { return a.ns >= b.ns; }
 
     [[nodiscard]] static constexpr Duration infinity() {
         return {std::numeric_limits<std::int64_t>::max()};
@@ -29,7 +35,15 @@ struct Duration {
 struct Instant {
     std::int64_t ns = 0;
 
-    friend constexpr auto operator<=>(Instant, Instant) = default; // NOLINT(modernize-use-nullptr)
+    friend constexpr bool operator==(Instant a, Instant b) { return a.ns == b.ns; }
+
+    friend constexpr bool operator<(Instant a, Instant b) { return a.ns < b.ns; }
+
+    friend constexpr bool operator>(Instant a, Instant b) { return a.ns > b.ns; }
+
+    friend constexpr bool operator<=(Instant a, Instant b) { return a.ns <= b.ns; }
+
+    friend constexpr bool operator>=(Instant a, Instant b) { return a.ns >= b.ns; }
 
     [[nodiscard]] static constexpr Instant never() {
         return {std::numeric_limits<std::int64_t>::max()};
@@ -80,6 +94,10 @@ constexpr Duration operator*(Duration a, std::int64_t factor) {
 constexpr Instant operator+(Instant at, Duration by) {
     if (at.is_never() || by.is_infinite()) return Instant::never();
     return {detail::saturating_add(at.ns, by.ns)};
+}
+
+constexpr Instant earlier(Instant a, Instant b) {
+    return a.ns < b.ns ? a : b;
 }
 
 /// How long after `b` comes `a`; infinite if `a` never comes.

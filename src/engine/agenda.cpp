@@ -15,7 +15,7 @@ Instant Core::after(std::uint32_t milliseconds) const {
 }
 
 Instant Core::due(UnitId id) const {
-    return std::min({unit(id).deadline, unit(id).alarm, unit(id).health_at});
+    return earlier(earlier(unit(id).deadline, unit(id).alarm), unit(id).health_at);
 }
 
 void Core::set_deadline(UnitId id, Instant at) {

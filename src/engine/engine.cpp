@@ -97,7 +97,7 @@ Instant Engine::deadline() const {
     if (core.guest().stage == Stage::Ended) return Instant::never();
     const Instant shutdown =
         core.guest().stage == Stage::Killing ? core.guest().end_at : core.guest().kill_at;
-    return std::min(core.heap_top(), shutdown);
+    return earlier(core.heap_top(), shutdown);
 }
 
 UnitView Engine::view(UnitId id) const {

@@ -71,8 +71,8 @@ void Core::begin_shutdown(EndKind end, std::int32_t code) {
 
 void Core::hurry() {
     guest_->stage = Stage::Hurried;
-    guest_->kill_at = std::min(guest_->kill_at, now() + kHurry);
-    guest_->end_at = std::min(guest_->end_at, guest_->kill_at + kill_grace());
+    guest_->kill_at = earlier(guest_->kill_at, now() + kHurry);
+    guest_->end_at = earlier(guest_->end_at, guest_->kill_at + kill_grace());
     for (UnitId id = 0; id < size(); ++id)
         if (unit(id).phase == Phase::Held) enqueue(id);
 }

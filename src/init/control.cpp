@@ -130,6 +130,10 @@ void hear_client(Supervisor& self, Client& client) {
 
 } // namespace
 
+wire::Writer begin_message(Supervisor& self, wire::Kind kind) {
+    return {self.scratch->sent, kind};
+}
+
 bool send_to(Supervisor& self,
              Client& client,
              wire::Writer& message,
@@ -296,7 +300,7 @@ void announce_change(Supervisor& self, UnitId unit) {
 Instant client_deadline(const Supervisor& self) {
     Instant next = Instant::never();
     for (const Client& client : self.clients) {
-        if (client.fd && client.blocked) next = std::min(next, client.heard + kPatience);
+        if (client.fd && client.blocked) next = earlier(next, client.heard + kPatience);
     }
     return next;
 }

@@ -30,6 +30,9 @@ void drop_stalled_clients(Supervisor& self);
 
 // For the files that carry requests out.
 
+/// A message in the scratch memory: one at a time.
+wire::Writer begin_message(Supervisor& self, wire::Kind kind);
+
 /// False when the client has no room for it now, or is gone.
 bool send_to(Supervisor& self,
              Client& client,

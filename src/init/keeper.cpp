@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "init/control.h"
 #include "init/loop.h"
 #include "init/mailbox.h"
 #include "init/output.h"
@@ -64,7 +65,7 @@ bool send_syslog(Supervisor& self) {
 
 bool send_ring(Supervisor& self) {
     while (const auto record = ring_front(self.ring)) {
-        wire::Writer message(self.scratch->sent, wire::Kind::LogText);
+        wire::Writer message = begin_message(self, wire::Kind::LogText);
         const bool is_unit = record->unit != kSyslog;
         message.text(wire::Tag::Name, is_unit ? self.table.name(record->unit) : std::string_view{})
             .number(wire::Tag::Stream, !is_unit               ? kSyslogStream
@@ -77,7 +78,7 @@ bool send_ring(Supervisor& self) {
     }
     ring_release(self.ring);
     if (self.ring.dropped == 0) return true;
-    wire::Writer lost(self.scratch->sent, wire::Kind::LogLost);
+    wire::Writer lost = begin_message(self, wire::Kind::LogLost);
     lost.number(wire::Tag::Count, static_cast<std::int64_t>(self.ring.dropped));
     if (!send(self, lost)) return false;
     self.ring.dropped = 0;

@@ -98,8 +98,8 @@ void obey_engine(Supervisor& self) {
 namespace {
 
 void arm_timer(Supervisor& self) {
-    const Instant at = std::min({self.engine->deadline(), transient_deadline(self),
-                                 client_deadline(self), timer_deadline(self)});
+    const Instant at = earlier(earlier(self.engine->deadline(), transient_deadline(self)),
+                               earlier(client_deadline(self), timer_deadline(self)));
     if (at == self.armed) return;
     self.armed = at;
     (void)sys::set_timer(self.timer.get(), at);

@@ -169,7 +169,7 @@ void become_keeper(Supervisor& self, Client& client) {
     if (!client.host) return answer(self, client, kCouldNot, "only the host keeps a guest");
     const auto own = sys::open_process(::getpid());
     if (!own) return answer(self, client, own.error());
-    wire::Writer message(self.scratch->sent, Kind::AttachKeeper);
+    wire::Writer message = begin_message(self, wire::Kind::AttachKeeper);
     const int pidfd = own->pidfd.get();
     if (!send_to(self, client, message, std::span(&pidfd, 1))) return drop_client(self, client);
     (void)sys::unwatch(self.epoll.get(), client.fd.get());

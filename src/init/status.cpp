@@ -51,7 +51,7 @@ bool send_unit(Supervisor& self, Client& client, UnitId unit) {
     // Ghosts may have gone from among the records that the numbers count; no other unit needs them.
     auto needs = self.table.graph().dependencies_of(unit);
     if (self.table.is_ghost(unit)) needs = {};
-    wire::Writer message(self.scratch->sent, wire::Kind::Unit);
+    wire::Writer message = begin_message(self, wire::Kind::Unit);
     message.text(Tag::Name, self.table.name(unit))
         .number(Tag::State, static_cast<int>(view.state))
         .number(Tag::Since, view.since.ns)
@@ -76,7 +76,7 @@ bool send_unit(Supervisor& self, Client& client, UnitId unit) {
 }
 
 bool send_guest(Supervisor& self, Client& client) {
-    wire::Writer message(self.scratch->sent, wire::Kind::Guest);
+    wire::Writer message = begin_message(self, wire::Kind::Guest);
     const auto& guest = self.table.guest();
     message.text(Tag::Name, guest ? guest->name : std::string_view{})
         .text(Tag::Version, STEAD_VERSION)

@@ -187,7 +187,7 @@ void fire_timers(Supervisor& self) {
 Instant timer_deadline(const Supervisor& self) {
     Instant next = Instant::never();
     for (const Timer& timer : std::span(self.timers).first(self.timer_end))
-        next = std::min(next, timer.at);
+        next = earlier(next, timer.at);
     return next;
 }
 
@@ -195,7 +195,7 @@ Instant next_start(const Supervisor& self, UnitId unit) {
     for (const Timer& timer : std::span(self.timers).first(self.timer_end)) {
         if (timer.unit != unit || timer.listens || !timer_of(self, unit)) continue;
         if (timer.wall == 0 || timer.wall == kNeverElapses) return timer.at;
-        return std::min(timer.at, sys::now() + Duration{timer.wall - sys::realtime_now()});
+        return earlier(timer.at, sys::now() + Duration{timer.wall - sys::realtime_now()});
     }
     return Instant::never();
 }

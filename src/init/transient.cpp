@@ -69,7 +69,7 @@ int failure_code(SpawnStage stage, int error) {
 }
 
 void answer_failure(Supervisor& self, Client& client, SpawnStage stage, int error) {
-    wire::Writer end(self.scratch->sent, Kind::End);
+    wire::Writer end = begin_message(self, wire::Kind::End);
     end.number(Tag::Code, failure_code(stage, error))
         .number(Tag::ReasonStage, static_cast<int>(stage))
         .number(Tag::ReasonError, error);
@@ -204,7 +204,7 @@ void transient_started(Supervisor& self, std::size_t index) {
     if (transient.started) return;
     Client* client = client_of(self, transient);
     if (client == nullptr) return;
-    wire::Writer started(self.scratch->sent, Kind::Started);
+    wire::Writer started = begin_message(self, wire::Kind::Started);
     started.number(Tag::Pid, transient.group);
     const int master = transient.master.get();
     const std::span<const int> descriptors(&master, transient.master ? 1 : 0);
@@ -223,7 +223,7 @@ void transient_ended(Supervisor& self, const Child& was, ExitStatus status) {
     release(self, transient);
     if (client == nullptr || !client->fd) return;
     if (!ran) return answer_failure(self, *client, was.failed_stage, was.failed_error);
-    wire::Writer ended(self.scratch->sent, Kind::Ended);
+    wire::Writer ended = begin_message(self, wire::Kind::Ended);
     ended.number(Tag::ExitKind, static_cast<int>(status.kind)).number(Tag::Code, status.value);
     client->pending = Pending::None;
     if (!send_to(self, *client, ended)) return drop_client(self, *client);
@@ -246,7 +246,7 @@ void transient_abandoned(Supervisor& self, std::size_t index) {
 Instant transient_deadline(const Supervisor& self) {
     Instant next = Instant::never();
     for (const Transient& transient : self.transients) {
-        if (transient.used && transient.ending) next = std::min(next, transient.kill_at);
+        if (transient.used && transient.ending) next = earlier(next, transient.kill_at);
     }
     return next;
 }

@@ -102,56 +102,56 @@ std::uint32_t Plan::digest(UnitId unit) const {
 ExecView Plan::exec(UnitId unit) const {
     const UnitBody& from = body(image_, unit);
     const auto is = [&from](UnitFlag flag) { return (from.flags & flag) != 0; };
-    ExecView view;
-    view.uid = from.uid;
-    view.gid = from.gid;
-    view.groups = part<std::uint32_t>(image_, TableId::Groups, from.groups);
-    view.environment = list(image_, from.environment);
-    view.environment_inherit = list(image_, from.environment_inherit);
-    view.inherit_all = is(kInheritAll);
-    view.working_directory = text(image_, from.working_directory);
-    view.umask = from.umask;
+    // In one piece: views are made where they belong, not copied there.
+    return {
+        .uid = from.uid,
+        .gid = from.gid,
+        .groups = part<std::uint32_t>(image_, TableId::Groups, from.groups),
+        .environment = list(image_, from.environment),
+        .environment_inherit = list(image_, from.environment_inherit),
+        .inherit_all = is(kInheritAll),
+        .working_directory = text(image_, from.working_directory),
+        .umask = from.umask,
 
-    view.capabilities = from.capabilities;
-    view.ambient = from.ambient;
-    view.own_capabilities = is(kOwnCapabilities);
-    view.no_new_privileges = is(kNoNewPrivileges);
-    view.no_root = is(kNoRoot);
-    view.require = is(kRequire);
-    view.filter = {part<std::uint64_t>(image_, TableId::Filters, from.filter)};
+        .capabilities = from.capabilities,
+        .ambient = from.ambient,
+        .own_capabilities = is(kOwnCapabilities),
+        .no_new_privileges = is(kNoNewPrivileges),
+        .no_root = is(kNoRoot),
+        .require = is(kRequire),
+        .filter = {part<std::uint64_t>(image_, TableId::Filters, from.filter)},
+        .ceiling_filter = {},
+        .limits = part<ResourceLimit>(image_, TableId::Limits, from.limits),
+        .directory_count = from.directories.count,
+        .cgroup_setting_count = from.settings.count,
 
-    view.limits = part<ResourceLimit>(image_, TableId::Limits, from.limits);
-    view.directory_count = from.directories.count;
-    view.cgroup_setting_count = from.settings.count;
+        .nice = from.nice,
+        .has_nice = is(kHasNice),
+        .has_oom_score = is(kHasOomScore),
+        .oom_score_adjust = from.oom_score_adjust,
+        .io_priority = from.io_priority,
+        .cpu_policy = from.cpu_policy,
+        .cpu_priority = from.cpu_priority,
+        .has_cpu_policy = is(kHasCpuPolicy),
+        .cpu_affinity = part<std::byte>(image_, TableId::Addresses, from.affinity),
+        .credentials = list(image_, from.credentials),
+        .conditions = list(image_, from.conditions),
+        .view = list(image_, from.view),
+        .namespaces = from.namespaces,
+        .terminal = text(image_, from.terminal),
 
-    view.nice = from.nice;
-    view.has_nice = is(kHasNice);
-    view.has_oom_score = is(kHasOomScore);
-    view.oom_score_adjust = from.oom_score_adjust;
+        .inherit_input = is(kInheritInput),
+        .reads_units = is(kReadsUnits),
+        .controlling_terminal = is(kControllingTerminal),
+        .output = from.output,
+        .error = from.error,
+        .error_follows_output = is(kErrorFollowsOutput),
+        .output_path = text(image_, from.output_path),
+        .error_path = text(image_, from.error_path),
 
-    view.io_priority = from.io_priority;
-    view.cpu_policy = from.cpu_policy;
-    view.cpu_priority = from.cpu_priority;
-    view.has_cpu_policy = is(kHasCpuPolicy);
-    view.cpu_affinity = part<std::byte>(image_, TableId::Addresses, from.affinity);
-    view.credentials = list(image_, from.credentials);
-    view.conditions = list(image_, from.conditions);
-    view.view = list(image_, from.view);
-    view.namespaces = from.namespaces;
-    view.terminal = text(image_, from.terminal);
-
-    view.inherit_input = is(kInheritInput);
-    view.reads_units = is(kReadsUnits);
-    view.controlling_terminal = is(kControllingTerminal);
-    view.output = from.output;
-    view.error = from.error;
-    view.error_follows_output = is(kErrorFollowsOutput);
-    view.output_path = text(image_, from.output_path);
-    view.error_path = text(image_, from.error_path);
-
-    view.ready_fd = from.ready_fd;
-    view.notify_access = from.notify_access;
-    return view;
+        .ready_fd = from.ready_fd,
+        .notify_access = from.notify_access,
+    };
 }
 
 StringList Plan::command(UnitId unit, CommandRole role, std::size_t index) const {
