@@ -51,8 +51,9 @@ bool open_folder(const std::string& path, Source& source, Report& report) {
 bool open_source(const std::string& path, Source& source, Report& report) {
     source.name = path == "-" ? "standard input" : std::string(last_of(path));
     if (path == "-") {
-        source.fd = sys::UniqueFd(::dup(STDIN_FILENO));
-        return source.fd ? true : report.fail("standard input", last_error("dup"));
+        source.fd = sys::UniqueFd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0));
+        return source.fd ? true
+                         : report.fail("standard input", last_error("fcntl F_DUPFD_CLOEXEC"));
     }
     const auto status = sys::status_at(AT_FDCWD, path.c_str(), 0);
     if (!status)

@@ -277,7 +277,10 @@ bool Unpacker::clear_lower(int folder, const std::string& path) {
     const auto names = names_in(folder);
     if (!names) return fail(names.error());
     for (const std::string& name : *names) {
-        if (!remove_lower(folder, name, path.empty() ? name : path + "/" + name)) return false;
+        std::string whole = path;
+        if (!whole.empty()) whole += '/';
+        whole += name;
+        if (!remove_lower(folder, name, whole)) return false;
     }
     return true;
 }
