@@ -17,7 +17,7 @@ namespace stead::cli {
 
 namespace {
 
-constexpr Duration kStartLimit = 100_s;
+constexpr Duration kUnitStartLimit = 100_s;
 
 unitfile::UnitSpec describe_unit(const Detached& wishes) {
     unitfile::UnitSpec spec;
@@ -70,10 +70,10 @@ int detach(Asking& asking, Client& client, const Target& target, const Detached&
     wire::Writer request(buffer, wire::Kind::ReloadUnits);
     request.number(wire::Tag::Flags, wire::kAddUnit);
     const int file = plan->get();
-    const auto reply =
-        asking.order(client, request, unit,
-                     {.waiting_for = unit.text() + " to be up", .limit = sys::now() + kStartLimit},
-                     std::span(&file, 1));
+    const auto reply = asking.order(
+        client, request, unit,
+        {.waiting_for = unit.text() + " to be up", .limit = sys::now() + kUnitStartLimit},
+        std::span(&file, 1));
     if (!reply) return asking.code();
     asking.console().remark("'stead status " + unit.text() + "' shows it, 'stead stop " +
                             unit.text() + "' ends it");

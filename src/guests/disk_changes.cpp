@@ -16,7 +16,7 @@ namespace stead::guests {
 
 namespace {
 
-constexpr std::size_t kMaxNote = 4096;
+constexpr std::size_t kMaxWhiteoutNote = 4096;
 
 /// What the image itself has at `path`; nothing if it has nothing there.
 std::optional<struct stat> look_below(int image, const std::string& path) {
@@ -99,7 +99,7 @@ private:
 
 Result<std::vector<Change>> changes_of(const Paths& paths, std::string_view guest) {
     const std::string disk = paths.state + "/guests/" + std::string(guest) + "/disk";
-    const auto note = read_file(AT_FDCWD, (disk + "/image").c_str(), kMaxNote);
+    const auto note = read_file(AT_FDCWD, (disk + "/image").c_str(), kMaxWhiteoutNote);
     if (!note && note.error().code == ENOENT) return std::vector<Change>();
     if (!note) return note.error();
     const std::string image = note->substr(0, note->find(' '));

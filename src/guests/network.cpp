@@ -24,7 +24,7 @@ using network::Attachment;
 
 constexpr const char* kRecord = "network.json";
 constexpr const char* kResolver = "resolv.conf";
-constexpr std::size_t kMaxRecord = 1U << 20U;
+constexpr std::size_t kMaxNetworkRecord = 1U << 20U;
 constexpr std::size_t kMaxResolver = 1U << 16U;
 constexpr std::size_t kMaxLeases = 4U << 20U;
 
@@ -55,7 +55,7 @@ Result<sys::UniqueFd> lock_networks(const Paths& paths) {
 }
 
 std::optional<Attachment> attachment_in(int folder) {
-    const auto text = read_file(folder, kRecord, kMaxRecord);
+    const auto text = read_file(folder, kRecord, kMaxNetworkRecord);
     if (!text) return std::nullopt;
     return network::read_attachment(*text);
 }
