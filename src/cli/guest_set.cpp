@@ -14,6 +14,7 @@
 #include "sys/clock.h"
 #include "sys/clone.h"
 #include "sys/process.h"
+#include "unitfile/names.h"
 #include "unitfile/reader.h"
 
 namespace stead::cli {
@@ -42,8 +43,10 @@ public:
         if (!with_needs_ || !specs_.back()) return;
         // A copy: what is added moves the list.
         const unitfile::TextList needs = specs_.back()->needs;
-        for (const auto& need : needs)
-            add(need.value);
+        for (const auto& need : needs) {
+            // Those of the host are its service manager's to start.
+            if (!unitfile::is_host_unit(need.value)) add(need.value);
+        }
     }
 
     GuestSet finish() {

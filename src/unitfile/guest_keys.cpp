@@ -27,12 +27,13 @@ constexpr std::array kPlainKeys{
         Strings,
         "[]",
         "Guests that this one starts after, and stops before, if they are started or stopped with "
-        "it"),
+        "it; also units of a systemd host (\"network-online.target\")"),
     now("",
         "requires",
         Strings,
         "[]",
-        "Guests that must be up before this one starts, and are started for it"),
+        "Guests that must be up before this one starts, and are started for it; also units of a "
+        "systemd host (\"postgresql.service\")"),
 
     now("",
         "image",

@@ -160,24 +160,25 @@ void check_system(const GuestSpec& guest, const Node& root, Reporter& reporter) 
 }
 
 /// Guests that `key` names.
+void check_other(const GuestSpec& guest, const Text& name, Reporter& reporter) {
+    const std::string problem = guest_name_problem(name.value);
+    if (!problem.empty()) {
+        reporter.error_at(name.place, "guest name '" + name.value + "' " + problem);
+    } else if (name.value == guest.name) {
+        reporter.error_at(name.place, "the guest names itself");
+    }
+}
+
+/// Guests, or units of the host's service manager.
 void check_others(const GuestSpec& guest, const TextList& names, Reporter& reporter) {
-    constexpr std::array kHostUnits{".service", ".socket", ".target",   ".mount",
-                                    ".path",    ".timer",  ".slice",    ".scope",
-                                    ".device",  ".swap",   ".automount"};
     for (const Text& name : names) {
-        const bool host_unit =
-            std::any_of(kHostUnits.begin(), kHostUnits.end(),
-                        [&](std::string_view suffix) { return name.value.ends_with(suffix); });
-        const std::string problem = guest_name_problem(name.value);
-        if (host_unit) {
-            reporter.error_at(name.place, "'" + name.value +
-                                              "' is a unit of the host's service manager; waiting "
-                                              "for those is not supported yet");
-        } else if (!problem.empty()) {
-            reporter.error_at(name.place, "guest name '" + name.value + "' " + problem);
-        } else if (name.value == guest.name) {
-            reporter.error_at(name.place, "the guest names itself");
+        if (!is_host_unit(name.value)) {
+            check_other(guest, name, reporter);
+            continue;
         }
+        const std::string problem = host_unit_problem(name.value);
+        if (!problem.empty())
+            reporter.error_at(name.place, "the host's unit '" + name.value + "' " + problem);
     }
 }
 
@@ -218,7 +219,14 @@ void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     }
     check_network(guest, reporter);
     for (const Text& peer : guest.peers) {
-        if (peer.value != "*") check_others(guest, {peer}, reporter);
+        if (peer.value == "*") continue;
+        if (is_host_unit(peer.value)) {
+            reporter.error_at(peer.place, "'" + peer.value +
+                                              "' is a unit of the host's service manager; a peer "
+                                              "is a guest");
+        } else {
+            check_other(guest, peer, reporter);
+        }
     }
     if (!guest.listen.empty() && guest.network_mode.value != "host") {
         reporter.error_at(guest.keys.find("network.listen"),

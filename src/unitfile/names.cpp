@@ -84,6 +84,24 @@ std::string guest_name_problem(std::string_view name) {
     return {};
 }
 
+bool is_host_unit(std::string_view name) {
+    constexpr std::array<std::string_view, 11> kSuffixes{
+        ".service", ".socket", ".target", ".mount", ".path",     ".timer",
+        ".slice",   ".scope",  ".device", ".swap",  ".automount"};
+    return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+        return name.ends_with(suffix) && name.size() > suffix.size();
+    });
+}
+
+std::string host_unit_problem(std::string_view name) {
+    std::string problem = length_problem(name, kMaxComponent);
+    if (!problem.empty()) return problem;
+    const bool fits = std::all_of(name.begin(), name.end(), [](char c) {
+        return is_alphanumeric(c) || std::string_view(":-_.\\@").find(c) != std::string_view::npos;
+    });
+    return fits ? "" : "has a character other than letters, digits and : - _ . \\ @";
+}
+
 std::string_view instance_of(std::string_view unit) {
     const auto at = unit.find('@');
     return at == std::string_view::npos ? std::string_view{} : unit.substr(at + 1);

@@ -12,6 +12,11 @@ std::string unit_name_problem(std::string_view name);
 /// The same for a guest, whose name is also a host name.
 std::string guest_name_problem(std::string_view name);
 
+/// Whether `name` is a unit of the host's service manager ("postgresql.service") and no guest.
+bool is_host_unit(std::string_view name);
+/// Empty for a name that such a unit may have (systemd.unit(5)); else the rule it breaks.
+std::string host_unit_problem(std::string_view name);
+
 /// "1" of "worker@1"; empty without '@' or behind a last one (then it is a template).
 std::string_view instance_of(std::string_view unit);
 bool is_template(std::string_view unit);
