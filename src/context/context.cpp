@@ -1,5 +1,6 @@
 #include "context/context.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -202,7 +203,10 @@ Result<Running> start(const recipe::Context& recipe,
     // of whoever makes it, and moving a process there can take milliseconds. It has left before
     // this returns: a process that stayed would keep PID 1 from enabling controllers (cgroups(7),
     // no internal processes).
-    const sys::Body builder{builder_flags(), descriptors.cgroup, run_builder, &job, stacks.get(0)};
+    // The child is its sibling, whoever's child that is. Neither can be waited for then, but the
+    // builder has ended when the call returns.
+    const std::uint64_t flags = builder_flags() | (descriptors.for_parent ? CLONE_PARENT : 0);
+    const sys::Body builder{flags, descriptors.cgroup, run_builder, &job, stacks.get(0)};
     const pid_t pid = TRY(sys::run_body(builder));
     reap(pid);
     return collect(report);

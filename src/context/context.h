@@ -54,10 +54,14 @@ struct Descriptors {
     /// where there is no cgroup2 write access: the guest then lives in the caller's cgroup, and
     /// what needs one (network.listen) is refused.
     int cgroup = -1;
+
+    /// PID 1 becomes the child of the caller's parent: a service manager then learns its end, and
+    /// the caller does not.
+    bool for_parent = false;
 };
 
 struct Running {
-    /// PID 1: a child of the caller, with SIGCHLD as its exit signal.
+    /// PID 1: a child of the caller (or of its parent), with SIGCHLD as its exit signal.
     sys::Process init;
     /// What only a default asked for and this machine could not give, one sentence each.
     std::vector<std::string> notices;

@@ -24,6 +24,7 @@ namespace stead::guests {
 namespace {
 
 constexpr std::size_t kMaxMountTable = 4U << 20U;
+constexpr std::size_t kMaxOwnCgroup = 64U << 10U;
 /// Killed processes leave within milliseconds, unless they hang in the kernel.
 constexpr int kRemoveAttempts = 500;
 constexpr int kParentAttempts = 100;
@@ -155,11 +156,43 @@ std::vector<std::string> controllers_of(const std::string& cgroup2) {
     return controllers;
 }
 
-Result<Cgroup> make_cgroup(const Paths& paths,
-                           const std::string& cgroup2,
+CgroupParent CgroupParent::of_all(const Paths& paths, const std::string& cgroup2) {
+    std::string parent = cgroup_parent(paths, cgroup2);
+    return {parent, {cgroup2, parent}};
+}
+
+Result<CgroupParent> CgroupParent::of_service(const std::string& cgroup2) {
+    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY));
+    std::string text(kMaxOwnCgroup, '\0');
+    text.resize(TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(text)))));
+    // The line of the second version has no controllers: "0::/system.slice/...".
+    const std::size_t line = text.starts_with("0::/") ? 0 : text.find("\n0::/") + 1;
+    const std::size_t end = text.find('\n', line);
+    if (!std::string_view(text).substr(line).starts_with("0::/") || end == std::string::npos)
+        return make_error("no cgroup2 of", "this process", ENOENT);
+    const std::string own = text.substr(line + 3, end - line - 3);
+    if (own == "/") return make_error("this process has no cgroup of its own", {}, 0);
+    CgroupParent parent{cgroup2 + own, {cgroup2 + own}};
+    const sys::UniqueFd folder = TRY(open_cgroup(AT_FDCWD, parent.path.c_str()));
+    const auto made = sys::make_folder(folder.get(), "keeper", 0755);
+    if (!made && made.error().code != EEXIST) return made.error();
+    TRY(enter_cgroup(parent.path + "/keeper"));
+    return parent;
+}
+
+Result<void> enter_cgroup(const std::string& cgroup) {
+    const sys::UniqueFd folder = TRY(open_cgroup(AT_FDCWD, cgroup.c_str()));
+    return write_file(folder.get(), "cgroup.procs", "0");
+}
+
+std::string keeper_leaf(const std::string& guest_cgroup) {
+    return guest_cgroup.substr(0, guest_cgroup.rfind('/')) + "/keeper";
+}
+
+Result<Cgroup> make_cgroup(const CgroupParent& place,
                            std::string_view name,
                            const std::vector<std::string>& controllers) {
-    const std::string parent = cgroup_parent(paths, cgroup2);
+    const std::string& parent = place.path;
     Cgroup cgroup{parent + "/" + std::string(name), {}};
     Result<void> made = sys::make_folder(AT_FDCWD, cgroup.path.c_str(), 0755);
     for (int attempt = 0; attempt < kParentAttempts; ++attempt) {
@@ -176,7 +209,7 @@ Result<Cgroup> make_cgroup(const Paths& paths,
     if (!made) return made.error();
 
     if (!controllers.empty()) {
-        for (const std::string& above : {cgroup2, parent}) {
+        for (const std::string& above : place.passing) {
             const sys::UniqueFd folder = TRY(open_cgroup(AT_FDCWD, above.c_str()));
             TRY(enable(folder.get(), controllers));
         }

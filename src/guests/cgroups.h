@@ -29,11 +29,29 @@ std::string cgroup_parent(const Paths& paths, std::string_view cgroup2);
 /// The controllers that a guest's cgroup can be given below `cgroup2`.
 std::vector<std::string> controllers_of(const std::string& cgroup2);
 
+/// Where the cgroups of guests are made.
+struct CgroupParent {
+    std::string path;
+    /// The folders that pass controllers on, highest first.
+    std::vector<std::string> passing;
+
+    /// CGROUP2/stead, made where it is missing.
+    static CgroupParent of_all(const Paths& paths, const std::string& cgroup2);
+    /// The cgroup of our own service, which a service manager has delegated to us. Its processes
+    /// may sit in leaves only (cgroups(7)): this one moves into the leaf `keeper`.
+    static Result<CgroupParent> of_service(const std::string& cgroup2);
+};
+
+/// The leaf beside the cgroup of a guest of a service, where its keeper lives.
+std::string keeper_leaf(const std::string& guest_cgroup);
+
+/// Moves this process.
+Result<void> enter_cgroup(const std::string& cgroup);
+
 /// Makes the guest's cgroup and its leaf `init`, with the files of `controllers` in it (its own
 /// subtree_control stays empty: PID 1 fills that). What an ended guest of this name left there is
 /// removed first.
-Result<Cgroup> make_cgroup(const Paths& paths,
-                           const std::string& cgroup2,
+Result<Cgroup> make_cgroup(const CgroupParent& parent,
                            std::string_view name,
                            const std::vector<std::string>& controllers);
 

@@ -51,6 +51,9 @@ void end_process(const sys::Process& child) {
 }
 
 Result<void> clear_remains(const Paths& paths, std::string_view name, const Claim& claim) {
+    // One of a service lies elsewhere, and may have gone with the service.
+    const auto record = read_record(claim.folder.get());
+    if (record && record->service && !record->cgroup.empty()) TRY(remove_cgroup(record->cgroup));
     if (const auto cgroup2 = find_cgroup2()) {
         const std::string parent = cgroup_parent(paths, *cgroup2);
         TRY(remove_cgroup(parent + "/" + std::string(name)));

@@ -54,6 +54,14 @@ struct RecordedLevel {
     std::string origin;
 };
 
+/// The service of systemd whose main process a guest's PID 1 is.
+struct Service {
+    /// Its NOTIFY_SOCKET.
+    std::string notify;
+    /// Its INVOCATION_ID; empty where the service manager gave none.
+    std::string invocation;
+};
+
 /// What state.json says of a guest that was started.
 struct Record {
     std::string name;
@@ -74,6 +82,8 @@ struct Record {
     bool detached = false;
     /// Its keeper ends as `stead ended`.
     bool epilogue = false;
+    /// Nothing: it was started by a command.
+    std::optional<Service> service;
     std::vector<RecordedLevel> levels;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "guests/service.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
 #include "wire/message.h"
@@ -39,12 +40,15 @@ Result<void> arrange(KeeperDescriptors& descriptors) {
 
 } // namespace
 
-Result<sys::UniqueFd>
-keeper_configuration(std::string_view name, unsigned flags, const Remains& remains) {
+Result<sys::UniqueFd> keeper_configuration(std::string_view name,
+                                           unsigned flags,
+                                           const std::optional<Service>& service,
+                                           const Remains& remains) {
     // The settings, then, at their fixed place, the remains; nothing of it is large.
     std::vector<std::byte> image(wire::kKeeperRemains);
     wire::Writer settings(image, wire::Kind::KeeperConfig);
     settings.text(wire::Tag::Name, name).number(wire::Tag::Flags, flags);
+    if (service) settings.text(wire::Tag::Text, journal_record(name, *service));
     (void)settings.bytes();
 
     constexpr std::size_t kMaxRemains = 8192;

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "guests/guests.h"
 #include "sys/unique_fd.h"
 #include "wire/boot.h"
 
@@ -28,8 +30,10 @@ struct Remains {
 };
 
 /// The keeper's configuration as the memfd it reads.
-Result<sys::UniqueFd>
-keeper_configuration(std::string_view name, unsigned flags, const Remains& remains);
+Result<sys::UniqueFd> keeper_configuration(std::string_view name,
+                                           unsigned flags,
+                                           const std::optional<Service>& service,
+                                           const Remains& remains);
 
 /// Makes /dev/null of this process's standard streams.
 Result<void> silence();

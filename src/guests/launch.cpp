@@ -20,6 +20,7 @@
 #include "guests/ids.h"
 #include "guests/keeper.h"
 #include "guests/network.h"
+#include "guests/service.h"
 #include "resources/subject.h"
 #include "sys/descriptors.h"
 #include "sys/file.h"
@@ -214,7 +215,9 @@ Start::Start(Paths paths, std::string name, Claim claim)
     : paths_(std::move(paths))
     , name_(std::move(name))
     , claim_(std::move(claim))
-    , cgroup2_(find_cgroup2()) {}
+    , cgroup2_(find_cgroup2()) {
+    if (cgroup2_) cgroup_parent_ = CgroupParent::of_all(paths_, *cgroup2_);
+}
 
 Start::~Start() {
     // Moved from: somebody else's now.
@@ -232,8 +235,16 @@ Result<Start> Start::begin(const Paths& paths, std::string_view name) {
     return Start(paths, std::string(name), std::move(claimed));
 }
 
+Result<void> Start::join_service() {
+    if (!cgroup2_) return make_error("a guest of a service needs", "cgroup2", ENOENT);
+    cgroup_parent_ = TRY(CgroupParent::of_service(*cgroup2_));
+    delegated_ = true;
+    return {};
+}
+
 compile::HostFacts Start::facts() {
     compile::HostFacts facts = host_facts(paths_, true, cgroup2_);
+    if (delegated_) facts.controllers = controllers_of(cgroup_parent_->path);
     controllers_ = facts.controllers;
     facts.dynamic_uid = [this](const std::string& guest,
                                const std::string& unit) -> std::optional<std::uint32_t> {
@@ -270,19 +281,25 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
             TRY(sys::open_at(AT_FDCWD, logs.c_str(), O_RDONLY | O_DIRECTORY));
     }
     if (cgroup2_) {
-        made.cgroup = TRY(make_cgroup(
-            paths_, *cgroup2_, name_,
-            controllers_for(context, controllers_ ? *controllers_ : controllers_of(*cgroup2_))));
+        const auto present = controllers_ ? *controllers_ : controllers_of(*cgroup2_);
+        made.cgroup = TRY(make_cgroup(*cgroup_parent_, name_, controllers_for(context, present)));
         TRY(set_levels(context, made.cgroup));
         made.keeper[wire::kKeeperCgroup] = TRY(sys::duplicate(made.cgroup.folder.get()));
     }
     Remains remains{made.cgroup.path, claim_.path, {}, context.network.link != recipe::Link::None};
     for (const std::uint32_t uid : dynamic_ids_)
         remains.claims.push_back(claim_path(paths_, uid));
-    const unsigned flags = (options.detached ? 0 : wire::kKeeperForeground) |
+    const bool background = options.detached || options.service;
+    const unsigned flags = (background ? 0 : wire::kKeeperForeground) |
                            (options.prefix ? wire::kKeeperPrefix : 0) |
                            (options.epilogue ? wire::kKeeperEpilogue : 0);
-    made.keeper[wire::kKeeperConfig] = TRY(keeper_configuration(name_, flags, remains));
+    made.keeper[wire::kKeeperConfig] =
+        TRY(keeper_configuration(name_, flags, options.service, remains));
+    if (options.service) {
+        // No journal is no reason not to start: the files get every line.
+        if (auto journal = connect_journal())
+            made.keeper[wire::kKeeperJournal] = std::move(*journal);
+    }
     return made;
 }
 
@@ -308,6 +325,7 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     lent.stead = endpoints.stead.get();
     lent.devpts = endpoints.devpts.get();
     lent.cgroup = endpoints.cgroup.folder.get();
+    lent.for_parent = options.service.has_value();
     context::Running running = TRY(context::start(
         context, lent, context.network.link == recipe::Link::None ? nullptr : &connect));
     notices_ = std::move(running.notices);
@@ -319,11 +337,15 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     record.dynamic_uids = dynamic_ids_;
     record.detached = options.detached;
     record.epilogue = options.epilogue;
+    record.service = options.service;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
     record.levels = recorded(context);
     Result<void> done = identify(running.init.pid, record);
     if (done) done = set_inside(context, record.cgroup, running.init.pid);
     if (done) done = write_record(claim_, record);
+    if (done && options.service)
+        done = tell_service_manager(*options.service,
+                                    "MAINPID=" + std::to_string(running.init.pid) + "\n");
     if (done) tell_committed(endpoints.keeper[wire::kKeeperChannel]);
     if (!done) {
         end_process(running.init);

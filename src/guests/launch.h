@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "compile/host_facts.h"
+#include "guests/cgroups.h"
 #include "guests/guests.h"
 #include "guests/state.h"
 #include "recipe/recipe.h"
@@ -45,6 +46,8 @@ struct LaunchOptions {
     bool detached = false;
     /// The keeper ends as `stead ended` (keep.h).
     bool epilogue = false;
+    /// PID 1 becomes the main process of a service; `join_service` has been called.
+    std::optional<Service> service;
 };
 
 /// A start from the lock to the keeper. Whatever fails, and when it is destroyed before the end,
@@ -60,6 +63,10 @@ public:
     Start& operator=(const Start&) = delete;
     Start& operator=(Start&&) = delete;
     ~Start();
+
+    /// We are the main process of a service whose cgroup is delegated to us: the guest's cgroup is
+    /// made below that one. Before `facts`.
+    Result<void> join_service();
 
     /// What the machine is like, with the ids that this guest gets.
     /// Good as long as this object stays where it is.
@@ -93,7 +100,9 @@ private:
     std::vector<std::uint32_t> dynamic_ids_;
     std::vector<std::string> notices_;
     std::optional<std::string> cgroup2_;
-    /// What cgroup2_ offers, once somebody has asked.
+    std::optional<CgroupParent> cgroup_parent_;
+    bool delegated_ = false;
+    /// What cgroup_parent_ offers, once somebody has asked.
     std::optional<std::vector<std::string>> controllers_;
 };
 

@@ -2,13 +2,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "guests/binaries.h"
+#include "guests/cgroups.h"
 #include "guests/guests.h"
 #include "guests/ids.h"
 #include "guests/keeper.h"
 #include "guests/network.h"
+#include "guests/service.h"
 #include "guests/state.h"
 #include "sys/clone.h"
 #include "sys/file.h"
@@ -18,9 +21,19 @@ namespace stead::guests {
 
 namespace {
 
-/// The new keeper belongs to nobody's terminal or session. Returns only when it could not be.
-void detach_and_become(int stead_init, KeeperDescriptors& descriptors, const std::string& name) {
+/// The new keeper belongs to nobody's terminal or session, and to the service of its guest. Returns
+/// only when it could not be.
+void detach_and_become(int stead_init, KeeperDescriptors& descriptors, const Record& record) {
+    const std::string& name = record.name;
     ::setsid();
+    if (record.service) {
+        ::setenv("NOTIFY_SOCKET", record.service->notify.c_str(),
+                 1); // NOLINT(concurrency-mt-unsafe)
+        // In another cgroup it would only be ended with that one.
+        (void)enter_cgroup(keeper_leaf(record.cgroup));
+    } else {
+        ::unsetenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe): somebody else's.
+    }
     if (!silence()) return;
     // Nobody is left to tell; the next command tries again.
     (void)become_keeper(stead_init, descriptors, name, true);
@@ -39,7 +52,13 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
         remains.claims.push_back(claim_path(paths, uid));
     const unsigned flags = guest.record.epilogue ? wire::kKeeperEpilogue : 0;
     KeeperDescriptors descriptors;
-    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, flags, remains));
+    const auto& service = guest.record.service;
+    descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, flags, service, remains));
+    if (service) {
+        // No journal is no reason to have no keeper: the files get every line.
+        if (auto journal = connect_journal())
+            descriptors[wire::kKeeperJournal] = std::move(*journal);
+    }
     descriptors[wire::kKeeperChannel] = TRY(sys::connect_unix(paths.control(name), SOCK_SEQPACKET));
     descriptors[wire::kKeeperStead] = TRY(own_program());
     TRY(make_folders(paths.logs(name)));
@@ -53,7 +72,7 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
 
     const sys::Cloned child = TRY(sys::clone_process(-1));
     if (child.pid == 0) {
-        detach_and_become(program.get(), descriptors, name);
+        detach_and_become(program.get(), descriptors, guest.record);
         ::_exit(1);
     }
     return {};

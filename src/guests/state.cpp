@@ -208,6 +208,10 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["dynamic-uids"] = record.dynamic_uids;
     json["detached"] = record.detached;
     json["epilogue"] = record.epilogue;
+    if (record.service) {
+        json["service"] = {{"notify", record.service->notify},
+                           {"invocation", record.service->invocation}};
+    }
     json["levels"] = nlohmann::json::array();
     for (const RecordedLevel& level : record.levels)
         json["levels"].push_back({level.key, level.content, level.origin});
@@ -226,11 +230,12 @@ std::optional<Record> read_record(int folder) {
         const auto found = json.find(key);
         return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
     };
-    const auto text = [&](const char* key) {
-        const auto found = json.find(key);
-        return found != json.end() && found->is_string() ? found->get<std::string>()
-                                                         : std::string();
+    const auto text_in = [](const nlohmann::json& object, const char* key) {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_string() ? found->get<std::string>()
+                                                           : std::string();
     };
+    const auto text = [&](const char* key) { return text_in(json, key); };
     Record record;
     record.name = text("name");
     record.file = text("file");
@@ -245,6 +250,8 @@ std::optional<Record> read_record(int folder) {
     };
     record.detached = truth("detached");
     record.epilogue = truth("epilogue");
+    if (const auto service = json.find("service"); service != json.end() && service->is_object())
+        record.service = Service{text_in(*service, "notify"), text_in(*service, "invocation")};
     if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
         for (const auto& uid : *uids) {
             if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());

@@ -66,7 +66,7 @@ int finish(Supervisor& self) {
         (void)::reboot(reboot_command(self.end));
         say_raw("reboot(2) is refused; ending instead, at which the kernel panics");
     }
-    if (!self.launched && self.end == EndKind::Reboot) return kRebootCode;
+    if (self.end == EndKind::Reboot) return kRebootCode;
     return self.exit_code;
 }
 

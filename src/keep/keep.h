@@ -20,6 +20,8 @@ namespace stead::keep {
 ///   Tag::LogSize   bytes of one log file where a unit names none; default kDefaultLogSize
 ///   Tag::LogKeep   old files kept beside the current one where a unit names none; default
 ///                  kDefaultLogKeep. A unit never holds more than (keep + 1) * size bytes of disk
+///   Tag::Text      a record of the host's journal, in which the byte 0 stands for its priority, 1
+///                  for the unit and 2 for the text; needed with kKeeperJournal
 ///   Tag::Timeout   milliseconds that `stead cleanup` may take; default kDefaultCleanupTimeout
 ///
 /// and, at kKeeperRemains, the list of what a guest that ended in order leaves. What of it cannot

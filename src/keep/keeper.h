@@ -99,6 +99,9 @@ private:
     void drain_streams();
     void write_line(std::size_t file, LogStream kind, std::string_view text, bool continued);
     void show(std::string_view unit, std::string_view text);
+    /// Into the file, and into the host's journal where that was given.
+    void
+    store_line(LogFile& log, LogStream kind, std::string_view text, bool continued, int priority);
     /// A line of our own, to the guest's log and to people.
     void say(int priority, std::string_view text);
 

@@ -178,7 +178,7 @@ void Keeper::on_say(const wire::Reader& message) {
 void Keeper::say(int priority, std::string_view text) {
     line_time_ = sys::realtime_now();
     if (LogFile* log = files_.find(file_of(kGuestLog)))
-        log_files_.append(*log, line_time_, LogStream::Say, text, false);
+        store_line(*log, LogStream::Say, text, false, priority);
     // Beside a jail's own output only what went wrong is worth a line.
     constexpr int kWarning = 4;
     if (settings_.foreground && (!foreground_ || !foreground_->in_use() || priority <= kWarning))

@@ -47,6 +47,7 @@ Result<Settings> read_settings(int memfd) {
     if (!valid_log_name(name) || name.size() > kMaxGuestName)
         return make_error("read", "the guest's name in the keeper's configuration", EBADMSG);
     settings.name.append(name);
+    settings.journal.append(message->text(wire::Tag::Text));
 
     const auto flags = static_cast<std::uint64_t>(message->number(wire::Tag::Flags));
     settings.foreground = (flags & wire::kKeeperForeground) != 0;

@@ -27,6 +27,9 @@ private:
 /// The keeper's configuration, see keep.h.
 struct Settings {
     FixedString<kMaxGuestName> name;
+    /// A record of the journal, in which the byte 0 stands for its priority, 1 for the unit and 2
+    /// for the text.
+    FixedString<kMaxGuestName + 160> journal;
     Given given;
     bool foreground = false;
     bool prefix = false;

@@ -5,6 +5,7 @@
 #include "sys/clock.h"
 #include "sys/events.h"
 #include "sys/stream.h"
+#include "wire/boot.h"
 
 namespace stead::keep {
 
@@ -49,7 +50,7 @@ void Keeper::drain_streams() {
 
 void Keeper::write_line(std::size_t file, LogStream kind, std::string_view text, bool continued) {
     LogFile& log = *files_.find(file);
-    log_files_.append(log, line_time_, kind, text, continued);
+    store_line(log, kind, text, continued, 6);
     if (settings_.foreground) show(log.name.view(), text);
 }
 
@@ -58,6 +59,23 @@ void Keeper::show(std::string_view unit, std::string_view text) {
     if (settings_.timestamp) prefix.append(timestamp(line_time_).view()).append(" ");
     if (settings_.prefix) prefix.append(unit).append(": ");
     out_.line(prefix.view(), text);
+}
+
+void Keeper::store_line(
+    LogFile& log, LogStream kind, std::string_view text, bool continued, int priority) {
+    log_files_.append(log, line_time_, kind, text, continued);
+    if (!settings_.given.has(wire::kKeeperJournal)) return;
+    const char digit = static_cast<char>('0' + (priority & 7));
+    // Lines of "NAME=VALUE": a text with a newline would write fields of its own.
+    const std::array<std::string_view, 3> parts{std::string_view(&digit, 1), log.name.view(),
+                                                text.substr(0, text.find('\n'))};
+    FixedString<kMaxLine + 512> record;
+    for (const char& byte : settings_.journal.view()) {
+        const auto which = static_cast<std::size_t>(static_cast<unsigned char>(byte));
+        record.append(which < parts.size() ? parts[which] : std::string_view(&byte, 1));
+    }
+    // A journal that takes nothing for so long loses the line, which the file has.
+    (void)sys::write_some(wire::kKeeperJournal, record.view());
 }
 
 } // namespace stead::keep

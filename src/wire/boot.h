@@ -47,7 +47,9 @@ enum KeeperDescriptor : int {
     kKeeperLock = 12,
     /// Folder of the guest's cgroup: by it the senders of syslog messages are found.
     kKeeperCgroup = 13,
-    kKeeperDescriptors = 14
+    /// Datagram socket of the host's journal; Tag::Text of the configuration is what to send there.
+    kKeeperJournal = 14,
+    kKeeperDescriptors = 15
 };
 
 /// Where in the memfd kKeeperConfig a second message of that kind stands, if any: what to remove

@@ -32,7 +32,7 @@ protected:
 };
 
 TEST_F(Cgroups, AreMadeWithALeafForPid1AndRemovedWhole) {
-    const auto made = make_cgroup(host_.paths(), *cgroup2_, "web", {});
+    const auto made = make_cgroup(CgroupParent::of_all(host_.paths(), *cgroup2_), "web", {});
     ASSERT_TRUE(made);
     EXPECT_TRUE(std::filesystem::is_directory(made->path + "/init"));
     std::filesystem::create_directories(made->path + "/units/a/b/c");
@@ -42,7 +42,7 @@ TEST_F(Cgroups, AreMadeWithALeafForPid1AndRemovedWhole) {
 }
 
 TEST_F(Cgroups, AreRemovedWithTheProcessesInThem) {
-    const auto made = make_cgroup(host_.paths(), *cgroup2_, "web", {});
+    const auto made = make_cgroup(CgroupParent::of_all(host_.paths(), *cgroup2_), "web", {});
     ASSERT_TRUE(made);
     const pid_t child = ::fork();
     if (child == 0) {
@@ -57,8 +57,8 @@ TEST_F(Cgroups, AreRemovedWithTheProcessesInThem) {
 }
 
 TEST_F(Cgroups, OfAnEarlierLifeAreReplaced) {
-    ASSERT_TRUE(make_cgroup(host_.paths(), *cgroup2_, "web", {}));
-    const auto again = make_cgroup(host_.paths(), *cgroup2_, "web", {});
+    ASSERT_TRUE(make_cgroup(CgroupParent::of_all(host_.paths(), *cgroup2_), "web", {}));
+    const auto again = make_cgroup(CgroupParent::of_all(host_.paths(), *cgroup2_), "web", {});
     ASSERT_TRUE(again);
     EXPECT_TRUE(remove_cgroup(again->path));
 }
