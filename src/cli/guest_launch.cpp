@@ -11,12 +11,14 @@
 
 #include "cli/asking.h"
 #include "cli/guest_look.h"
+#include "cli/guest_service.h"
 #include "cli/guest_source.h"
 #include "cli/words.h"
 #include "guests/detach.h"
 #include "guests/ending.h"
 #include "guests/hooks.h"
 #include "guests/launch.h"
+#include "guests/service.h"
 #include "model/names.h"
 #include "sys/clock.h"
 #include "sys/stream.h"
@@ -211,7 +213,23 @@ bool runs_already(const guests::Paths& paths, const std::string& name) {
 
 } // namespace
 
+namespace {
+
+/// The service that `launch` asks for; false, and a word, if this is none.
+bool find_service(Context& context, const Launch& launch, std::optional<guests::Service>& service) {
+    if (!launch.service) return true;
+    service = guests::service_from_environment();
+    if (service) return true;
+    context.console.error("--service: there is no NOTIFY_SOCKET");
+    context.console.hint("only a service manager calls it: see stead@.service");
+    return false;
+}
+
+} // namespace
+
 int launch_guest(Context& context, const guests::Paths& paths, const Launch& launch) {
+    std::optional<guests::Service> service;
+    if (!find_service(context, launch, service)) return kAskedWrongly;
     unitfile::Diagnostics diagnostics;
     int code = kAskedWrongly;
     auto guest = find_guest(context, paths, launch.word, diagnostics, code);
@@ -223,6 +241,7 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
         return kAskedWrongly;
     }
     const int failed = launch.detached ? kCouldNot : kSteadFailed;
+    if (!launch.service && !needs_no_service_manager(context, *guest)) return failed;
     if (!may_start_guests(context, guest->profile.value == unitfile::ProfileKind::Jail))
         return kCouldNot;
 
@@ -230,6 +249,13 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
     if (!start) {
         explain_failure(context, guest->name, start.error());
         return start.error().code == EBUSY ? kCouldNot : failed;
+    }
+    if (service) {
+        const auto joined = start->join_service();
+        if (!joined) {
+            explain_failure(context, guest->name, joined.error());
+            return failed;
+        }
     }
     const auto compiled = compile_for(context, *guest, start->facts(), diagnostics);
     if (!compiled) return kAskedWrongly;
@@ -241,7 +267,9 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
     options.file = hooks.file;
     options.loader = !compiled->plan.guest || !compiled->plan.guest->has_units;
     options.detached = launch.detached;
-    options.epilogue = launch.detached || guests::has_hooks(paths, hooks, guests::Stage::PostStop);
+    options.service = std::move(service);
+    options.epilogue = launch.detached || launch.service ||
+                       guests::has_hooks(paths, hooks, guests::Stage::PostStop);
     (void)context.console.flush(); // From here on the keeper speaks.
     explain_failure(context, guest->name,
                     start->launch(compiled->context, compiled->image, options));
@@ -255,14 +283,20 @@ int start_guest(Context& context, const std::string& name, const StartWishes& wi
         context.console.remark("guest '" + name + "' is running already");
         return wishes.no_wait ? kDone : waiting.for_readiness(0);
     }
+    const auto since = static_cast<std::int64_t>(std::time(nullptr));
     // Every mistake is told here, and what is told again by the launcher would be told twice.
     unitfile::Diagnostics diagnostics;
     int code = kAskedWrongly;
     const auto guest = find_guest(context, paths, name, diagnostics, code);
     if (!guest) return code;
+    if (!wishes.direct && guests_are_services(paths)) {
+        code =
+            run_systemd_helper(context, "start", name,
+                               {.no_wait = wishes.no_wait, .force = false, .limit = wishes.limit});
+        // Its service has run the hooks, and become active when the guest was up.
+        return code == kDone && !wishes.no_wait ? waiting.for_readiness(since) : code;
+    }
     const guests::HookSet hooks = guests::hooks_of(*guest);
-
-    const auto since = static_cast<std::int64_t>(std::time(nullptr));
     (void)context.console.flush();
     auto launcher = guests::split_off();
     if (!launcher) return waiting.asking().fail(kCouldNot, describe(launcher.error()).view());

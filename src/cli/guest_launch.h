@@ -16,6 +16,8 @@ struct Launch {
     /// In place of the file's name; empty: that.
     std::string name;
     bool detached = false;
+    /// We are the main process of a service, which PID 1 is to be.
+    bool service = false;
 };
 
 /// Reads, checks and starts the guest and becomes its keeper; returns only with the exit code of a
@@ -24,6 +26,8 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
 
 struct StartWishes {
     bool no_wait = false;
+    /// By this command itself, also where a service manager would.
+    bool direct = false;
     Instant limit;
 };
 

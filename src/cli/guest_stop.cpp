@@ -4,6 +4,7 @@
 
 #include "cli/asking.h"
 #include "cli/client_verbs.h"
+#include "cli/guest_service.h"
 #include "guests/ending.h"
 #include "guests/hooks.h"
 #include "sys/clock.h"
@@ -79,6 +80,11 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
     if (!runs && !kept && !Client::connect(asking.place().control(target))) {
         context.console.remark("guest '" + name + "' does not run");
         return kDone;
+    }
+    if (!wishes.direct && guests_are_services(paths) && is_service(paths, name)) {
+        return run_systemd_helper(
+            context, "stop", name,
+            {.no_wait = wishes.no_wait, .force = wishes.force, .limit = wishes.limit});
     }
     if (runs) {
         (void)context.console.flush();

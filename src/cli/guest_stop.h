@@ -11,6 +11,8 @@ struct StopWishes {
     bool no_wait = false;
     /// Kills what has not ended within the limit.
     bool force = false;
+    /// By this command itself, also one of a service.
+    bool direct = false;
     Instant limit;
 };
 

@@ -41,6 +41,7 @@ struct ChangeWishes {
     bool enabled = false;
     bool no_wait = false;
     bool force = false;
+    bool direct = false;
     bool json = false;
     Instant limit;
 };
@@ -62,7 +63,8 @@ int only_on_host(Asking& asking) {
 int start_guests(Context& context, const guests::Paths& paths, const ChangeWishes& wishes) {
     const auto set = start_set(context, paths, wishes.names);
     if (!set) return kAskedWrongly;
-    const StartWishes start{.no_wait = wishes.no_wait, .limit = wishes.limit};
+    const StartWishes start{
+        .no_wait = wishes.no_wait, .direct = wishes.direct, .limit = wishes.limit};
     return work_on(
         context, *set,
         {.doing = "starting", .parallel = parallel_of(wishes), .job = [&](const std::string& name) {
@@ -87,7 +89,10 @@ int stop_guests(Asking& asking,
                            "'stead stop " + member.name + " " + others.front() +
                                "' stops both in order, --force only the one");
     }
-    const StopWishes stop{.no_wait = wishes.no_wait, .force = wishes.force, .limit = wishes.limit};
+    const StopWishes stop{.no_wait = wishes.no_wait,
+                          .force = wishes.force,
+                          .direct = wishes.direct,
+                          .limit = wishes.limit};
     return work_on(
         context, *set,
         {.doing = "stopping", .parallel = parallel_of(wishes), .job = [&](const std::string& name) {
@@ -229,6 +234,7 @@ void add_options(Options& options, const Change& change, ChangeWishes& wishes) {
             "also what others need, and them; kill a guest that has not ended in time (100s)");
     }
     if (change.kind != Kind::Reload) {
+        options.flag("--direct", wishes.direct, "not through the host's systemd, where that is");
         options.flag("--all", wishes.all,
                      change.kind == Kind::Start ? "every guest that has a file"
                                                 : "every guest that runs");

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "cli/asking.h"
+#include "cli/guest_service.h"
 #include "cli/guest_source.h"
 #include "cli/guest_verbs.h"
 #include "cli/options.h"
@@ -99,16 +100,20 @@ int change(Context& context, Arguments arguments, std::string_view verb, bool wa
     options.flag("--now", now, wanted ? "start it as well" : "stop it as well");
     options.positionals("NAME", names, "NAME or NAME/UNIT on the host, UNIT in a guest", 1);
     options.footer("Written as a drop-in, NAME.toml.d/99-enabled.toml, where the files themselves\n"
-                   "say otherwise. 'stead start --enabled' at boot starts what is enabled.");
+                   "say otherwise. 'stead start --enabled' at boot starts what is enabled, and\n"
+                   "on a systemd host the service manager does.");
     if (const auto code = options.parse(arguments)) return *code;
     Asking asking(context, Place::look());
     int worst = kDone;
+    bool guests_changed = false;
     for (const std::string& name : names) {
         const bool unit = !asking.place().on_host() || name.find('/') != std::string::npos;
         const int code = unit ? change_unit(asking, name, verb, wanted)
                               : set_enabled(context, asking.place().paths(), name, wanted);
         if (worst == kDone) worst = code;
+        guests_changed = guests_changed || (!unit && code == kDone);
     }
+    if (guests_changed) tell_of_enabled(context, asking.place().paths());
     if (worst != kDone || !now) return worst;
     return wanted ? verb_start(context, names) : verb_stop(context, names);
 }

@@ -56,6 +56,7 @@ constexpr std::array kVerbs = {
     Verb{"complete", "words for a shell's completion", "[VERB [WORD]]", VerbGroup::Hidden,
          verb_complete},
     Verb{"ended", "what a guest's keeper ends as", "NAME CODE", VerbGroup::Hidden, verb_ended},
+    Verb{"service", "for stead@.service", "started|ended NAME", VerbGroup::Hidden, verb_service},
     Verb{"start", "guests or units, and wait until they are up", "NAME[/UNIT] ...",
          VerbGroup::Units, verb_start},
     Verb{"stop", "guests or units, and wait for their end", "NAME[/UNIT] ...", VerbGroup::Units,

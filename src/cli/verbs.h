@@ -49,6 +49,7 @@ int verb_import(Context& context, Arguments arguments);
 int verb_jail(Context& context, Arguments arguments);
 int verb_load(Context& context, Arguments arguments);
 int verb_probe(Context& context, Arguments arguments);
+int verb_service(Context& context, Arguments arguments);
 int verb_run(Context& context, Arguments arguments);
 
 const Verb* find_verb(std::string_view name);
