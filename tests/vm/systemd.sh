@@ -1,0 +1,241 @@
+#!/bin/bash
+# Inside the machine: guests as services of systemd 252. They start in order, are seen by systemctl, machinectl, journalctl and
+# busctl, survive the death of their keeper, of journald and of the bus, are restarted or not as they ended, refuse whom they
+# should, and leave nothing behind.
+set -u
+# shellcheck source=tests/vm/checks.sh
+. /job/checks.sh
+
+# What 'cmake --install' does, at the places that the units name.
+install -D "$STEAD_BIN/stead" /usr/bin/stead
+install -D "$STEAD_BIN/stead-systemd" /usr/libexec/stead/stead-systemd
+contrib=$STEAD_SOURCE/contrib
+cp "$contrib/services/stead@.service" "$contrib/systemd/stead-manager.service" /lib/systemd/system/
+install -D -m 644 "$contrib/systemd/org.stead.Manager1.service" /usr/share/dbus-1/system-services/org.stead.Manager1.service
+install -D -m 644 "$contrib/systemd/org.stead.Manager1.conf" /usr/share/dbus-1/system.d/org.stead.Manager1.conf
+install -D "$contrib/systemd/stead-generator" /usr/lib/systemd/system-generators/stead-generator
+busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+
+mkdir -p /etc/stead/guests
+guest() { # name, more keys on standard input
+    mkdir -p "/srv/units-$1"
+    {
+        echo 'root = "host"'
+        echo 'ephemeral = true'
+        echo "units = [\"/srv/units-$1\"]"
+        cat
+    } >"/etc/stead/guests/$1.toml"
+    printf 'command = ["sh", "-c", "echo hello of %s; exec sleep 100000"]\n' "$1" >"/srv/units-$1/main.toml"
+}
+cat >/etc/systemd/system/hostdb.service <<'T'
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=true
+T
+guest db <<'T'
+requires = ["hostdb.service"]
+T
+guest web <<'T'
+requires = ["db"]
+description = "100 % web"
+enabled = true
+hooks.post-start = ["touch", "/run/web-was-started"]
+hooks.post-stop = ["touch", "/run/web-was-stopped"]
+T
+guest cron <<'T'
+after = ["web"]
+enabled = true
+T
+
+show() { systemctl show -P "$2" "stead@$1"; }
+state_is() { [ "$(systemctl is-active "stead@$1")" = "$2" ]; }
+leader() { show "$1" MainPID; }
+keeper_of() { cat "/sys/fs/cgroup$(show "$1" ControlGroup)/keeper/cgroup.procs"; }
+before() { # the unit $1 became active before $2 did
+    [ "$(systemctl show -P ActiveEnterTimestampMonotonic "$1")" -le "$(systemctl show -P InactiveExitTimestampMonotonic "$2")" ]
+}
+
+echo "== the generator"
+systemctl daemon-reload
+has "$(systemctl cat stead@web)" 'Requires=stead@db.service'
+check "guest files become requirements" has "$(show web Requires)" 'stead@db.service'
+check "units of the host, too" has "$(show db Requires)" 'hostdb.service'
+check "and orders" has "$(show cron After)" 'stead@web.service'
+check "what is enabled is wanted" has "$(systemctl show -P Wants multi-user.target)" 'stead@cron.service.*stead@web.service|stead@web.service.*stead@cron.service'
+check "what is not is not" has "$(systemctl show -P Wants multi-user.target | grep -c 'stead@db')" '^0$'
+check "the description is the guest's" is "$(show web Description)" 'Guest web: 100 % web'
+
+echo "== start in order, as the host's boot does it"
+check "the target starts what is enabled" systemctl start multi-user.target stead@web stead@cron
+for name in db web cron; do check "$name is active" state_is $name active; done
+check "the host's unit came first" before hostdb.service stead@db.service
+check "db before web" before stead@db.service stead@web.service
+check "web before cron" before stead@web.service stead@cron.service
+main=$(leader web)
+check "PID 1 of the guest is the main process" has "$(tr '\0' ' ' <"/proc/$main/cmdline")" '^stead-init --boot'
+check "and PID 1 inside" has "$(cat "/proc/$main/status")" '^NSpid:.*[[:space:]]1$'
+check "systemd is its parent" has "$(cat "/proc/$main/status")" '^PPid:[[:space:]]1$'
+check "the keeper is the second process" has "$(tr '\0' ' ' <"/proc/$(keeper_of web)/cmdline")" '^stead-init --keep web'
+check "the guest's cgroup is the unit's" has "$(cat "/proc/$main/cgroup")" '^0::/machine.slice/.*stead@web.service/web/init$'
+check "the post-start hook has run" test -e /run/web-was-started
+check "stead sees it" has "$(stead list)" '^web +up'
+check "exec works" is "$(stead exec web -- sh -c 'echo inside')" inside
+check "levels can be set" stead set web memory-max=200M
+check "and hold" is "$(cat "/sys/fs/cgroup$(show web ControlGroup)/web/memory.max")" $((200 << 20))
+
+echo "== machined"
+check "machinectl lists it" has "$(machinectl list --no-legend)" '^web +container +stead'
+check "with its leader" is "$(machinectl show web -p Leader --value)" "$main"
+check "and its unit" is "$(machinectl show web -p Unit --value)" stead@web.service
+check "machinectl status" has "$(machinectl status web 2>&1)" 'Unit: stead@web.service'
+
+echo "== the journal"
+check "lines carry guest and unit" until_true 10 sh -c 'journalctl -q STEAD_GUEST=web STEAD_UNIT=main -o cat | grep -q "hello of web"'
+check "journalctl -u shows them" has "$(journalctl -q -u stead@web -o cat)" 'hello of web'
+record=$(journalctl -q STEAD_GUEST=web STEAD_UNIT=main -o verbose --all)
+check "with identifier" has "$record" 'SYSLOG_IDENTIFIER=main$'
+check "priority" has "$record" ' PRIORITY=6$'
+check "and invocation" has "$record" " INVOCATION_ID=$(show web InvocationID)\$"
+check "the files have them as well" has "$(stead logs web/main)" 'hello of web'
+cat >/srv/units-cron/flood.toml <<'T'
+command = ["sh", "-c", "i=0; while [ $i -lt 150 ]; do echo line $i; i=$((i+1)); sleep 0.01; done; exec sleep 100000"]
+enabled = false
+restart = "no"
+T
+stead reload cron >/dev/null && stead start cron/flood
+sleep 1
+systemctl restart systemd-journald
+written() { [ "$(stead logs cron/flood | grep -c 'line ')" = 150 ]; }
+check "a unit that writes while journald restarts goes on" until_true 120 written
+lines() { [ "$(journalctl -q STEAD_GUEST=cron STEAD_UNIT=flood -o cat | grep -c '^line ')" = 150 ]; }
+check "and no line of it is lost" until_true 20 lines
+lines || journalctl -q STEAD_GUEST=cron STEAD_UNIT=flood -o cat | grep -c '^line '
+
+echo "== the bus"
+manager="org.stead.Manager1 /org/stead/Manager1 org.stead.Manager1"
+check "ListGuests" has "$(busctl call $manager ListGuests)" "a\(ssu\) 3 .*\"web\" \"running\" $main"
+check "a property" is "$(busctl get-property $manager RunningGuests)" 'u 3'
+check "introspection" has "$(busctl introspect org.stead.Manager1 /org/stead/Manager1)" '\.StartGuest +method +s'
+busctl monitor --match "type='signal',interface='org.stead.Manager1'" >/run/signals 2>&1 &
+monitor=$!
+sleep 1
+check "StopGuest waits for the end" busctl call $manager StopGuest s cron
+check "and is one" state_is cron inactive
+check "StartGuest" busctl call $manager StartGuest s cron
+check "is one, too" state_is cron active
+check "Set" busctl call $manager Set sasb cron 1 pids-max=100 false
+check "sets" is "$(cat "/sys/fs/cgroup$(show cron ControlGroup)/cron/pids.max")" 100
+check "a wrong level is refused with its reason" has "$(busctl call $manager Set sasb cron 1 pids-max=x false 2>&1)" 'pids-max'
+check "no such guest" has "$(busctl call $manager StartGuest s nobody 2>&1)" "no guest 'nobody'"
+check "GuestStopped is signalled" until_true 10 grep -q GuestStopped /run/signals
+check "GuestStarted, too" until_true 10 grep -q GuestStarted /run/signals
+kill $monitor
+check "ordinary users may look" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager ListGuests 2>&1)" '"web"'
+check "but not stop" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager StopGuest s cron 2>&1)" 'polkit|denied|Denied'
+check "nor announce" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager Announce sb cron true 2>&1)" 'denied|Denied|rejected'
+check "nor by systemctl" sh -c '! setpriv --reuid 65534 --clear-groups systemctl --no-ask-password stop stead@cron 2>/dev/null'
+check "cron still runs" state_is cron active
+check "the service ends when idle" until_true 40 sh -c '[ "$(systemctl is-active stead-manager)" = inactive ]'
+
+echo "== stead goes through the service manager"
+check "stop" stead stop cron
+check "stops the service" state_is cron inactive
+check "start" stead start cron
+check "starts it" state_is cron active
+check "a guest that others require is not stopped alone" sh -c '! stead stop db 2>/dev/null'
+check "--direct starts without a service" sh -c 'stead stop cron && stead start --direct cron'
+check "and the service knows nothing of it" state_is cron inactive
+check "stop knows how it was started" stead stop cron
+check "a guest of a service ends by itself" sh -c 'stead start cron && stead poweroff cron'
+check "and its service is inactive" until_true 10 state_is cron inactive
+cat >/etc/stead/guests/broken.toml <<'T'
+root = "/nonexistent"
+T
+message=$(stead start broken 2>&1)
+check "a guest that cannot start says why" has "$message" 'nonexistent'
+message=$(systemctl start stead@broken 2>&1)
+check "systemctl fails, too" has "$(systemctl is-failed stead@broken)" failed
+check "and its status has the reason" has "$(systemctl show -P StatusText stead@broken)" 'nonexistent'
+guest early </dev/null
+printf 'essential = true\ntype = "notify"\ncommand = ["sh", "-c", "echo last words; exit 7"]\nrestart = "no"\n' >/srv/units-early/main.toml
+systemctl daemon-reload
+message=$(stead start early 2>&1)
+check "one that ends while it starts" has "$message" "code 7"
+check "has its last words in the journal" has "$(journalctl -q -u stead@early -o cat)" 'last words'
+systemctl stop stead@early
+systemctl reset-failed
+rm /etc/stead/guests/broken.toml /etc/stead/guests/early.toml
+systemctl daemon-reload
+check "an unknown guest" has "$(stead start webb 2>&1)" "web"
+
+echo "== deaths"
+stead start cron
+main=$(leader web)
+kill -9 "$(keeper_of web)"
+sleep 1
+check "the keeper's death stops nothing" is "$(leader web)" "$main"
+check "the next command starts another" stead status web
+keeper_there() { [ -n "$(keeper_of web)" ]; }
+check "in the unit's cgroup" until_true 10 keeper_there
+stead exec web -- sh -c 'echo spoken later' >/dev/null
+rm -f /run/web-was-stopped
+check "an orderly stop works as before" systemctl stop stead@web
+check "and its hooks have run" test -e /run/web-was-stopped
+systemctl start stead@web
+main=$(leader web)
+kill -9 "$main"
+restarted() { state_is web active && [ "$(leader web)" != "$main" ] && [ "$(leader web)" != 0 ]; }
+check "PID 1's death restarts the guest" until_true 60 restarted
+check "which is counted" is "$(show web NRestarts)" 1
+main=$(leader web)
+stead reboot web
+check "a reboot that was asked for" until_true 60 restarted
+check "is machinectl's, too" until_true 20 sh -c 'machinectl show web >/dev/null 2>&1'
+main=$(leader web)
+machinectl reboot web
+check "machinectl reboot" until_true 60 restarted
+until_true 20 sh -c 'machinectl show web >/dev/null 2>&1'
+machinectl poweroff web
+check "machinectl poweroff" until_true 60 state_is web inactive
+systemctl start stead@web
+machinectl terminate web
+check "machinectl terminate" until_true 60 state_is web inactive
+systemctl start stead@web
+systemctl kill -s KILL dbus.service
+sleep 1
+systemctl start dbus.socket dbus.service
+check "the bus's death stops nothing" state_is web active
+check "stead needs no bus" stead restart cron
+
+echo "== cycles"
+systemctl stop stead@cron stead@web stead@db
+count() {
+    {
+        find /sys/fs/cgroup -type d | grep -c stead@
+        find /run/stead/guests -mindepth 1 2>/dev/null | wc -l
+        machinectl list --no-legend | wc -l
+        grep -c stead /proc/self/mountinfo
+        pgrep -c 'stead'
+        systemctl list-units --all --no-legend 'stead@*' | grep -vc 'not-found' || :
+    } | tr '\n' ' '
+}
+settled() { [ "$(pgrep -c stead)" = 0 ]; }
+until_true 30 settled
+before=$(count)
+for _ in $(seq 7); do
+    stead start web cron >/dev/null || failed=$((failed + 1))
+    stead stop web cron >/dev/null || failed=$((failed + 1))
+    systemctl restart stead@cron || failed=$((failed + 1))
+    systemctl stop stead@cron stead@web stead@db || failed=$((failed + 1))
+done
+until_true 30 settled
+check "21 starts and stops leave nothing" is "$(count)" "$before"
+check "no unit has failed" is "$(systemctl list-units --failed --no-legend 'stead*' | wc -l)" 0
+guest deaf </dev/null
+printf 'command = ["sh", "-c", "trap : TERM; while :; do sleep 1; done"]\nstop.timeout = "infinity"\n' >/srv/units-deaf/main.toml
+stead start deaf
+check "a guest that hangs at its stop is killed with --force" stead stop --force --timeout 3 deaf
+check "and nothing of it is left" until_true 30 settled
+exit $failed
