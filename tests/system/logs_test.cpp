@@ -147,6 +147,11 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
             return next > 0 && next != pid;
         })) << count;
     }
+    // On a slow machine none of the killed came far.
+    EXPECT_TRUE(eventually([&] {
+        const std::string text = inside("cat /var/tmp/last").out;
+        return !text.empty() && std::stoi(text) > kKills;
+    }));
     ASSERT_EQ(host_.stead({"stop", "web/writer"}).code, 0);
     const int last = std::stoi(inside("cat /var/tmp/last").out);
     std::string text;
@@ -164,7 +169,6 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
         expected = number;
     }
     EXPECT_GE(expected, last);
-    EXPECT_GT(last, kKills);
 }
 
 TEST_F(Logs, WhatALoggerHasNotReadAtTheEndIsItsOwnLog) {
