@@ -72,6 +72,7 @@ protected:
 
 TEST_F(ImageStore, ImportsChecksExportsAndDeletes) {
     const std::string tar = make_busybox_root(host_);
+    std::size_t packings = 0;
     for (const char* how : {"gzip", "xz", "zstd", "bzip2"}) {
         if (run_program({"sh", "-c", std::string("command -v ") + how}).code != 0) {
             std::cout << "SKIPPED: an archive by " << how << ", which this machine lacks\n";
@@ -83,12 +84,14 @@ TEST_F(ImageStore, ImportsChecksExportsAndDeletes) {
         const Outcome imported = host_.stead({"image", "import", packed});
         EXPECT_EQ(imported.code, 0) << imported.err;
         EXPECT_NE(imported.out.find(std::string(how) + ": "), std::string::npos) << imported.out;
+        ++packings;
     }
+    ASSERT_GE(packings, 1U);
     EXPECT_EQ(host_.stead({"image", "import", tar, "--name", "plain"}).code, 0);
     EXPECT_EQ(host_.stead({"image", "import", tar, "--name", "plain"}).code, 1) << "taken";
     EXPECT_EQ(host_.stead({"image", "import", tar, "--name", "../x"}).code, 1);
     const auto list = nlohmann::json::parse(host_.stead({"image", "list", "--json"}).out);
-    ASSERT_EQ(list.size(), 5U);
+    ASSERT_EQ(list.size(), packings + 1);
     for (const auto& one : list)
         EXPECT_EQ(one["digest"], list[0]["digest"]) << "the same content, however packed";
 
