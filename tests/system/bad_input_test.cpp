@@ -17,13 +17,20 @@ protected:
 
     void TearDown() override { EXPECT_EQ(host_.remains(), ""); }
 
-    /// `stead WORDS...` leaves with `code` and says each of `said`.
-    void expect(const Words& words, int code, const Words& said) const {
+    /// Whether `stead WORDS...` leaves with `code` and says each of `said`.
+    [[nodiscard]] ::testing::AssertionResult
+    refused(const Words& words, int code, const Words& said) const {
         const Outcome outcome = host_.stead(words);
         const std::string all = outcome.out + outcome.err;
-        EXPECT_EQ(outcome.code, code) << all;
-        for (const std::string& text : said)
-            EXPECT_NE(all.find(text), std::string::npos) << all;
+        if (outcome.code != code)
+            return ::testing::AssertionFailure()
+                   << "code " << outcome.code << ", not " << code << ":\n"
+                   << all;
+        for (const std::string& text : said) {
+            if (all.find(text) == std::string::npos)
+                return ::testing::AssertionFailure() << "no '" << text << "' in:\n" << all;
+        }
+        return ::testing::AssertionSuccess();
     }
 
     [[nodiscard]] std::string guest(const std::string& text) const {
@@ -34,112 +41,119 @@ protected:
 };
 
 TEST_F(BadInput, AMissingFile) {
-    expect({"run", host_.folder() + "/none.toml"}, 2, {"none.toml", "No such file"});
-    expect({"check", host_.folder() + "/none.toml"}, 1, {"none.toml", "No such file"});
+    EXPECT_TRUE(refused({"run", host_.folder() + "/none.toml"}, 2, {"none.toml", "No such file"}));
+    EXPECT_TRUE(
+        refused({"check", host_.folder() + "/none.toml"}, 1, {"none.toml", "No such file"}));
 }
 
 TEST_F(BadInput, AFileThatIsNoFile) {
     const std::string fifo = host_.folder() + "/fifo.toml";
     ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
-    expect({"check", fifo}, 2, {"fifo.toml"});
-    expect({"run", fifo}, 2, {"fifo.toml"});
+    EXPECT_TRUE(refused({"check", fifo}, 2, {"fifo.toml"}));
+    EXPECT_TRUE(refused({"run", fifo}, 2, {"fifo.toml"}));
     std::filesystem::create_directories(host_.folder() + "/folder.toml");
-    expect({"run", host_.folder() + "/folder.toml"}, 2, {"folder.toml"});
+    EXPECT_TRUE(refused({"run", host_.folder() + "/folder.toml"}, 2, {"folder.toml"}));
 }
 
 TEST_F(BadInput, AnUnknownKey) {
-    expect({"run", guest("profile = \"jail\"\nrooot = \"/\"\n")}, 2,
-           {"guest.toml:2:1", "rooot", "root"});
+    EXPECT_TRUE(refused({"run", guest("profile = \"jail\"\nrooot = \"/\"\n")}, 2,
+                        {"guest.toml:2:1", "rooot", "root"}));
 }
 
 TEST_F(BadInput, AWrongType) {
-    expect({"run", guest("root = 5\n")}, 2, {"guest.toml:1:8", "root is 5", "absolute path"});
+    EXPECT_TRUE(
+        refused({"run", guest("root = 5\n")}, 2, {"guest.toml:1:8", "root is 5", "absolute path"}));
 }
 
 TEST_F(BadInput, TextThatIsNoToml) {
-    expect({"run", guest("root = \n")}, 2, {"guest.toml:1"});
+    EXPECT_TRUE(refused({"run", guest("root = \n")}, 2, {"guest.toml:1"}));
 }
 
 TEST_F(BadInput, AKeyWhoseTimeHasNotCome) {
-    expect({"run", guest("profile = \"jail\"\n[unit.it]\ncommand = \"true\"\n"
-                         "[unit.it.files]\nprivate-devices = true\n")},
-           2, {"not supported yet"});
+    EXPECT_TRUE(refused({"run", guest("profile = \"jail\"\n[unit.it]\ncommand = \"true\"\n"
+                                      "[unit.it.files]\nprivate-devices = true\n")},
+                        2, {"not supported yet"}));
 }
 
 TEST_F(BadInput, ARootThatIsNoRoot) {
-    expect({"run", guest("root = \"/there/is/none\"\n")}, 2, {"guest.toml:1", "/there/is/none"});
-    expect({"run", guest("root = \"/etc/passwd\"\n")}, 2, {"guest.toml:1", "/etc/passwd"});
+    EXPECT_TRUE(refused({"run", guest("root = \"/there/is/none\"\n")}, 2,
+                        {"guest.toml:1", "/there/is/none"}));
+    EXPECT_TRUE(
+        refused({"run", guest("root = \"/etc/passwd\"\n")}, 2, {"guest.toml:1", "/etc/passwd"}));
 }
 
 TEST_F(BadInput, AUserThatIsNot) {
-    expect(
+    EXPECT_TRUE(refused(
         {"run",
          guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"nobody-at-all\"\n")},
-        2, {"guest.toml:4", "nobody-at-all"});
-    expect({"run", guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"root\"\n")},
-           2, {"guest.toml:4", "root"});
+        2, {"guest.toml:4", "nobody-at-all"}));
+    EXPECT_TRUE(refused(
+        {"run", guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"root\"\n")}, 2,
+        {"guest.toml:4", "root"}));
 }
 
 TEST_F(BadInput, AProgramThatIsNot) {
-    expect(
+    EXPECT_TRUE(refused(
         {"run", guest("profile = \"jail\"\n[unit.main]\ncommand = \"/usr/bin/no-such-program\"\n")},
-        2, {"guest.toml:3", "/usr/bin/no-such-program"});
+        2, {"guest.toml:3", "/usr/bin/no-such-program"}));
 }
 
 TEST_F(BadInput, AJailWithoutAnyUnit) {
-    expect({"run", guest("profile = \"jail\"\n")}, 2, {"guest.toml", "unit"});
+    EXPECT_TRUE(refused({"run", guest("profile = \"jail\"\n")}, 2, {"guest.toml", "unit"}));
 }
 
 TEST_F(BadInput, ANameWithASlash) {
     const std::string file = guest("profile = \"jail\"\n[unit.main]\ncommand = \"true\"\n");
-    expect({"run", "--name", "a/b", file}, 2, {"a/b", "name"});
-    expect({"jail", "--name", "../x", "--", "true"}, 2, {"../x"});
-    expect({"cleanup", "../../etc"}, 2, {"../../etc"});
+    EXPECT_TRUE(refused({"run", "--name", "a/b", file}, 2, {"a/b", "name"}));
+    EXPECT_TRUE(refused({"jail", "--name", "../x", "--", "true"}, 2, {"../x"}));
+    EXPECT_TRUE(refused({"cleanup", "../../etc"}, 2, {"../../etc"}));
 }
 
 TEST_F(BadInput, AGuestThatNobodyHasHeardOf) {
-    expect({"run", "nobody-knows"}, 5, {"nobody-knows", "/guests/nobody-knows.toml"});
-    expect({"explain", "nobody-knows"}, 5, {"nobody-knows"});
+    EXPECT_TRUE(refused({"run", "nobody-knows"}, 5, {"nobody-knows", "/guests/nobody-knows.toml"}));
+    EXPECT_TRUE(refused({"explain", "nobody-knows"}, 5, {"nobody-knows"}));
 }
 
 TEST_F(BadInput, ACycleIsToldAsItsWholePath) {
     host_.write("units/a.toml", "command = \"true\"\nrequires = [\"b\"]\n");
     host_.write("units/b.toml", "command = \"true\"\nrequires = [\"c\"]\n");
     host_.write("units/c.toml", "command = \"true\"\nrequires = [\"a\"]\n");
-    expect({"check", host_.folder() + "/units"}, 2, {"a.toml:2", "b.toml:2", "c.toml:2"});
+    EXPECT_TRUE(
+        refused({"check", host_.folder() + "/units"}, 2, {"a.toml:2", "b.toml:2", "c.toml:2"}));
 }
 
 TEST_F(BadInput, AllMistakesOfAllFilesAtOnce) {
     host_.write("units/a.toml", "command = \"true\"\ntypo = 1\numask = 5\n");
     host_.write("units/b.toml", "command = \"true\"\nrestart = \"sometimes\"\n");
-    expect({"check", host_.folder() + "/units"}, 2,
-           {"a.toml:2:1", "a.toml:3", "b.toml:2", "3 mistakes"});
+    EXPECT_TRUE(refused({"check", host_.folder() + "/units"}, 2,
+                        {"a.toml:2:1", "a.toml:3", "b.toml:2", "3 mistakes"}));
 }
 
 TEST_F(BadInput, ACompileWithoutAnyUnitNamesItsFolder) {
     std::filesystem::create_directories(host_.folder() + "/empty");
-    expect({"compile", host_.folder() + "/empty", "-o", host_.folder() + "/plan"}, 2, {"/empty"});
+    EXPECT_TRUE(refused({"compile", host_.folder() + "/empty", "-o", host_.folder() + "/plan"}, 2,
+                        {"/empty"}));
     EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/plan"));
 }
 
 TEST_F(BadInput, ACompileOfAWrongUnitWritesNothing) {
     host_.write("units/a.toml", "command = \"true\"\ntypo = 1\n");
     host_.write("units/b.toml", "command = \"true\"\n");
-    expect({"compile", host_.folder() + "/units", "-o", host_.folder() + "/plan"}, 2,
-           {"a.toml:2:1"});
+    EXPECT_TRUE(refused({"compile", host_.folder() + "/units", "-o", host_.folder() + "/plan"}, 2,
+                        {"a.toml:2:1"}));
     EXPECT_FALSE(std::filesystem::exists(host_.folder() + "/plan"));
 }
 
 TEST_F(BadInput, AVerbThatIsNone) {
-    expect({"stauts"}, 2, {"stauts", "did you mean 'status'"});
-    expect({"frobnicate"}, 2, {"frobnicate", "stead --help"});
-    expect({"help", "stauts"}, 2, {"did you mean 'status'"});
-    expect({"help", "jail"}, 0, {"stead jail", "--capability"});
+    EXPECT_TRUE(refused({"stauts"}, 2, {"stauts", "did you mean 'status'"}));
+    EXPECT_TRUE(refused({"frobnicate"}, 2, {"frobnicate", "stead --help"}));
+    EXPECT_TRUE(refused({"help", "stauts"}, 2, {"did you mean 'status'"}));
+    EXPECT_TRUE(refused({"help", "jail"}, 0, {"stead jail", "--capability"}));
     for (const std::string verb :
          {"run",    "jail",   "exec", "enter",    "start",    "stop",   "restart",
           "reload", "kill",   "wait", "shutdown", "poweroff", "reboot", "explain",
           "list",   "status", "show", "logs",     "check",    "compile"})
-        expect({verb, "--help"}, 0, {"stead " + verb});
+        EXPECT_TRUE(refused({verb, "--help"}, 0, {"stead " + verb}));
 }
 
 TEST_F(BadInput, ACheckOfNothingFindsNoMistakeEither) {
@@ -149,16 +163,16 @@ TEST_F(BadInput, ACheckOfNothingFindsNoMistakeEither) {
 }
 
 TEST_F(BadInput, AnUnknownOption) {
-    expect({"jail", "--no-such-option", "--", "true"}, 2, {"--no-such-option"});
-    expect({"jail"}, 2, {"CMD"});
-    expect({"jail", "-o", "novalue", "--", "true"}, 2, {"novalue"});
-    expect({"jail", "-o", "no-such-key=1", "--", "true"}, 2, {"no-such-key"});
+    EXPECT_TRUE(refused({"jail", "--no-such-option", "--", "true"}, 2, {"--no-such-option"}));
+    EXPECT_TRUE(refused({"jail"}, 2, {"CMD"}));
+    EXPECT_TRUE(refused({"jail", "-o", "novalue", "--", "true"}, 2, {"novalue"}));
+    EXPECT_TRUE(refused({"jail", "-o", "no-such-key=1", "--", "true"}, 2, {"no-such-key"}));
 }
 
 TEST_F(BadInput, ALevelWithoutItsController) {
     if (std::filesystem::exists("/sys/fs/cgroup/cgroup.controllers"))
         GTEST_SKIP() << "needs a host without the memory controller on cgroup2";
-    expect({"jail", "--memory-max", "64M", "--", "true"}, 2, {"memory"});
+    EXPECT_TRUE(refused({"jail", "--memory-max", "64M", "--", "true"}, 2, {"memory"}));
 }
 
 TEST_F(BadInput, WithoutThePrivilegeItSaysWhatIsMissing) {
