@@ -36,21 +36,6 @@ std::string home_of(const Paths& paths, std::string_view guest) {
     return paths.state + "/guests/" + std::string(guest);
 }
 
-/// What lies above an image: "NAME DIGEST".
-struct Note {
-    std::string image;
-    std::string digest;
-};
-
-Result<Note> read_note(const std::string& disk) {
-    std::string text = TRY(read_file(AT_FDCWD, (disk + "/image").c_str(), kMaxNote));
-    while (text.ends_with('\n'))
-        text.pop_back();
-    const std::size_t blank = text.find(' ');
-    if (blank == std::string::npos) return make_error("read", disk + "/image", EINVAL);
-    return Note{text.substr(0, blank), text.substr(blank + 1)};
-}
-
 /// The guest's folder, without what killed commands have left in it. The guest's lock is ours, or
 /// it does not exist yet.
 Result<sys::UniqueFd> open_home(const Paths& paths, std::string_view guest) {
@@ -66,7 +51,7 @@ Result<sys::UniqueFd> open_home(const Paths& paths, std::string_view guest) {
 }
 
 /// An empty disk of the name kDraft; its `upper` has the owner and the mode of the image's root.
-Result<void> make_draft(const Paths& paths, int home, const Note& note) {
+Result<void> make_draft(const Paths& paths, int home, const DiskNote& note) {
     TRY(sys::make_folder(home, kDraft, 0700));
     const sys::UniqueFd draft = TRY(sys::open_at(home, kDraft, O_RDONLY | O_DIRECTORY));
     // Whoever starts this is root of the files' user namespace, whatever creates files now.
@@ -87,7 +72,7 @@ Result<void> make_draft(const Paths& paths, int home, const Note& note) {
 /// A draft with a copy of the changes of `from` (a folder like `disk`).
 Result<void>
 copy_draft(const Paths& paths, const std::string& from, int home, CopyProgress progress) {
-    const Note note = TRY(read_note(from));
+    const DiskNote note = TRY(read_disk_note(from));
     TRY(make_draft(paths, home, note));
     const sys::UniqueFd source =
         TRY(sys::open_at(AT_FDCWD, (from + "/upper").c_str(), O_RDONLY | O_DIRECTORY));
@@ -167,11 +152,20 @@ Result<void> check_snapshot(const std::string& name) {
 
 } // namespace
 
+Result<DiskNote> read_disk_note(const std::string& disk) {
+    std::string text = TRY(read_file(AT_FDCWD, (disk + "/image").c_str(), kMaxNote));
+    while (text.ends_with('\n'))
+        text.pop_back();
+    const std::size_t blank = text.find(' ');
+    if (blank == std::string::npos) return make_error("read", disk + "/image", EINVAL);
+    return DiskNote{text.substr(0, blank), text.substr(blank + 1)};
+}
+
 std::vector<std::string> users_of_image(const Paths& paths, std::string_view image) {
     std::set<std::string> users;
     std::error_code unreadable;
     for (const auto& entry : fs::directory_iterator(paths.state + "/guests", unreadable)) {
-        const auto note = read_note(entry.path().string() + "/disk");
+        const auto note = read_disk_note(entry.path().string() + "/disk");
         if (note && note->image == image) users.insert(entry.path().filename().string());
     }
     for (const std::string& name : configured(paths)) {
@@ -195,7 +189,7 @@ look_at_image(const Paths& paths, const std::string& guest, const std::string& n
     }
     fact.root = store.root_of(name);
     fact.changes = home_of(paths, guest) + "/" + kDisk;
-    const auto note = read_note(fact.changes);
+    const auto note = read_disk_note(fact.changes);
     if (note && (note->image != name || note->digest != image->digest)) {
         fact.problem = "the guest's changes were made above " +
                        (note->image == name ? std::string("an older image of that name")
@@ -219,14 +213,14 @@ Result<void> prepare_disk(const Paths& paths, recipe::Context& context) {
     const std::string name = folder.substr(folder.rfind('/') + 1);
     const auto image = store.find(name);
     if (!image) return make_error("no such image:", name, 0);
-    const auto note = read_note(root.changes);
+    const auto note = read_disk_note(root.changes);
     if (note) return {};
     TRY(make_draft(paths, home.get(), {name, image->digest}));
     return install_draft(home.get());
 }
 
 bool has_disk(const Paths& paths, std::string_view guest) {
-    return valid_name(guest) && read_note(home_of(paths, guest) + "/" + kDisk);
+    return valid_name(guest) && read_disk_note(home_of(paths, guest) + "/" + kDisk);
 }
 
 Result<void> make_snapshot(const Paths& paths,
@@ -270,8 +264,8 @@ Result<void> restore_snapshot(const Paths& paths,
     const Idle idle = TRY(Idle::take(paths, guest));
     const sys::UniqueFd home = TRY(open_home(paths, guest));
     const std::string from = home_of(paths, guest) + "/" + kSnapshots + "/" + name;
-    const Note wanted = TRY(read_note(from));
-    const auto now = read_note(home_of(paths, guest) + "/" + kDisk);
+    const DiskNote wanted = TRY(read_disk_note(from));
+    const auto now = read_disk_note(home_of(paths, guest) + "/" + kDisk);
     if (now && (now->image != wanted.image || now->digest != wanted.digest))
         return make_error("the snapshot was made above image", wanted.image, EINVAL);
     TRY(copy_draft(paths, from, home.get(), progress));

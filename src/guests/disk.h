@@ -22,6 +22,15 @@
 /// them. All of this is 0700: programs inside may be set-uid root.
 namespace stead::guests {
 
+/// What a guest's changes, or a snapshot of them, lie above.
+struct DiskNote {
+    std::string image;
+    std::string digest;
+};
+
+/// `image` in the folder `disk`: ENOENT if nothing is there, EINVAL if it is not ours.
+Result<DiskNote> read_disk_note(const std::string& disk);
+
 /// Guests whose files name the image, or whose changes lie above it, by name.
 std::vector<std::string> users_of_image(const Paths& paths, std::string_view image);
 

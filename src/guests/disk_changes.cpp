@@ -16,8 +16,6 @@ namespace stead::guests {
 
 namespace {
 
-constexpr std::size_t kMaxWhiteoutNote = 4096;
-
 /// What the image itself has at `path`; nothing if it has nothing there.
 std::optional<struct stat> look_below(int image, const std::string& path) {
     const auto found = sys::resolve_beneath(image, path.c_str(), O_PATH | O_NOFOLLOW);
@@ -99,13 +97,12 @@ private:
 
 Result<std::vector<Change>> changes_of(const Paths& paths, std::string_view guest) {
     const std::string disk = paths.state + "/guests/" + std::string(guest) + "/disk";
-    const auto note = read_file(AT_FDCWD, (disk + "/image").c_str(), kMaxWhiteoutNote);
+    const auto note = read_disk_note(disk);
     if (!note && note.error().code == ENOENT) return std::vector<Change>();
     if (!note) return note.error();
-    const std::string image = note->substr(0, note->find(' '));
     const images::Store store(paths.images());
     const sys::UniqueFd root =
-        TRY(sys::open_at(AT_FDCWD, store.root_of(image).c_str(), O_PATH | O_DIRECTORY));
+        TRY(sys::open_at(AT_FDCWD, store.root_of(note->image).c_str(), O_PATH | O_DIRECTORY));
     const sys::UniqueFd upper =
         TRY(sys::open_at(AT_FDCWD, (disk + "/upper").c_str(), O_RDONLY | O_DIRECTORY));
     images::allow_many_descriptors();
