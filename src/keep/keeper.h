@@ -132,6 +132,8 @@ private:
     bool hang_told_ = false;
     int stop_requests_ = 0;
     std::int64_t line_time_ = 0;
+    /// Lines that do not go to the journal, because it hung.
+    std::uint32_t journal_pause_ = 0;
     wire::LogCounts counts_;
     /// The sum of what PID 1 was told last: no count ever falls.
     std::int64_t told_counts_ = 0;

@@ -1,4 +1,5 @@
 #include <cerrno>
+#include <cstdint>
 #include <span>
 
 #include "keep/keeper.h"
@@ -8,6 +9,13 @@
 #include "wire/boot.h"
 
 namespace stead::keep {
+
+namespace {
+
+/// So many lines a journal that hung is spared.
+constexpr std::uint32_t kJournalPause = 256;
+
+} // namespace
 
 void Keeper::read_stream(std::size_t index, int chunks) {
     Stream* stream = streams_.find(index);
@@ -65,6 +73,10 @@ void Keeper::store_line(
     LogFile& log, LogStream kind, std::string_view text, bool continued, int priority) {
     log_files_.append(log, line_time_, kind, text, continued);
     if (!settings_.given.has(wire::kKeeperJournal)) return;
+    if (journal_pause_ > 0) {
+        --journal_pause_;
+        return;
+    }
     const char digit = static_cast<char>('0' + (priority & 7));
     // Lines of "NAME=VALUE": a text with a newline would write fields of its own.
     const std::array<std::string_view, 3> parts{std::string_view(&digit, 1), log.name.view(),
@@ -74,8 +86,10 @@ void Keeper::store_line(
         const auto which = static_cast<std::size_t>(static_cast<unsigned char>(byte));
         record.append(which < parts.size() ? parts[which] : std::string_view(&byte, 1));
     }
-    // A journal that takes nothing for so long loses the line, which the file has.
-    (void)sys::write_some(wire::kKeeperJournal, record.view());
+    // A journal that takes nothing for so long loses the line, which the file has; and those that
+    // follow at once, so that a journal that hangs does not hold the guest's writers up.
+    const auto sent = sys::write_some(wire::kKeeperJournal, record.view());
+    if (!sent && sent.error().code == EAGAIN) journal_pause_ = kJournalPause;
 }
 
 } // namespace stead::keep
