@@ -10,9 +10,9 @@ target_compile_options(stead_flags INTERFACE
 target_link_options(stead_flags INTERFACE -Wl,--gc-sections)
 
 # g++ 12's optimizer sees overlaps and overflows in std::string and std::vector that are not there
-# (GCC bugs 105329 and 105651, mended in 13); without optimization it says nothing of the kind.
+# (GCC bugs 105329 and 105651, mended in 13).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(stead_flags INTERFACE "$<$<CONFIG:Release,RelWithDebInfo>:-Wno-restrict;-Wno-stringop-overread;-Wno-stringop-overflow;-Wno-maybe-uninitialized;-Wno-array-bounds>")
+    target_compile_options(stead_flags INTERFACE "$<$<CONFIG:Debug,Release,RelWithDebInfo>:-Wno-restrict;-Wno-stringop-overread;-Wno-stringop-overflow;-Wno-maybe-uninitialized;-Wno-array-bounds>")
 endif()
 
 if(STEAD_SANITIZE)

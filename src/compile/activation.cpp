@@ -1,5 +1,7 @@
 #include "compile/activation.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "compile/calendar.h"
@@ -20,6 +22,13 @@ constexpr std::uint32_t kFirstListened = 3;
 
 std::vector<std::byte> address_of(const unitfile::SocketAddress& address) {
     if (!address.path.empty()) return unix_address(address.path).value_or(std::vector<std::byte>{});
+    if (!address.host.empty()) {
+        // No address of the kernel's: AF_UNSPEC, and the name.
+        std::vector<std::byte> bytes(sizeof(sa_family_t), std::byte{AF_UNSPEC});
+        for (const char c : address.host)
+            bytes.push_back(static_cast<std::byte>(c));
+        return bytes;
+    }
     const unitfile::Endpoint& endpoint = address.endpoint;
     // Without an address: both families at once.
     const std::string host = endpoint.address.empty() ? "[::]"
@@ -99,6 +108,10 @@ private:
         for (const unitfile::Text& item : socket.listen) {
             const auto address = unitfile::parse_socket(item.value);
             if (!address.value || !identity) continue;
+            if (!address.value->host.empty() && spec_.type == UnitType::NotifyFd)
+                report_.error(item.place, "how many sockets '" + item.value +
+                                              "' is, the host decides, so ready.fd has no number; "
+                                              "use type = \"notify\"");
             const auto flags =
                 static_cast<std::uint8_t>((socket.lazy ? kSocketLazy : 0U) |
                                           (socket.per_connection ? kSocketPerConnection : 0U));

@@ -12,8 +12,9 @@ namespace stead::compile {
 /// What a `system-calls` list means on top of `inherited` ("..."); a list that was not written is
 /// just that. Names and groups are allowed, "!" refuses. The argument checks of sockets, terminals,
 /// clones, nodes and personalities stay, whatever a list says; "unshare" and "@namespaces" open all
-/// namespaces but the user namespace, and "socket" opens netlink to a jail. What it takes to reach
-/// the program, and to tell that it could not be reached, is always allowed.
+/// namespaces but the user namespace, "socket" opens netlink to a jail, and no group opens or
+/// refuses clone3, which hides its flags from filters and which programs do without. What it takes
+/// to reach the program, and to tell that it could not be reached, is always allowed.
 CallPolicy
 resolve_calls(const unitfile::ListSpec& list, const CallPolicy& inherited, Report& report);
 

@@ -48,6 +48,8 @@ struct UnitOptions {
     bool foreign = false;
     /// The name of the guest, for the allocation of dynamic users.
     std::string guest;
+    /// The version of Landlock where the units will run; nothing: not known, and PID 1 will say.
+    std::optional<int> landlock;
     /// The searched folders, for "no unit NAME in ...".
     std::vector<std::string> folders;
     /// Units that exist but could not even be read: who requires one is told so.

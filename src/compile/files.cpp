@@ -25,7 +25,7 @@ struct Place {
 };
 
 /// Of the same path a later letter wins.
-constexpr std::string_view kOrder = "rwthc";
+constexpr std::string_view kOrder = "rdbwthc";
 
 /// `outer` is a folder above `path`, not the path itself.
 bool lies_below(const std::string& path, const std::string& outer) {
@@ -146,6 +146,8 @@ void add_remarks(const unitfile::FilesSpec& files, plan::UnitInput& unit) {
     add("sees read-only: ", files.read_only);
     add("writes: ", files.read_write);
     add("does not see: ", files.hidden);
+    if (files.private_devices && !unit.exec.no_root)
+        unit.remarks.emplace_back("has a small /dev of its own");
     if (files.private_tmp) unit.remarks.emplace_back("has /tmp and /var/tmp of its own");
 }
 
@@ -211,6 +213,15 @@ void set_files(const unitfile::UnitSpec& spec,
         view.add('t', "/tmp", true);
         view.add('t', "/var/tmp", true);
     }
+    // A jail has no other /dev than that.
+    if (files.private_devices && !options.jail) {
+        // Everything else of the guest's /dev is not there. What is missing there is here, too.
+        view.add('d', "/dev");
+        for (const char* name :
+             {"null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts", "shm", "mqueue",
+              "hugepages", "log", "fd", "stdin", "stdout", "stderr", "core"})
+            view.add('b', std::string("/dev/") + name, true);
+    }
     if (files.protect == ProtectSystem::Strict) {
         for (const plan::DirectoryInput& directory : unit.exec.directories)
             view.add('w', directory.path);
@@ -231,8 +242,9 @@ void set_files(const unitfile::UnitSpec& spec,
     if (unit.exec.view.size() > plan::kMaxView)
         report.error(spec.place, "[files] names more than 128 places");
     add_remarks(files, unit);
-    for (const char* key : {"files.read-only", "files.read-write", "files.hidden",
-                            "files.private-tmp", "files.protect-system", "delegate"}) {
+    for (const char* key :
+         {"files.read-only", "files.read-write", "files.hidden", "files.private-tmp",
+          "files.private-devices", "files.protect-system", "delegate"}) {
         if (!spec.keys.has(key)) continue;
         const std::string what = std::string_view(key) == "delegate" ? "`delegate`" : "[files]";
         return need_private_users(options, spec.keys.find(key), what, report);

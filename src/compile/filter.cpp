@@ -1,6 +1,7 @@
 #include "compile/filter.h"
 
 #include <linux/filter.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -179,6 +180,10 @@ Program check_of(Answer kind, const CallPolicy& policy) {
     case Answer::UnshareNamespaces:
         return no_flag(0, CLONE_NEWUSER, refusal);
     case Answer::Ioctl:
+        if (policy.keeps_projects())
+            return argument_one_of(
+                1, {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR},
+                refusal, SECCOMP_RET_ALLOW);
         return argument_one_of(1, {TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD}, refusal,
                                SECCOMP_RET_ALLOW);
     case Answer::Personality:

@@ -77,6 +77,11 @@ public:
     void keep_families(std::uint64_t families);
     /// Nothing may become executable that is, or was, writable.
     void part_writing_from_executing();
+    /// No file leaves the project that its folder belongs to, by whose quota a disk is counted: the
+    /// kernel itself keeps only user namespaces from that.
+    void keep_projects();
+
+    [[nodiscard]] bool keeps_projects() const { return keeps_projects_; }
 
     friend bool operator==(const CallPolicy&, const CallPolicy&) = default;
 
@@ -84,6 +89,7 @@ private:
     Answers answers_{};
     std::uint32_t refusal_;
     std::uint64_t families_ = kAllFamilies;
+    bool keeps_projects_ = false;
 };
 
 /// The families whose sockets `policy` lets programs make (socket(2)), by bit.
@@ -94,6 +100,9 @@ CallPolicy service_policy();
 /// What PID 1 of a guest with a user namespace gets: services' calls, and what it needs to build
 /// their contexts.
 CallPolicy init_policy();
+/// A service's with the mounts, namespaces (but no user namespaces) and the end of an init that
+/// sits in a user namespace of its guest's.
+CallPolicy own_init_policy();
 /// What a jail's units get. A capability among `capabilities` brings the calls it is good for.
 CallPolicy jail_policy(std::uint64_t capabilities);
 /// What a jail's PID 1 gets: it has to become the units' users.

@@ -76,6 +76,11 @@ void CallPolicy::part_writing_from_executing() {
     narrow("personality", Answer::Personality);
 }
 
+void CallPolicy::keep_projects() {
+    keeps_projects_ = true;
+    set("file_setattr", Answer::Deny);
+}
+
 std::uint64_t families_of(const CallPolicy& policy) {
     constexpr std::uint64_t kOne = 1;
     constexpr std::uint64_t kPlain = kOne << AF_UNIX | kOne << AF_INET | kOne << AF_INET6;
@@ -115,6 +120,13 @@ CallPolicy init_policy() {
     policy.set("clone3 setns @mount", Answer::Allow);
     policy.set("clone", Answer::CloneNamespaces);
     policy.set("unshare", Answer::UnshareNamespaces);
+    return policy;
+}
+
+CallPolicy own_init_policy() {
+    CallPolicy policy = init_policy();
+    policy.set("clone3", Answer::Missing);
+    policy.set("reboot", Answer::Allow);
     return policy;
 }
 

@@ -14,6 +14,24 @@ namespace {
 constexpr std::uint64_t kNamespaces =
     CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 
+/// It mounts and unmounts as it likes, which is its own guest's affair only in a user namespace.
+void check_own_init(Draft& draft) {
+    if (!draft.own_init()) return;
+    if (draft.facts.rootless_ids) {
+        draft.report.error(draft.place("init"),
+                           "only root starts a guest with an init of its own, which needs a cgroup "
+                           "tree and a range of ids");
+    } else if (draft.context.users != recipe::Users::Private) {
+        draft.report.error(or_place(draft.spec.users.place, draft.place("init")),
+                           "an init of the guest's own mounts what it likes and needs users = "
+                           "\"private\"; take `users` out");
+    } else if (!draft.facts.cgroup2) {
+        draft.report.error(draft.place("init"),
+                           "an init of the guest's own needs cgroup v2, and nothing of that type "
+                           "is mounted here; mount it (mount -t cgroup2 none /sys/fs/cgroup)");
+    }
+}
+
 void set_identity(Draft& draft) {
     recipe::Context& context = draft.context;
     const unitfile::GuestSpec& spec = draft.spec;
@@ -22,6 +40,7 @@ void set_identity(Draft& draft) {
     context.namespaces = kNamespaces;
     if (context.network.mode == recipe::NetworkMode::Own) context.namespaces |= CLONE_NEWNET;
     context.own_time = spec.own_uptime;
+    context.log_max = spec.log_max;
     // An ordinary user's guest lives in a user namespace that its launcher has made already.
     context.users =
         draft.jail() || spec.users.value == unitfile::UsersKind::Host || draft.facts.rootless_ids
@@ -35,6 +54,7 @@ void set_identity(Draft& draft) {
         {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}};
     for (const auto& [name, value] : spec.environment)
         environment[name] = value;
+    check_own_init(draft);
     for (const auto& [name, value] : environment)
         context.environment.emplace_back(name).append("=").append(value);
     if (!draft.facts.rootless_ids || draft.jail() || !spec.users.given() ||
@@ -53,7 +73,7 @@ void set_guest_record(Draft& draft) {
     guest.private_users = draft.context.users == recipe::Users::Private;
     guest.no_new_privileges = draft.context.no_new_privileges;
     guest.no_root = draft.context.no_root;
-    guest.has_units = draft.jail();
+    guest.has_units = draft.jail() || draft.own_init();
     guest.launched = true;
     guest.propagate_stop_exit = draft.spec.propagate_stop_exit;
     guest.stop_timeout_ms = plan_ms(draft.spec.stop_timeout);
@@ -68,6 +88,7 @@ std::map<std::string, std::string> origins_of(const Draft& draft) {
                             "read-only",
                             "image",
                             "hostname",
+                            "init",
                             "hidepid",
                             "users",
                             "capabilities",
@@ -124,6 +145,7 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
     set_network(draft);
     set_identity(draft);
     set_root(draft);
+    set_distribution(draft);
     set_binds(draft);
     set_resolver(draft);
     set_capabilities(draft);

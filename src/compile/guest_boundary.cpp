@@ -17,13 +17,19 @@ constexpr std::uint64_t kPrivateInit = capability_mask({CAP_SYS_ADMIN, CAP_SETPC
 constexpr std::uint64_t kJailInit = capability_mask(
     {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE});
 
+/// What an init like systemd uses in a user namespace that is its guest's alone.
+constexpr std::uint64_t kOwnInit =
+    capability_mask({CAP_SYS_ADMIN, CAP_SYS_BOOT, CAP_SYS_PTRACE, CAP_SYS_TTY_CONFIG,
+                     CAP_DAC_READ_SEARCH, CAP_IPC_OWNER, CAP_NET_BROADCAST});
+
 bool has_private_users(const Draft& draft) {
     return draft.context.users == recipe::Users::Private;
 }
 
 /// Capabilities that hand the whole host over where the guest's ids are the host's.
 void check_real_root(Draft& draft) {
-    if (has_private_users(draft)) return;
+    // An init of the guest's own has been told more than that.
+    if (has_private_users(draft) || draft.own_init()) return;
     const std::uint64_t dangerous = draft.context.capabilities & capability_mask({CAP_SYS_ADMIN});
     if (dangerous == 0) return;
     draft.report.error(place_of_capability(draft.spec.capabilities, CAP_SYS_ADMIN),
@@ -69,6 +75,7 @@ std::string difference(const CallPolicy& more, const CallPolicy& less) {
 }
 
 CallPolicy profile_policy(const Draft& draft) {
+    if (draft.own_init()) return own_init_policy();
     return draft.jail() ? default_jail_policy(draft.context.capabilities)
                         : default_service_policy();
 }
@@ -124,7 +131,8 @@ void set_ids(Draft& draft) {
 
 void set_capabilities(Draft& draft) {
     const std::uint64_t defaults =
-        default_capabilities(draft.spec.profile.value, draft.context.network.mode);
+        default_capabilities(draft.spec.profile.value, draft.context.network.mode) |
+        (draft.own_init() ? kOwnInit : 0);
     std::uint64_t mask = resolve_capabilities(draft.spec.capabilities, defaults, draft.report);
     const std::uint64_t known = draft.facts.cap_last >= 63
                                     ? ~std::uint64_t{0}
@@ -151,8 +159,10 @@ void set_filters(Draft& draft) {
     const bool jail = draft.jail();
     const CallPolicy base = profile_policy(draft);
     draft.calls = resolve_calls(draft.spec.system_calls, base, draft.report);
+    const bool counted = !has_private_users(draft) && !draft.context.root.changes.empty();
+    if (counted) draft.calls->keep_projects();
     const bool plain_jail = jail && base == default_jail_policy(0);
-    auto filter = plain_jail || !jail
+    auto filter = plain_jail || (!jail && !draft.own_init())
                       ? filter_for(*draft.calls, base,
                                    jail ? default_jail_filter() : default_service_filter())
                       : build_filter(*draft.calls);
@@ -170,6 +180,7 @@ void set_filters(Draft& draft) {
     const CallPolicy init_base = jail ? default_jail_init_policy() : default_init_policy();
     CallPolicy init = init_base;
     widen(init, *draft.calls);
+    if (counted) init.keep_projects();
     auto init_filter =
         filter_for(init, init_base, jail ? default_jail_init_filter() : default_init_filter());
     if (!init_filter) {

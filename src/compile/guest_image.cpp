@@ -15,6 +15,8 @@ using Kind = LayerFile::Kind;
 constexpr const char* kStead = "/run/stead/bin/stead";
 constexpr std::array<std::string_view, 4> kEndings{"shutdown", "reboot", "poweroff", "halt"};
 
+constexpr std::array<std::string_view, 2> kRunlevels{"runlevel", "telinit"};
+
 bool has_layer(const Draft& draft, const std::string& path) {
     const auto& layer = draft.context.root.layer;
     return std::any_of(layer.begin(), layer.end(),
@@ -81,16 +83,56 @@ void set_layer(Draft& draft) {
         add(draft, Kind::File, "/etc/machine-id");
     }
     for (const char* folder : {"/usr/sbin", "/usr/bin", "/sbin"}) {
+        // How to end the guest is its own init's to say.
+        if (draft.own_init()) break;
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
-        for (const std::string_view ending : kEndings)
+        const auto link = [&](std::string_view ending) {
             add(draft, Kind::Link, std::string(folder) + "/" + std::string(ending), kStead);
+        };
+        std::for_each(kEndings.begin(), kEndings.end(), link);
+        if (draft.spec.distribution.value)
+            std::for_each(kRunlevels.begin(), kRunlevels.end(), link);
         break;
     }
+    if (draft.spec.distribution.value) {
+        // Packages' scripts start nothing in a system without it.
+        const bool merged = kind_in_image(draft, "/sbin") != PathFact::Kind::Folder;
+        const std::string init = merged ? "/usr/sbin/init" : "/sbin/init";
+        if (kind_in_image(draft, init) == PathFact::Kind::Missing)
+            add(draft, Kind::Link, init, kStead);
+    }
+    bool known = false;
     for (const char* folder : {"/usr/bin", "/bin"}) {
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
-        add(draft, Kind::Link, std::string(folder) + "/stead", kStead);
-        break;
+        if (!known) add(draft, Kind::Link, std::string(folder) + "/stead", kStead);
+        known = true;
+        // Some scripts name it by its path.
+        if (draft.spec.distribution.value)
+            add(draft, Kind::Link, std::string(folder) + "/systemctl", kStead);
     }
+}
+
+void set_distribution(Draft& draft) {
+    if (!draft.spec.distribution.value) return;
+    const std::string origin = origin_of(draft.spec.distribution.place);
+    const auto mount = [&](recipe::MountKind kind, std::string target, std::string text = {}) {
+        recipe::Mount made;
+        made.kind = kind;
+        made.source = std::move(text);
+        made.target = std::move(target);
+        made.origin = origin;
+        draft.context.mounts.push_back(std::move(made));
+    };
+    // What tells packages' scripts to ask systemctl, and programs that they are in a guest.
+    mount(recipe::MountKind::Folder, "/run/systemd");
+    mount(recipe::MountKind::Folder, "/run/systemd/system");
+    mount(recipe::MountKind::File, "/run/systemd/container", "stead\n");
+    // What tells the loader.
+    mount(recipe::MountKind::File, "/run/stead/distribution");
+    if (draft.context.root.kind == recipe::RootKind::Image) return;
+    draft.context.notices.emplace_back(
+        "nothing is written into a root that is a folder: systemctl is Stead's only where "
+        "'ln -sf /run/stead/bin/stead /usr/local/bin/systemctl' was done inside");
 }
 
 void add_bind_target(Draft& draft, const std::string& path, bool is_folder) {

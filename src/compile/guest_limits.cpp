@@ -90,6 +90,23 @@ bool set_mount_option(Draft& draft, const resources::Level& row, const recipe::L
     return false;
 }
 
+/// A limit of the guest's own disk; what is wrong with it, or nothing.
+std::string disk_problem(const Draft& draft, const std::string& key) {
+    const recipe::Root& root = draft.context.root;
+    if (draft.facts.rootless_ids)
+        return key + " is a quota of the host's file system, which only root can set; run it as "
+                     "root, or take the key out";
+    // Without its image, of which the file's reader has heard, nobody knows.
+    if (root.kind == recipe::RootKind::Image && root.path.empty()) return {};
+    const std::string none = no_disk(root);
+    if (!none.empty())
+        return key + " needs a disk of the guest's own, and this one has none: " + none +
+               "; a guest with image = \"NAME\" keeps its changes on one";
+    const std::string problem =
+        draft.facts.disk_problem ? draft.facts.disk_problem(root.changes) : std::string();
+    return problem.empty() ? std::string() : key + ": the guest's disk " + problem;
+}
+
 void add_default_level(Draft& draft, const std::string& file, std::uint64_t value) {
     const auto& levels = draft.context.levels;
     if (std::any_of(levels.begin(), levels.end(),
@@ -113,6 +130,11 @@ void set_levels(Draft& draft) {
         const resources::Level* const row = resources::find_level(spec.key);
         std::string problem = level_problem(spec, draft.facts);
         const auto content = resources::resolve(*row, spec.content, draft.facts.machine, problem);
+        if (!problem.empty()) {
+            draft.report.error(spec.place, problem);
+            continue;
+        }
+        if (row->kernel == resources::Kernel::DiskQuota) problem = disk_problem(draft, spec.key);
         if (!problem.empty()) {
             draft.report.error(spec.place, problem);
             continue;

@@ -22,6 +22,9 @@ struct Draft {
 
     [[nodiscard]] bool jail() const { return spec.profile.value == unitfile::ProfileKind::Jail; }
 
+    /// Its services are looked after by an init of the guest's own, which is a unit of ours.
+    [[nodiscard]] bool own_init() const { return !spec.init.empty(); }
+
     /// Where the key stands, or the guest file.
     [[nodiscard]] unitfile::Place place(std::string_view key) const {
         const unitfile::Place found = spec.keys.find(key);
@@ -49,6 +52,8 @@ void set_root(Draft& draft);
 void choose_image(Draft& draft);
 void set_layer(Draft& draft);
 void add_bind_target(Draft& draft, const std::string& path, bool is_folder);
+/// What init = "distribution" needs beside the units.
+void set_distribution(Draft& draft);
 void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);
 void set_filters(Draft& draft);
@@ -63,7 +68,10 @@ std::vector<std::string> allowed_calls(const Draft& draft);
 /// The range of host ids of a guest with users of its own.
 void set_ids(Draft& draft);
 
-/// Compiles the units of a jail and gives them their folders of the host.
+/// Compiles the units of a jail and gives them their folders of the host, or the one unit that is
+/// the guest's own init.
 void set_units(Draft& draft, const UserDatabase& host_users, unitfile::Diagnostics& diagnostics);
+/// The part of that for an init of the guest's own.
+void set_own_init(Draft& draft, unitfile::Diagnostics& diagnostics);
 
 } // namespace stead::compile

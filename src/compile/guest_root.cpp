@@ -160,6 +160,7 @@ void set_root(Draft& draft) {
     options.network = context.network.mode;
     options.hide_processes = spec.hidepid.given() ? spec.hidepid.value : draft.jail();
     options.host_root = root.path == "/";
+    options.own_init = draft.own_init();
     options.cgroup2 = draft.facts.cgroup2;
     options.host_devices = draft.facts.rootless_ids.has_value();
     options.terminal_group = draft.facts.rootless_ids != 1U;

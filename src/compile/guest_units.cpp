@@ -95,6 +95,10 @@ void check_program(Draft& draft, const unitfile::UnitSpec& spec) {
 
 UnitOptions options_of(const Draft& draft) {
     UnitOptions options;
+    const bool restricts =
+        std::any_of(draft.spec.units.begin(), draft.spec.units.end(),
+                    [](const unitfile::UnitSpec& unit) { return unit.files.landlock.given(); });
+    if (restricts && draft.facts.landlock) options.landlock = draft.facts.landlock();
     options.ceiling = draft.context.capabilities;
     options.ceiling_origin = draft.spec.capabilities.given
                                  ? origin_of(draft.spec.capabilities.place)
@@ -114,6 +118,7 @@ UnitOptions options_of(const Draft& draft) {
 
 void set_units(Draft& draft, const UserDatabase& host_users, unitfile::Diagnostics& diagnostics) {
     const auto& specs = draft.spec.units;
+    if (draft.own_init()) return set_own_init(draft, diagnostics);
     if (!draft.jail()) {
         if (!specs.empty())
             draft.report.error(specs.front().place,

@@ -43,6 +43,8 @@ struct HostFacts {
     /// from 0, the first of which is the user's. It may make no device nodes, bounds no addresses,
     /// and has no cgroup.
     std::optional<std::uint32_t> rootless_ids;
+    /// The version of Landlock (see UnitOptions::landlock); asked only if a unit names it.
+    std::function<int()> landlock;
     /// This process may raise hard rlimits (CAP_SYS_RESOURCE); else its own hard limit of
     /// `resource` is the most a guest gets.
     bool may_raise_limits = true;
@@ -57,6 +59,9 @@ struct HostFacts {
     std::function<PathFact(const std::string& path)> look;
     /// The image `name` for this guest; unset: there are none.
     std::function<ImageFact(const std::string& guest, const std::string& name)> image;
+    /// Why the folder of a guest's changes, which may not be there yet, cannot be limited, and the
+    /// way out; empty: it can. Unset: all can.
+    std::function<std::string(const std::string& folder)> disk_problem;
     /// Whether the host has name servers that a guest with a network of its own can reach; unset:
     /// it has.
     std::function<bool()> has_name_servers;

@@ -31,6 +31,21 @@ std::string level_problem(const unitfile::LevelSpec& level, const HostFacts& fac
            "cgroup_no_v1=all, or take the key out";
 }
 
+std::string no_disk(const recipe::Root& root) {
+    switch (root.kind) {
+    case recipe::RootKind::Directory:
+        return "its root is the folder " + root.path;
+    case recipe::RootKind::EphemeralOverlay:
+        return "what it changes above " + root.path + " lies in memory";
+    case recipe::RootKind::HostPrograms:
+        return "its root is made of the host's programs";
+    case recipe::RootKind::Image:
+        break;
+    }
+    if (!root.changes.empty()) return {};
+    return root.read_only ? "its image is read-only" : "what it changes lies in memory (ephemeral)";
+}
+
 std::string limit_problem(const unitfile::RlimitSpec& limit, const HostFacts& facts) {
     if (facts.may_raise_limits || !facts.hard_limit) return {};
     const std::uint64_t most = facts.hard_limit(limit.limit.resource);

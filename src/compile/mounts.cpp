@@ -135,7 +135,7 @@ void add_devices(List& list, Terminals terminals, const MountOptions& options) {
     list.add_from(MountKind::Link, "/proc/self/fd/0", "/dev/stdin");
     list.add_from(MountKind::Link, "/proc/self/fd/1", "/dev/stdout");
     list.add_from(MountKind::Link, "/proc/self/fd/2", "/dev/stderr");
-    list.add(MountKind::Socket, "/dev/log");
+    if (!options.own_init) list.add(MountKind::Socket, "/dev/log");
     list.add(MountKind::Folder, "/dev/shm");
     list.add(MountKind::Tmpfs, "/dev/shm", kNoSuid | kNoDevice | kNoExec,
              {"size=25%", "nr_inodes=65536", "mode=1777"});
@@ -148,10 +148,12 @@ void add_temporary(List& list) {
              {"size=25%", "nr_inodes=262144", "mode=1777"});
 }
 
-void add_proc(List& list, bool hide_processes) {
-    std::vector<std::string> options;
-    if (hide_processes) options.emplace_back("hidepid=invisible");
-    list.add(MountKind::Proc, "/proc", kNoSuid | kNoDevice | kNoExec, std::move(options));
+void add_proc(List& list, const MountOptions& options) {
+    std::vector<std::string> settings;
+    if (options.hide_processes) settings.emplace_back("hidepid=invisible");
+    list.add(MountKind::Proc, "/proc", kNoSuid | kNoDevice | kNoExec, std::move(settings));
+    // Its pid namespace needs one more, which the kernel makes only where this one is whole.
+    if (options.own_init) return;
     for (const std::string_view path : kReadOnlyProc)
         list.add_optional(MountKind::ReadOnly, std::string(path));
     for (const std::string_view name : kMaskedProc)
@@ -206,6 +208,14 @@ void add_resolver(List& list, const HostFacts& facts) {
 
 } // namespace
 
+std::span<const std::string_view> read_only_proc() {
+    return kReadOnlyProc;
+}
+
+std::span<const std::string_view> masked_proc() {
+    return kMaskedProc;
+}
+
 std::vector<Mount> system_mounts(const MountOptions& options) {
     List list(kSystemOrigin);
     add_devices(list, Terminals::Everybody, options);
@@ -213,7 +223,7 @@ std::vector<Mount> system_mounts(const MountOptions& options) {
     list.add(MountKind::Mqueue, "/dev/mqueue", kNoSuid | kNoDevice | kNoExec);
     add_temporary(list);
     list.add(MountKind::Folder, "/run/lock", 0, {"mode=1777"});
-    add_proc(list, options.hide_processes);
+    add_proc(list, options);
     add_sys(list, options);
     return list.take();
 }
@@ -222,7 +232,7 @@ std::vector<Mount> jail_mounts(const MountOptions& options) {
     List list(kJailOrigin);
     add_devices(list, options.terminals ? Terminals::Pid1 : Terminals::Nobody, options);
     add_temporary(list);
-    add_proc(list, options.hide_processes);
+    add_proc(list, options);
     return list.take();
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compile/host_facts.h"
@@ -22,6 +24,8 @@ struct MountOptions {
     /// The root is the host's own tree or made of it: its secrets are masked.
     bool host_root = false;
     bool cgroup2 = true;
+    /// An init of the guest's own masks its /proc and reads its /dev/log itself.
+    bool own_init = false;
     /// A jail has a place for terminals; a system always has.
     bool terminals = true;
     /// Device nodes are the host's own, bound one by one: the launcher may make none.
@@ -37,6 +41,10 @@ std::vector<recipe::Mount> system_mounts(const MountOptions& options);
 /// folders come in read-only.
 std::vector<recipe::Mount> jail_mounts(const MountOptions& options);
 std::vector<recipe::Mount> host_program_mounts(const HostFacts& facts, recipe::NetworkMode network);
+
+/// What is read-only in a guest's /proc (whole paths), and what is masked there (names).
+std::span<const std::string_view> read_only_proc();
+std::span<const std::string_view> masked_proc();
 
 /// Files of the host's /etc that no guest reads.
 std::vector<recipe::Mount> secret_masks();

@@ -7,6 +7,7 @@
 #include "compile/capabilities.h"
 #include "compile/files.h"
 #include "compile/identity.h"
+#include "compile/landlock.h"
 #include "compile/levels.h"
 #include "compile/probe.h"
 #include "compile/unit_filter.h"
@@ -353,7 +354,7 @@ void set_output(const UnitSpec& spec, const UnitOptions& options, plan::UnitInpu
     if (options.foreign && !spec.keys.has("log.output") && !spec.keys.has("log.error"))
         exec.error_follows_output = false;
     unit.log_size = spec.log_size;
-    unit.log_keep = spec.log_keep;
+    unit.log_keep = spec.log_keep | (spec.log_blocks ? kLogBlocks : 0U);
     unit.log_timestamp = spec.log_timestamp;
 }
 
@@ -449,6 +450,7 @@ std::optional<plan::UnitInput> compile_unit(const UnitSpec& spec,
     set_directories(spec, options, exec);
     set_files(spec, options, unit, report);
     set_namespaces(spec, options, unit, report);
+    set_landlock(spec, options, unit, report);
     set_conditions(spec, exec, report);
     set_activation(spec, users, options, unit, report);
     if (options.jail && !spec.credentials.empty())

@@ -110,7 +110,7 @@ struct Kept {
 
 Result<Kept> place_descriptors(const Job& job, const Parts& parts, int status) {
     const Descriptors& lent = job.lent;
-    std::array placements = {
+    const std::array fixed = {
         Placement{lent.input, 0},
         Placement{lent.output, 1},
         Placement{lent.error, 2},
@@ -123,7 +123,10 @@ Result<Kept> place_descriptors(const Job& job, const Parts& parts, int status) {
         Placement{parts.notify, wire::kBootNotify},
         Placement{parts.syslog, wire::kBootSyslog},
     };
-    static_assert(std::tuple_size_v<decltype(placements)> == wire::kBootDescriptors);
+    static_assert(std::tuple_size_v<decltype(fixed)> == wire::kBootDescriptors);
+    std::vector<Placement> placements(fixed.begin(), fixed.end());
+    for (const int socket : lent.sockets)
+        placements.push_back({socket, static_cast<int>(placements.size())});
     std::array kept = {parts.program, status};
     TRY(place_all(placements, kept));
     return Kept{kept[0], kept[1]};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,10 @@ struct Descriptors {
     /// where there is no cgroup2 write access: the guest then lives in the caller's cgroup, and
     /// what needs one (network.listen) is refused.
     int cgroup = -1;
+
+    /// What the host's service manager has opened for the guest, in the order of the names in the
+    /// recipe's LISTEN_FDNAMES: wire/boot.h.
+    std::span<const int> sockets;
 
     /// PID 1 becomes the child of the caller's parent: a service manager then learns its end, and
     /// the caller does not.

@@ -10,6 +10,7 @@
 #include "context/root.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
+#include "sys/setup.h"
 #include "sys/unix_socket.h"
 
 namespace stead::context {
@@ -43,6 +44,34 @@ Result<void> add_sockets(Parts& parts) {
     return {};
 }
 
+constexpr std::size_t kOwnSize = std::size_t{16} << 10U;
+constexpr std::size_t kOwnFiles = 64;
+constexpr std::size_t kPage = 4096;
+
+/// Room for what is ours and for the guest's secrets.
+std::string size_for(const recipe::Context& recipe) {
+    std::size_t size = kOwnSize;
+    for (const recipe::Credential& credential : recipe.credentials)
+        size += (credential.content.size() / kPage + 1) * kPage;
+    return "size=" + std::to_string(size) +
+           ",nr_inodes=" + std::to_string(kOwnFiles + recipe.credentials.size()) + ",mode=755";
+}
+
+/// Secrets for the guest's root: what a unit is to have of them, it is given as its own.
+Result<void> add_credentials(const recipe::Context& recipe, int folder) {
+    if (recipe.credentials.empty()) return {};
+    const std::uint32_t owner = recipe.users == recipe::Users::Private ? recipe.ids.first : 0;
+    TRY(sys::make_folder(folder, "credentials", 0500));
+    const int own = keep(TRY(sys::open_at(folder, "credentials", O_PATH | O_DIRECTORY)));
+    for (const recipe::Credential& credential : recipe.credentials) {
+        const char* name = credential.name.c_str();
+        const auto file = TRY(sys::open_at(own, name, O_CREAT | O_EXCL | O_WRONLY, 0400));
+        TRY(sys::write_full(file.get(), credential.content));
+        TRY(sys::change_owner(own, name, owner, owner));
+    }
+    return sys::change_owner(folder, "credentials", owner, owner);
+}
+
 } // namespace
 
 Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts& parts) {
@@ -50,7 +79,7 @@ Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts&
         return make_error("no tmpfs of the guest's own on", "/run", 0);
     const int run = TRY(tree.folder("/run"));
     TRY(sys::make_folder(run, kName, 0755));
-    const std::string options = tmpfs_options(recipe, {"size=16k,nr_inodes=64,mode=755"});
+    const std::string options = tmpfs_options(recipe, {size_for(recipe)});
     const auto flags = sys::kMountNoSuid | sys::kMountNoDevice | sys::kMountNoExecute;
     TRY(tree.enter(run));
     TRY(sys::mount_filesystem("stead", kName, "tmpfs", flags, options.c_str()));
@@ -61,6 +90,7 @@ Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts&
     TRY(add_sockets(parts));
     if (parts.loader >= 0) TRY(add_program(folder, parts.loader));
     TRY(add_empties(folder));
+    TRY(add_credentials(recipe, folder));
     tree.forget(kGuestFolder);
     TRY(tree.apply_some(Tree::Pass::GuestFolder));
     return sys::change_mount(folder, {.set = sys::kMountReadOnly});

@@ -7,8 +7,8 @@
 namespace stead::context {
 
 /// Makes /run/stead: a tmpfs of ours that the guest sees read-only, with the guest's own sockets,
-/// bin/stead, and the empty file and folder that masks are copies of. Being a mount it can be
-/// neither renamed nor removed.
+/// bin/stead, its credentials, and the empty file and folder that masks are copies of. Being a
+/// mount it can be neither renamed nor removed.
 Result<void> make_guest_folder(const recipe::Context& recipe, Tree& tree, Parts& parts);
 
 } // namespace stead::context

@@ -228,6 +228,9 @@ public:
     void became_ready(UnitId id);
     void come_up(UnitId id);
     void probe(UnitId id);
+    /// The next one, after as long as the unit has been starting for, and the interval at most:
+    /// most programs are ready within moments.
+    void probe_again(UnitId id);
     void become_healthy(UnitId id, bool holds);
     void health_passed(UnitId id);
     void became_ill(UnitId id);

@@ -372,7 +372,7 @@ void Core::probe_ended(UnitId id, bool holds) {
     if (holds)
         became_ready(id);
     else
-        set_alarm(id, after(std::max(policy(id).ready_interval_ms, 1U)));
+        probe_again(id);
 }
 
 void Core::emptied(UnitId id) {

@@ -188,9 +188,16 @@ void Core::probe(UnitId id) {
     case ReadyKind::Path:
     case ReadyKind::Http:
         want(id, pending::kProbe);
-        set_alarm(id, after(std::max(p.ready_interval_ms, 1U)));
+        probe_again(id);
         return;
     }
+}
+
+void Core::probe_again(UnitId id) {
+    constexpr Duration kSoonest = 10_ms;
+    const Duration interval{std::int64_t{std::max(policy(id).ready_interval_ms, 1U)} * 1'000'000};
+    const Duration waited = std::max(now() - unit(id).since, kSoonest);
+    set_alarm(id, now() + std::min(waited, interval));
 }
 
 void Core::became_ready(UnitId id) {

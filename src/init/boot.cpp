@@ -18,6 +18,7 @@
 #include "init/output.h"
 #include "init/say.h"
 #include "init/setup.h"
+#include "init/sockets.h"
 #include "sys/events.h"
 
 namespace stead::init {
@@ -84,6 +85,7 @@ Result<void> prepare_boot(Supervisor& self, Given& given) {
     TRY(take_launcher_plan(self, given));
     raise_open_files(self);
     note_inherited(self);
+    take_host_sockets(self);
     if (auto root = given.take(wire::kBootCgroup)) adopt_cgroups(self, std::move(root));
     TRY(load_units(self, given));
     if (self.table.size() == 0) return make_error(kNoUnits, {}, 0);

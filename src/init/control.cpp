@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "init/keeper.h"
 #include "init/mailbox.h"
 #include "init/requests.h"
 #include "init/status.h"
@@ -289,6 +290,7 @@ void settle_clients(Supervisor& self) {
 }
 
 void announce_change(Supervisor& self, UnitId unit) {
+    if (self.engine->view(unit).state == UnitState::Failed) tell_failed(self, unit);
     for (Client& client : self.clients) {
         if (!client.fd || client.pending != Pending::Watch) continue;
         if (client.unit != kNoUnit && client.unit != unit) continue;

@@ -135,6 +135,7 @@ void obey_keeper_message(Supervisor& self, std::size_t size) {
     if (!message) return;
     if (message->kind() == wire::Kind::StopGuest) ask_shutdown(self, EndKind::Exit);
     if (message->kind() == wire::Kind::Committed) self.provisional = false;
+    if (message->kind() == wire::Kind::Ping) tell_readiness(self, "WATCHDOG=1");
     const std::string_view counts = message->text(wire::Tag::LogCounts);
     if (counts.size() == sizeof self.log_counts)
         std::memcpy(&self.log_counts, counts.data(), sizeof self.log_counts);
@@ -201,6 +202,13 @@ void tell_readiness(Supervisor& self, std::string_view words) {
     wire::Writer message(buffer, wire::Kind::Notify);
     message.text(wire::Tag::Text, words);
     (void)send(self, message);
+}
+
+void tell_failed(Supervisor& self, UnitId unit) {
+    if (!self.keeper) return;
+    wire::Writer message = begin_message(self, wire::Kind::UnitFailed);
+    message.text(wire::Tag::Name, self.table.name(unit));
+    (void)send(self, message); // `status` knows it, too.
 }
 
 void tell_end(Supervisor& self) {

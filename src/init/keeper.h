@@ -28,6 +28,8 @@ void hand_input(Supervisor& self, UnitId unit);
 void tell_keeper(Supervisor& self, Priority priority, std::string_view text);
 /// Readiness of the guest in sd_notify words; without a launcher to whoever NOTIFY_SOCKET names.
 void tell_readiness(Supervisor& self, std::string_view words);
+/// A unit has failed: on a systemd host the bus is told.
+void tell_failed(Supervisor& self, UnitId unit);
 /// The last message: how the guest ends.
 void tell_end(Supervisor& self);
 /// Passes a Logs request on, with the write end of the client's pipe.

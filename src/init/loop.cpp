@@ -83,16 +83,41 @@ void obey(Supervisor& self, const engine::Action& action) {
     }
 }
 
+namespace {
+
+/// How many units are up and failed, when that has changed: systemctl(1) shows it.
+void tell_status(Supervisor& self) {
+    std::uint32_t up = 0;
+    std::uint32_t failed = 0;
+    for (std::size_t i = 0; i < self.units.size(); ++i) {
+        const UnitState state = self.engine->view(static_cast<UnitId>(i)).state;
+        up += static_cast<std::uint32_t>(state == UnitState::Up);
+        failed += static_cast<std::uint32_t>(state == UnitState::Failed);
+    }
+    const std::uint32_t both = up << 16U | failed;
+    if (self.status_told == both) return;
+    self.status_told = both;
+    FixedString<80> words("STATUS=units up: ");
+    words.append_number(up);
+    if (failed != 0) words.append(", failed: ").append_number(failed);
+    tell_readiness(self, words.view());
+}
+
+} // namespace
+
 void obey_engine(Supervisor& self) {
     engine::Action action;
     while (!self.ended && self.engine->next(action))
         obey(self, action);
     if (self.adoption == Adoption::Told && self.engine->boot_settled())
         self.adoption = Adoption::None;
-    if (self.ready_told || self.ended || !self.engine->boot_settled()) return;
-    self.ready_told = true;
-    self.ready_time = sys::now();
-    tell_readiness(self, "READY=1");
+    if (self.ended || !self.engine->boot_settled()) return;
+    if (!self.ready_told) {
+        self.ready_told = true;
+        self.ready_time = sys::now();
+        tell_readiness(self, "READY=1");
+    }
+    tell_status(self);
 }
 
 namespace {

@@ -58,6 +58,11 @@ bool relay(Supervisor& self, UnitId unit, bool error_stream, int patience) {
     return !gone;
 }
 
+/// Without a keeper PID 1 reads what units write, unless they would rather wait for the next one.
+bool waits_for_keeper(const Supervisor& self, UnitId unit) {
+    return self.launched && (self.table.log_keep(unit) & kLogBlocks) != 0;
+}
+
 Result<int> log_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     Unit& record = self.units[unit];
     SlotFd& read = error_stream ? record.error_read : record.output_read;
@@ -73,7 +78,7 @@ Result<int> log_pipe(Supervisor& self, UnitId unit, bool error_stream) {
     (error_stream ? record.handed_error : record.handed_output) = false;
     if (self.keeper) {
         hand_pipe(self, unit, error_stream);
-    } else {
+    } else if (!waits_for_keeper(self, unit)) {
         (void)sys::watch(self.epoll.get(), read.get(), EPOLLIN,
                          event_data(error_stream ? Source::ErrorOutput : Source::Output, unit));
     }
@@ -219,6 +224,7 @@ void watch_outputs(Supervisor& self, bool on) {
         }
     };
     for (std::size_t i = 0; i < self.units.size(); ++i) {
+        if (on && waits_for_keeper(self, static_cast<UnitId>(i))) continue;
         change(self.units[i].output_read, Source::Output, i);
         change(self.units[i].error_read, Source::ErrorOutput, i);
     }

@@ -6,6 +6,7 @@
 
 #include "init/control.h"
 #include "init/crash.h"
+#include "init/keeper.h"
 #include "init/loop.h"
 #include "init/memory.h"
 #include "init/ring.h"
@@ -139,7 +140,8 @@ void move_children(Supervisor& self, Supervisor& next, const Change& change) {
 void move_activation(Supervisor& self, Supervisor& next, const Change& change) {
     for (std::size_t i = 0; i < next.held_end; ++i) {
         Held& held = next.held[i];
-        if (!held.fd) continue;
+        // The host's own stay.
+        if (!held.fd || held.unit == kNoUnit) continue;
         held.unit = change.to[held.unit];
         // It closes with the execution.
         if (held.unit == kNoUnit) held = {};
@@ -229,6 +231,11 @@ Result<void> change_units(Supervisor& self, Change& change, const Client& who) {
     return filled;
 }
 
+/// The service manager, which has been told of the beginning.
+void tell_reloaded(Supervisor& self) {
+    if (self.ready_told) tell_readiness(self, "READY=1");
+}
+
 } // namespace
 
 void reload_units(Supervisor& self,
@@ -259,12 +266,15 @@ void reload_units(Supervisor& self,
     if (!image) return answer(self, client, image.error());
     const auto plan = plan::Plan::open(*image);
     if (plan) change.plan = *plan;
+    if (self.ready_told && !change.adds) tell_readiness(self, "RELOADING=1");
     const auto changed = plan ? change_units(self, change, client) : Result<void>(plan.error());
+    tell_reloaded(self);
     sys::unmap(*image);
     answer(self, client, changed.error());
 }
 
 void end_reload(Supervisor& self) {
+    tell_reloaded(self);
     tell_engine(self, engine::EventKind::Reloaded, self.begun, self.target == kNoUnit ? 1U : 0U);
     arm_activation(self);
     self.reloaded = false;

@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <netinet/in.h>
 
+#include "base/words.h"
 #include "init/environment.h"
 #include "init/loop.h"
 #include "init/say.h"
@@ -19,6 +21,7 @@
 #include "sys/events.h"
 #include "sys/file.h"
 #include "sys/unix_socket.h"
+#include "wire/boot.h"
 
 namespace stead::init {
 
@@ -126,6 +129,44 @@ Result<sys::UniqueFd> open_socket(const SocketView& socket) {
     return fd;
 }
 
+/// Keeps `fd` as the unit's socket, or as what is `kStored` under a name; false: there is no room.
+bool hold(
+    Supervisor& self, UnitId unit, std::size_t socket, std::string_view name, sys::UniqueFd fd) {
+    Held* held = add_held(self);
+    if (held == nullptr) return false;
+    held->unit = unit;
+    held->socket = static_cast<std::uint16_t>(socket);
+    if (socket != kStored) held->digest = self.table.digest(unit);
+    held->name.clear();
+    held->name.append(name);
+    order_stores();
+    held->fd.take(std::move(fd));
+    return true;
+}
+
+/// Opens the unit's socket number `index`. Of "host:NAME" there may be several, and it gets all.
+Result<void> open_one(Supervisor& self, UnitId unit, std::size_t index) {
+    const SocketView socket = self.table.socket(unit, index);
+    bool held = false;
+    if (socket.address[0] != std::byte{AF_UNSPEC}) {
+        sys::UniqueFd fd = TRY(open_socket(socket));
+        held = hold(self, unit, index, {}, std::move(fd));
+        return held ? Result<void>{} : make_error("too many sockets", {}, EMFILE);
+    }
+    const std::string_view name{reinterpret_cast<const char*>(socket.address.data()) +
+                                    sizeof(sa_family_t),
+                                socket.address.size() - sizeof(sa_family_t)};
+    for (const Held& given : held_in(self)) {
+        if (!given.fd || given.unit != kNoUnit || given.name.view() != name) continue;
+        sys::UniqueFd fd(::fcntl(given.fd.get(), F_DUPFD_CLOEXEC, 3));
+        // We accept ourselves, and must not wait for one that has gone away.
+        if ((socket.flags & kSocketPerConnection) != 0)
+            (void)::fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK);
+        held = hold(self, unit, index, {}, std::move(fd));
+    }
+    return held ? Result<void>{} : make_error("the host has not opened", name, ENOENT);
+}
+
 bool starts_something(Supervisor& self, const Held& held) {
     if (!is_socket(self, held)) return false;
     const std::uint8_t flags = self.table.socket(held.unit, held.socket).flags;
@@ -148,14 +189,7 @@ Result<void> open_sockets(Supervisor& self, UnitId unit) {
     const std::size_t count = self.table.socket_count(unit);
     for (std::size_t i = 0; i < count; ++i) {
         if (find_held(self, unit, static_cast<std::uint16_t>(i)) != nullptr) continue;
-        Held* held = add_held(self);
-        if (held == nullptr) return make_error("too many sockets", {}, EMFILE);
-        auto fd = TRY(open_socket(self.table.socket(unit, i)));
-        held->unit = unit;
-        held->socket = static_cast<std::uint16_t>(i);
-        held->digest = self.table.digest(unit);
-        order_stores();
-        held->fd.take(std::move(fd));
+        TRY(open_one(self, unit, i));
     }
     return {};
 }
@@ -180,8 +214,9 @@ void hand_descriptors(Supervisor& self,
     };
     const std::size_t sockets = self.table.socket_count(unit);
     for (std::size_t i = 0; i < sockets; ++i) {
-        if (const Held* held = find_held(self, unit, static_cast<std::uint16_t>(i)))
-            add(held->fd.get(), self.table.socket(unit, i).name);
+        for (const Held& held : held_in(self))
+            if (held.unit == unit && held.socket == i && is_socket(self, held))
+                add(held.fd.get(), self.table.socket(unit, i).name);
     }
     for (const Held& held : held_in(self))
         if (held.fd && held.unit == unit && held.socket == kStored)
@@ -255,6 +290,16 @@ bool awaits_arrival(const Supervisor& self, UnitId unit) {
     return false;
 }
 
+void take_host_sockets(Supervisor& self) {
+    const char* value = std::getenv("LISTEN_FDNAMES"); // NOLINT(concurrency-mt-unsafe): one thread
+    std::string_view names = value == nullptr ? "" : value;
+    for (int number = wire::kBootDescriptors; !names.empty(); ++number) {
+        const std::string_view name = take_part(names, ':');
+        if (::fcntl(number, F_SETFD, FD_CLOEXEC) == 0)
+            (void)hold(self, kNoUnit, kStored, name, sys::UniqueFd(number)); // There is room.
+    }
+}
+
 void keep_descriptor(Supervisor& self, UnitId unit, std::string_view name, sys::UniqueFd fd) {
     constexpr unsigned kCompareFile = 0; // KCMP_FILE
     std::uint32_t count = 0;
@@ -265,16 +310,10 @@ void keep_descriptor(Supervisor& self, UnitId unit, std::string_view name, sys::
         // What comes once more is the same descriptor, where the kernel can tell.
         if (::syscall(SYS_kcmp, own, own, kCompareFile, held.fd.get(), fd.get()) == 0) return;
     }
-    Held* held = count < self.table.descriptor_store(unit) ? add_held(self) : nullptr;
-    if (held == nullptr)
-        return say_about(self, Priority::Warning, self.table.name(unit),
-                         "a descriptor is not kept: file-descriptor-store-max is reached");
-    held->unit = unit;
-    held->socket = kStored;
-    held->name.clear();
-    held->name.append(name);
-    order_stores();
-    held->fd.take(std::move(fd));
+    if (count >= self.table.descriptor_store(unit) ||
+        !hold(self, unit, kStored, name, std::move(fd)))
+        say_about(self, Priority::Warning, self.table.name(unit),
+                  "a descriptor is not kept: file-descriptor-store-max is reached");
 }
 
 void drop_descriptors(Supervisor& self, UnitId unit, std::string_view name) {

@@ -32,6 +32,10 @@ void release_sockets(Supervisor& self, UnitId unit);
 /// Whether `unit` is down and something arriving would start it.
 bool awaits_arrival(const Supervisor& self, UnitId unit);
 
+/// Takes what the host has opened for the guest (wire/boot.h): units that listen on "host:NAME" get
+/// copies of it.
+void take_host_sockets(Supervisor& self);
+
 /// FDSTORE=1 and FDSTOREREMOVE=1 with FDNAME=`name`.
 void keep_descriptor(Supervisor& self, UnitId unit, std::string_view name, sys::UniqueFd fd);
 void drop_descriptors(Supervisor& self, UnitId unit, std::string_view name);

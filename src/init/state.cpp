@@ -42,6 +42,28 @@ Result<sys::UniqueFd> make_state_file() {
     return file;
 }
 
+// Both compilers give them, although the types have members of more than one class.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+constexpr std::uint16_t kStateSlots[] = {
+    offsetof(State, notify),       offsetof(State, host_listener), offsetof(State, guest_listener),
+    offsetof(State, keeper),       offsetof(State, memory),        offsetof(State, program),
+    offsetof(State, fallback),     offsetof(State, launcher_plan), offsetof(State, unit_plan),
+    offsetof(State, cgroups.root), offsetof(State, cgroups.units), offsetof(State, syslog),
+};
+constexpr std::uint16_t kUnitSlots[] = {
+    offsetof(Unit, output_read), offsetof(Unit, output_write), offsetof(Unit, error_read),
+    offsetof(Unit, error_write), offsetof(Unit, ready),        offsetof(Unit, cgroup_events),
+    offsetof(Unit, input_read),  offsetof(Unit, input_write),
+};
+
+#pragma GCC diagnostic pop
+
+void each_slot(void (*function)(int fd), const void* owner, std::span<const std::uint16_t> slots) {
+    for (const std::uint16_t at : slots)
+        see(function, *reinterpret_cast<const SlotFd*>(static_cast<const std::byte*>(owner) + at));
+}
+
 /// A state in `memory`, which is all zeros. No constructor runs over it: most of its tables are
 /// never used, and a page that nobody touches is none.
 State* begin_state(std::span<std::byte> memory) {
@@ -74,17 +96,9 @@ void each_descriptor(const State& state,
                      std::span<const Unit> units,
                      std::span<const Child> children,
                      void (*function)(int fd)) {
-    for (const SlotFd* slot :
-         {&state.notify, &state.host_listener, &state.guest_listener, &state.keeper, &state.memory,
-          &state.program, &state.fallback, &state.launcher_plan, &state.unit_plan,
-          &state.cgroups.root, &state.cgroups.units, &state.syslog})
-        see(function, *slot);
-    for (const Unit& unit : units) {
-        for (const SlotFd* slot :
-             {&unit.output_read, &unit.output_write, &unit.error_read, &unit.error_write,
-              &unit.ready, &unit.cgroup_events, &unit.input_read, &unit.input_write})
-            see(function, *slot);
-    }
+    each_slot(function, &state, kStateSlots);
+    for (const Unit& unit : units)
+        each_slot(function, &unit, kUnitSlots);
     for (const Child& child : children) {
         see(function, child.pidfd);
         see(function, child.report);

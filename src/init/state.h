@@ -404,6 +404,8 @@ struct State : Roots {
     SlotFd syslog;
     bool handed_syslog = false;
     wire::LogCounts log_counts;
+    /// What the service manager was told last (`tell_status`).
+    std::uint32_t status_told = 0;
 };
 
 static_assert(std::is_trivially_copyable_v<Roots> && std::is_trivially_copyable_v<State> &&

@@ -32,6 +32,18 @@ char* word(const char* text) {
     return const_cast<char*>(text);
 }
 
+/// `stead VERB GUEST` with `fd`, if any, as its descriptor `number`.
+Result<sys::Process>
+start_stead(int program, const char* verb, std::string_view guest, int fd, int number) {
+    FixedString<kMaxGuestName> name(guest);
+    std::array<char*, 4> arguments{word("stead"), word(verb), word(name.c_str()), nullptr};
+    const sys::Given given{fd, number};
+    return sys::start_program({.program = program,
+                               .arguments = arguments.data(),
+                               .environment = environ,
+                               .given = std::span(&given, fd >= 0 ? 1U : 0U)});
+}
+
 } // namespace
 
 LogReaders::LogReaders(int program, int logs, Memory& memory)
@@ -69,25 +81,31 @@ Result<void> LogReaders::start(const LogRequest& request, sys::UniqueFd output) 
         alive_read_ = std::move(alive.read);
         alive_write_ = std::move(alive.write);
     }
-    FixedString<40> lines{"--lines="};
-    lines.append_number(request.lines);
-    FixedString<40> since{"--since-ns="};
-    since.append_number(request.since);
-    FixedString<kMaxUnitName + 8> unit{"--unit="};
-    unit.append(request.unit);
-
-    std::array<char*, 8> arguments{};
-    std::size_t count = 0;
-    arguments[count++] = word("stead");
-    arguments[count++] = word("log-reader");
-    arguments[count++] = word(lines.c_str());
-    arguments[count++] = word(since.c_str());
-    if (!request.unit.empty()) arguments[count++] = word(unit.c_str());
-    if (request.follow) arguments[count++] = word("--follow");
+    // In one text: "--lines=10", NUL, and so on.
+    FixedString<kMaxUnitName + 96> text{"stead"};
+    std::array<std::uint16_t, 6> starts{};
+    std::size_t count = 1;
+    const auto option = [&](std::string_view name) -> auto& {
+        text.append({"", 1});
+        starts[count++] = static_cast<std::uint16_t>(text.view().size());
+        return text.append(name);
+    };
+    option("log-reader");
+    option("--lines=").append_number(request.lines);
+    option("--since-ns=").append_number(request.since);
+    if (!request.unit.empty()) option("--unit=").append(request.unit);
+    if (request.follow) option("--follow");
+    std::array<char*, 7> arguments{};
+    for (std::size_t at = 0; at < count; ++at)
+        arguments[at] = word(text.c_str() + starts[at]);
 
     const std::array given = {sys::Given{output.get(), STDOUT_FILENO},
                               sys::Given{logs_, kReaderLogs},
                               sys::Given{alive_read_.get(), kReaderAlive}};
+    return run(arguments, given);
+}
+
+Result<void> LogReaders::run(std::span<char*> arguments, std::span<const sys::Given> given) {
     sys::Process process = TRY(sys::start_program({.program = program_,
                                                    .arguments = arguments.data(),
                                                    .environment = environ,
@@ -97,7 +115,30 @@ Result<void> LogReaders::start(const LogRequest& request, sys::UniqueFd output) 
     return {};
 }
 
+Result<void> LogReaders::announce_failure(std::string_view guest, std::string_view unit) {
+    make_room();
+    FixedString<kMaxGuestName + kMaxUnitName + 1> both(guest);
+    both.append("/").append(unit);
+    std::array<char*, 5> arguments{word("stead"), word("service"), word("failed"),
+                                   word(both.c_str()), nullptr};
+    return run(arguments, {});
+}
+
+bool LogReaders::tidy(std::string_view guest) {
+    if (program_ < 0) return true; // Nobody can.
+    if (tidy_.pidfd) return false;
+    auto started = start_stead(program_, "log-tidy", guest, logs_, kReaderLogs);
+    if (started) tidy_ = std::move(*started);
+    return started.has_value();
+}
+
 void LogReaders::reap() {
+    const auto tidied = sys::try_reap(tidy_);
+    if (tidied && *tidied) {
+        if ((*tidied)->kind == ExitStatus::Kind::Exited && (*tidied)->value > wire::kTidied)
+            removed_ += (*tidied)->value - wire::kTidied;
+        tidy_ = {};
+    }
     for (std::size_t index = 0; index < readers_.high(); ++index) {
         Reader* reader = readers_.find(index);
         if (reader == nullptr) continue;
@@ -132,14 +173,7 @@ bool remove_remains(int configuration) {
 }
 
 Result<void> clean_up(int program, int lock, std::string_view name, Duration limit) {
-    FixedString<kMaxGuestName> guest(name);
-    std::array<char*, 4> arguments{word("stead"), word("cleanup"), word(guest.c_str()), nullptr};
-    const std::array given = {sys::Given{lock, wire::kKeeperLock}};
-    const std::size_t count = lock >= 0 ? 1 : 0;
-    sys::Process child = TRY(sys::start_program({.program = program,
-                                                 .arguments = arguments.data(),
-                                                 .environment = environ,
-                                                 .given = std::span(given).first(count)}));
+    const sys::Process child = TRY(start_stead(program, "cleanup", name, lock, wire::kKeeperLock));
     if (!sys::is_readable(child.pidfd.get(), static_cast<int>(limit.ms()))) {
         (void)sys::send_signal(child, SIGKILL); // it is ours and not reaped yet
         return make_error("cleanup", name, ETIMEDOUT);

@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "base/time.h"
 #include "keep/table.h"
+#include "sys/execute.h"
 #include "sys/process.h"
 #include "sys/unique_fd.h"
 
@@ -40,6 +42,15 @@ public:
 
     /// `output` is the write end of the client's pipe.
     Result<void> start(const LogRequest& request, sys::UniqueFd output);
+    /// Runs `stead service failed GUEST/UNIT`, which tells the bus.
+    Result<void> announce_failure(std::string_view guest, std::string_view unit);
+
+    /// Runs `stead log-tidy GUEST` unless it still runs; false if it has to be asked for again.
+    bool tidy(std::string_view guest);
+
+    /// How many files it has removed to keep the guest's logs within their bound.
+    [[nodiscard]] std::int64_t removed() const { return removed_; }
+
     /// Forgets those that have ended.
     void reap();
     /// Closes the descriptor by whose end they know that no further line will come.
@@ -47,6 +58,7 @@ public:
 
 private:
     void make_room();
+    Result<void> run(std::span<char*> arguments, std::span<const sys::Given> given);
 
     int program_;
     int logs_;
@@ -54,6 +66,8 @@ private:
     sys::UniqueFd alive_write_;
     std::uint64_t started_ = 0;
     std::size_t running_ = 0;
+    std::int64_t removed_ = 0;
+    sys::Process tidy_;
     Table<Reader, kMaxReaders> readers_;
 };
 

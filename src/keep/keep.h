@@ -22,6 +22,8 @@ namespace stead::keep {
 ///                  kDefaultLogKeep. A unit never holds more than (keep + 1) * size bytes of disk
 ///   Tag::Text      a record of the host's journal, in which the byte 0 stands for its priority, 1
 ///                  for the unit and 2 for the text; needed with kKeeperJournal
+///   Tag::Watchdog  milliseconds between two pings to PID 1, whose answers feed the watchdog of the
+///                  service manager: none comes from a main loop that hangs; default 0, never
 ///   Tag::Timeout   milliseconds that `stead cleanup` may take; default kDefaultCleanupTimeout
 ///
 /// and, at kKeeperRemains, the list of what a guest that ended in order leaves. What of it cannot

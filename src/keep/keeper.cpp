@@ -1,14 +1,17 @@
 #include "keep/keeper.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <utility>
 
 #include "sys/clock.h"
 #include "sys/events.h"
+#include "sys/file.h"
 #include "sys/signals.h"
 #include "sys/stream.h"
 #include "wire/boot.h"
@@ -21,11 +24,18 @@ namespace {
 /// cannot be ended.
 constexpr Duration kHangNotice = 10_s;
 constexpr int kChunksPerTurn = 4;
-constexpr Duration kCountsEvery = 1_s;
 constexpr int kSyslogPerTurn = 64;
 
 int number_if(Given given, int number) {
     return given.has(number) ? number : -1;
+}
+
+/// Whether `stead freeze` has stopped the guest: then it answers nothing, and does not hang.
+bool is_frozen() {
+    std::array<char, 64> text{};
+    const auto events = sys::open_at(wire::kKeeperCgroup, "cgroup.events", O_RDONLY);
+    const auto size = events ? sys::read_at(events->get(), text, 0) : Result<std::size_t>(0);
+    return size && std::string_view(text.data(), *size).find("frozen 1") != std::string_view::npos;
 }
 
 } // namespace
@@ -98,10 +108,15 @@ Result<void> Keeper::open_signals() {
 int Keeper::run() {
     bool busy = foreground_ && foreground_->pump();
     while (!ended_ || (foreground_ && foreground_->in_use() && !foreground_->drained())) {
-        turn(busy ? 0 : timeout_ms());
+        const int limit = timeout_ms();
+        // Less than the period may be over when it ends, but never twice as much.
+        const bool sooner = pings() && (limit < 0 || limit > settings_.watchdog_ms);
+        turn(busy ? 0 : sooner ? settings_.watchdog_ms : limit);
         busy = foreground_ && foreground_->pump();
         flush_screens();
+        resume_streams();
         tell_counts();
+        ping();
     }
     return leave();
 }
@@ -109,11 +124,12 @@ int Keeper::run() {
 void Keeper::tell_counts() {
     counts_.lost = static_cast<std::int64_t>(log_files_.lost());
     counts_.problem = log_files_.problem();
+    counts_.removed = readers_.removed();
     const std::int64_t sum = counts_.lost + counts_.refused + counts_.flooded + counts_.removed;
     counts_due_ = sum != told_counts_ && channel_open_;
     if (!counts_due_) return;
     const Instant now = sys::now();
-    if (now < counts_told_ + kCountsEvery) return;
+    if (now < counts_told_ + kLookAgain) return;
     std::array<std::byte, 128> buffer;
     wire::Writer message(buffer, wire::Kind::LogCounts);
     message.text(wire::Tag::LogCounts, {reinterpret_cast<const char*>(&counts_), sizeof counts_});
@@ -123,8 +139,24 @@ void Keeper::tell_counts() {
     counts_told_ = now;
 }
 
+bool Keeper::pings() const {
+    return settings_.watchdog_ms != 0 && channel_open_ && !ended_;
+}
+
+void Keeper::ping() {
+    const Instant now = sys::now();
+    if (!pings() || now < pinged_ + Duration{settings_.watchdog_ms * std::int64_t{1'000'000}})
+        return;
+    pinged_ = now;
+    std::array<std::byte, 32> buffer;
+    wire::Writer message(buffer, wire::Kind::Ping);
+    (void)sys::send(wire::kKeeperChannel, message.bytes()); // A full channel is one that hangs.
+    if (settings_.given.has(wire::kKeeperCgroup) && is_frozen())
+        (void)notifier_.forward("WATCHDOG=1");
+}
+
 int Keeper::timeout_ms() {
-    if (counts_due_) return static_cast<int>(kCountsEvery.ms());
+    if (counts_due_ || streams_wait_) return static_cast<int>(kLookAgain.ms());
     if (ended_ || end_said_.is_never() || hang_told_) return -1;
     const Duration left = end_said_ + kHangNotice - sys::now();
     if (left.ns > 0) return static_cast<int>(left.ms()) + 1;
@@ -139,7 +171,10 @@ void Keeper::turn(int timeout_ms) {
     if (!count) return; // EINTR when we were stopped and go on
     for (std::size_t index = 0; index < *count; ++index)
         on_event(events[index].data.u64);
-    log_files_.flush();
+    // What a log could not take is tried again, whether or not more is written.
+    if (!log_files_.flush()) streams_wait_ = true;
+    if (log_files_.has_rotated() && readers_.tidy(settings_.name.view()))
+        log_files_.forget_rotation();
 }
 
 void Keeper::on_event(std::uint64_t token) {

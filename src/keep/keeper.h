@@ -47,6 +47,8 @@ private:
     static constexpr std::size_t kPage = 4096;
     /// In front of a syslog message.
     static constexpr std::size_t kSyslogRoom = 8;
+    /// How often PID 1 is told of counts, and a log that cannot be written is tried again.
+    static constexpr Duration kLookAgain = 1_s;
     static constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
     /// epoll tokens: what in the upper half, which one in the lower.
@@ -67,6 +69,8 @@ private:
     struct Stream {
         sys::UniqueFd pipe;
         std::uint16_t file = 0;
+        /// Not watched until the log it belongs to can be written again.
+        bool waits = false;
         LogStream kind = LogStream::Output;
         LineSplitter lines;
     };
@@ -97,6 +101,8 @@ private:
     // streams.cpp: what the units say.
     void read_stream(std::size_t index, int chunks);
     void drain_streams();
+    /// Looks again after those that wait.
+    void resume_streams();
     void write_line(std::size_t file, LogStream kind, std::string_view text, bool continued);
     void show(std::string_view unit, std::string_view text);
     /// Into the file, and into the host's journal where that was given.
@@ -114,6 +120,9 @@ private:
 
     /// Tells PID 1 what has been counted, at most once a second.
     void tell_counts();
+    /// Asks PID 1 for a sign of life, when it is time; the answer goes to the service manager.
+    void ping();
+    [[nodiscard]] bool pings() const;
 
     // ending.cpp: signals, the end, the exit code.
     void on_signals();
@@ -130,6 +139,8 @@ private:
     bool ended_ = false;
     bool channel_open_ = true;
     bool hang_told_ = false;
+    bool streams_wait_ = false;
+    Instant looked_again_;
     int stop_requests_ = 0;
     std::int64_t line_time_ = 0;
     /// Lines that do not go to the journal, because it hung.
@@ -138,6 +149,7 @@ private:
     /// The sum of what PID 1 was told last: no count ever falls.
     std::int64_t told_counts_ = 0;
     Instant counts_told_;
+    Instant pinged_;
     bool counts_due_ = false;
     std::optional<int> guest_code_;
     EndKind guest_end_ = EndKind::Exit;

@@ -95,8 +95,12 @@ FixedString<32> timestamp(std::int64_t nanoseconds) {
 void LogFiles::append(
     LogFile& file, std::int64_t time, LogStream stream, std::string_view text, bool continued) {
     if (folder_ < 0) return;
-    if (batch_file_ != &file) flush();
-    if (batch_size_ + 4 * text.size() + kOverhead > kBatch) flush();
+    const bool full = batch_size_ + 4 * text.size() + kOverhead > kBatch;
+    if ((batch_file_ != &file || full) && !flush()) {
+        drop(file, problem_);
+        ++lost_;
+        return;
+    }
     if (batch_file_ == nullptr && file.dropped > 0) {
         FixedString<96> mark;
         mark.append_number(static_cast<long long>(file.dropped))
@@ -127,30 +131,37 @@ void LogFiles::add_line(std::int64_t time,
     put("\n");
 }
 
-void LogFiles::flush() {
-    if (batch_file_ == nullptr) return;
-    write_batch(*batch_file_);
+bool LogFiles::flush() {
+    if (batch_file_ == nullptr) return true;
+    if (!write_batch(*batch_file_)) {
+        if (batch_file_->blocks && !hurry_) return false;
+        batch_file_->dropped += batch_lines_;
+        batch_file_->problem = problem_;
+        lost_ += batch_lines_;
+    }
     batch_file_ = nullptr;
     batch_size_ = 0;
     batch_lines_ = 0;
     batch_marks_ = 0;
+    return true;
 }
 
-void LogFiles::write_batch(LogFile& file) {
-    if (!ensure_open(file)) return;
+bool LogFiles::write_batch(LogFile& file) {
+    if (!ensure_open(file)) return false;
     const std::uint64_t limit = std::max(file.limit, kMinLogSize);
-    if (file.size > 0 && file.size + batch_size_ > limit && !rotate(file)) return;
+    if (file.size > 0 && file.size + batch_size_ > limit && !rotate(file)) return false;
 
     const int fd = opened_[file.opened].fd.get();
     const auto written = sys::write_some(fd, {batch_.data(), batch_size_});
     if (written && *written == batch_size_) {
         file.size += batch_size_;
         file.dropped -= batch_marks_;
-        return;
+        return true;
     }
     // A short write leaves half a line: cut it off again, so that every line of the file is whole.
     if (written && !sys::truncate_file(fd, file.size)) close(file);
-    fail(file, written ? ENOSPC : written.error().code);
+    problem_ = written ? ENOSPC : written.error().code;
+    return false;
 }
 
 bool LogFiles::ensure_open(LogFile& file) {
@@ -168,12 +179,12 @@ bool LogFiles::ensure_open(LogFile& file) {
         fd = sys::open_at(folder_, path.c_str(), kFlags, 0640);
     }
     if (!fd) {
-        fail(file, fd.error().code);
+        problem_ = fd.error().code;
         return false;
     }
     const auto status = sys::status_at(fd->get(), "", AT_EMPTY_PATH);
     if (!status || !S_ISREG(status->st_mode)) {
-        fail(file, status ? EINVAL : status.error().code);
+        problem_ = status ? EINVAL : status.error().code;
         return false;
     }
     file.size = static_cast<std::uint64_t>(status->st_size);
@@ -188,6 +199,16 @@ bool LogFiles::ensure_open(LogFile& file) {
 }
 
 bool LogFiles::rotate(LogFile& file) {
+    // `stead log-tidy` puts a compressed file in the place of another only while it has this lock,
+    // and only after it has seen that the place still is the same.
+    (void)sys::hold_folder(folder_);
+    const bool done = put_aside(file);
+    sys::release_folder(folder_);
+    rotated_ = rotated_ || done;
+    return done && ensure_open(file);
+}
+
+bool LogFiles::put_aside(LogFile& file) {
     const std::uint32_t keep = std::min(file.keep, kMaxLogKeep);
     close(file);
     // Files from a time when more were kept.
@@ -200,25 +221,18 @@ bool LogFiles::rotate(LogFile& file) {
         // A gap in the row is no fault; that the current file stays where it is would break the
         // bound.
         if (!moved && (number == 1 || moved.error().code != ENOENT)) {
-            fail(file, moved.error().code);
+            problem_ = moved.error().code;
             return false;
         }
     }
     if (keep == 0) {
         const auto removed = sys::remove_at(folder_, path_of(file, 0).c_str(), false);
         if (!removed && removed.error().code != ENOENT) {
-            fail(file, removed.error().code);
+            problem_ = removed.error().code;
             return false;
         }
     }
-    return ensure_open(file);
-}
-
-void LogFiles::fail(LogFile& file, int problem) {
-    file.dropped += batch_lines_;
-    file.problem = problem;
-    lost_ += batch_lines_;
-    problem_ = problem;
+    return true;
 }
 
 void LogFiles::close(LogFile& file) {

@@ -41,6 +41,8 @@ struct LogFile {
     FixedString<kMaxUnitName> name;
     std::uint64_t limit = kMinLogSize;
     std::uint32_t keep = 0;
+    /// What cannot be written is not dropped: it waits, and so do those who write.
+    bool blocks = false;
     /// Bytes in `current`; known only while it is open.
     std::uint64_t size = 0;
     /// Lines that could not be written, and why (errno), until a mark in the file says so.
@@ -79,13 +81,22 @@ public:
         LogFile& file, std::int64_t time, LogStream stream, std::string_view text, bool continued);
 
     /// Writes the batch. Call it after every handful of lines; `append` needs it before another
-    /// file's turn and does so itself.
-    void flush();
+    /// file's turn and does so itself. False: a file that blocks could not take it, and it stays;
+    /// lines for other files are dropped until it does.
+    bool flush();
+
+    /// From here on nothing waits: nobody will write any more.
+    void hurry() { hurry_ = true; }
 
     /// Lines that could not be written, and the last reason.
     [[nodiscard]] std::uint64_t lost() const { return lost_; }
 
     [[nodiscard]] int problem() const { return problem_; }
+
+    /// Whether a file has been put aside since `forget_rotation`.
+    [[nodiscard]] bool has_rotated() const { return rotated_; }
+
+    void forget_rotation() { rotated_ = false; }
 
     /// Forgets an open file that will not be written again.
     void close(LogFile& file);
@@ -101,10 +112,10 @@ private:
     };
 
     void add_line(std::int64_t time, LogStream stream, std::string_view text, bool continued);
-    void write_batch(LogFile& file);
+    bool write_batch(LogFile& file);
     bool ensure_open(LogFile& file);
     bool rotate(LogFile& file);
-    void fail(LogFile& file, int problem);
+    bool put_aside(LogFile& file);
 
     int folder_;
     LogFile* batch_file_ = nullptr;
@@ -114,6 +125,8 @@ private:
     std::uint64_t batch_marks_ = 0;
     std::uint64_t lost_ = 0;
     int problem_ = 0;
+    bool rotated_ = false;
+    bool hurry_ = false;
     std::size_t next_victim_ = 0;
     std::array<Opened, kOpenFiles> opened_;
     Memory& batch_;

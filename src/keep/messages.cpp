@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "keep/keeper.h"
+#include "model/exec.h"
 #include "sys/clock.h"
 #include "sys/events.h"
 #include "sys/stream.h"
@@ -23,9 +24,13 @@ constexpr std::string_view kGuestLog = "stead";
 
 void set_limits(LogFile& file, const wire::Reader& message) {
     const std::int64_t size = message.number(wire::Tag::LogSize);
-    const std::int64_t keep = message.number(wire::Tag::LogKeep, -1);
+    const auto keep = static_cast<std::uint32_t>(message.number(wire::Tag::LogKeep, -1));
     if (size > 0) file.limit = static_cast<std::uint64_t>(size);
-    if (keep >= 0 && keep <= kMaxLogKeep) file.keep = static_cast<std::uint32_t>(keep);
+    // A rotation knows the most that is kept.
+    if (keep < 2 * kLogBlocks) {
+        file.keep = keep % kLogBlocks;
+        file.blocks = keep >= kLogBlocks;
+    }
 }
 
 } // namespace
@@ -71,12 +76,18 @@ void Keeper::on_message(const wire::Reader& message, sys::Record& record) {
     } else if (message.kind() == wire::Kind::Notify) {
         // A service manager that takes nothing is its own affair, and the next line comes soon.
         (void)notifier_.forward(message.text(wire::Tag::Text));
+    } else if (message.kind() == wire::Kind::UnitFailed) {
+        // Only where there is a service manager there is a bus.
+        if (!settings_.journal.empty())
+            (void)readers_.announce_failure(settings_.name.view(), message.text(wire::Tag::Name));
     } else if (message.kind() == wire::Kind::GuestEnd) {
         const std::int64_t end = message.number(wire::Tag::End);
         if (end >= 0 && end <= static_cast<std::int64_t>(EndKind::Halt))
             guest_end_ = static_cast<EndKind>(end);
         guest_code_ = static_cast<int>(message.number(wire::Tag::Code) & 0xff);
         end_said_ = sys::now();
+        FixedString<32> words("EXIT_STATUS=");
+        (void)notifier_.forward(words.append_number(*guest_code_).view()); // As above.
     } else if (message.kind() == wire::Kind::AttachKeeper && attach_ && !init_.pidfd) {
         on_attached(std::move(passed));
     }

@@ -61,6 +61,8 @@ Result<Settings> read_settings(int memfd) {
     const std::int64_t timeout = message->number(wire::Tag::Timeout, kDefaultCleanupTimeout);
     if (timeout > 0 && timeout <= 3'600'000)
         settings.cleanup_timeout = Duration{timeout * 1'000'000};
+    const std::int64_t watchdog = message->number(wire::Tag::Watchdog);
+    if (watchdog > 0 && watchdog <= 3'600'000) settings.watchdog_ms = static_cast<int>(watchdog);
     return settings;
 }
 

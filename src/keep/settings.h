@@ -35,6 +35,8 @@ struct Settings {
     bool prefix = false;
     bool timestamp = false;
     bool epilogue = false;
+    /// 0: no watchdog.
+    int watchdog_ms = 0;
     std::uint64_t log_size = kDefaultLogSize;
     std::uint32_t log_keep = kDefaultLogKeep;
     Duration cleanup_timeout = Duration{kDefaultCleanupTimeout * 1'000'000};

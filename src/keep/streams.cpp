@@ -1,3 +1,5 @@
+#include <sys/epoll.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <span>
@@ -15,6 +17,10 @@ namespace {
 /// So many lines a journal that hung is spared.
 constexpr std::uint32_t kJournalPause = 256;
 
+/// As many lines as these bytes can be, and an unfinished one before them, are one batch.
+constexpr std::size_t kBlockingChunk = 256;
+static_assert(kBlockingChunk * 48 + 5 * kMaxLine <= LogFiles::kBatch);
+
 } // namespace
 
 void Keeper::read_stream(std::size_t index, int chunks) {
@@ -23,8 +29,16 @@ void Keeper::read_stream(std::size_t index, int chunks) {
     const auto sink = [&](std::string_view text, bool continued) {
         write_line(stream->file, stream->kind, text, continued);
     };
+    const bool blocks = files_.find(stream->file)->blocks;
     for (int count = 0; count < chunks; ++count) {
-        const auto got = sys::read_some(stream->pipe.get(), chunk_);
+        // Only what fits into one batch is taken from a pipe whose lines must not be lost.
+        if (blocks && !log_files_.flush()) {
+            (void)sys::unwatch(epoll_.get(), stream->pipe.get());
+            stream->waits = streams_wait_ = true;
+            return;
+        }
+        const auto got = sys::read_some(
+            stream->pipe.get(), std::span(chunk_).first(blocks ? kBlockingChunk : chunk_.size()));
         if (!got && got.error().code == EAGAIN) break;
         if (!got || *got == 0) {
             // Nobody can write any more. Closing takes the pipe out of epoll as far as we hold it;
@@ -40,7 +54,24 @@ void Keeper::read_stream(std::size_t index, int chunks) {
     log_files_.flush();
 }
 
+void Keeper::resume_streams() {
+    const Instant now = sys::now();
+    if (!streams_wait_ || now < looked_again_ + kLookAgain) return;
+    looked_again_ = now;
+    if (!log_files_.flush()) return;
+    streams_wait_ = false;
+    for (std::size_t index = 0; index < streams_.high(); ++index) {
+        Stream* stream = streams_.find(index);
+        if (stream == nullptr || !stream->waits) continue;
+        stream->waits = false;
+        // It was watched before, so there is room for it.
+        (void)sys::watch(epoll_.get(), stream->pipe.get(), EPOLLIN,
+                         token_of(Source::Stream, index));
+    }
+}
+
 void Keeper::drain_streams() {
+    log_files_.hurry();
     // Every writer has ended, so each pipe has an end; the bound is for a pipe that somebody else
     // got hold of.
     constexpr int kChunksAtEnd = 256;

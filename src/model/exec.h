@@ -33,6 +33,9 @@ struct DirectoryView {
     std::string_view path;
 };
 
+/// Beside the number of log files that are kept: whoever writes waits while nobody takes the lines.
+inline constexpr std::uint32_t kLogBlocks = 1U << 16U;
+
 /// Where a unit's output goes.
 enum class OutputKind : std::uint8_t {
     /// To the log the keeper writes.
@@ -113,8 +116,13 @@ struct ExecView {
     /// What the unit sees of the file system otherwise than its guest, outer places first: a letter
     /// and a plain path, with a '-' between them where it may be missing. r: read-only with all
     /// below; w: writable as far as the guest is; h: hidden; t: an empty folder of its own; c: the
-    /// cgroup it was started in, given to its user.
+    /// cgroup it was started in, given to its user; d: a small folder of its own, into which each b
+    /// that follows brings one thing back from below the covered one. Behind them, A, B and C: what
+    /// Landlock allows below the place.
     StringList view;
+    /// Empty: no Landlock. Else struct landlock_ruleset_attr (files, network, scopes), what the
+    /// letters A, B and C of `view` allow, and struct landlock_net_port_attr of each port.
+    std::span<const std::uint64_t> landlock;
     /// CLONE_NEW* of unshare(2): namespaces of the unit's own.
     std::uint32_t namespaces = 0;
     /// The terminal that the unit runs on; empty: none.

@@ -48,7 +48,7 @@ bool Checker::header() {
            need(header_.version == kVersion,
                 "written for another version of stead-init; compile it again") &&
            need(header_.size == image_.size(), "cut off, or longer than it says") &&
-           need(header_.reserved == 0, "a reserved field is in use");
+           need(header_.reserved == 0, "a number out of its range");
 }
 
 bool Checker::layout() {
@@ -72,7 +72,7 @@ bool Checker::layout() {
            need(count(TableId::Policies) == count(TableId::Units) &&
                     count(TableId::Policies) == count(TableId::Names),
                 "tables of different length") &&
-           need(count(TableId::Dependencies) <= kMaxDependencies, "too many dependencies") &&
+           need(count(TableId::Dependencies) <= kMaxDependencies, "too many records") &&
            need(count(TableId::Guest) <= 1, "more than one guest record");
 }
 
@@ -101,32 +101,32 @@ bool Checker::lists() {
             return false;
     }
     return need(inside(header_.notices, count(TableId::Lists), kMaxNotices),
-                "notices are outside the lists") &&
+                "a list of texts is out of place") &&
            need(inside(header_.rejected, count(TableId::Lists), kMaxRejected) &&
                     header_.rejected.count % 2 == 0,
-                "rejected units are no list of pairs") &&
+                "a list of texts is out of place") &&
            need(inside(header_.aliases, count(TableId::Lists), kMaxRejected) &&
                     header_.aliases.count % 2 == 0,
-                "further names are no list of pairs");
+                "a list of texts is out of place");
 }
 
 bool Checker::records() {
     for (const ResourceLimit& limit : table<ResourceLimit>(TableId::Limits)) {
-        if (!need(limit.resource < 16 && limit.reserved == 0, "an unknown resource limit") ||
-            !need(limit.soft <= limit.hard, "a soft resource limit above its hard one"))
+        if (!need(limit.resource < 16 && limit.reserved == 0, "a number out of its range") ||
+            !need(limit.soft <= limit.hard, "a number out of its range"))
             return false;
     }
     for (const std::uint32_t group : table<std::uint32_t>(TableId::Groups)) {
-        if (!need(group != ~0U, "group -1")) return false;
+        if (!need(group != ~0U, "a number out of its range")) return false;
     }
     const std::size_t most = count(TableId::Units);
-    if (!need(count(TableId::Directories) <= most * kMaxDirectories, "too many directories") ||
-        !need(count(TableId::Settings) <= most * kMaxCgroupSettings, "too many cgroup settings"))
+    if (!need(count(TableId::Directories) <= most * kMaxDirectories, "too many records") ||
+        !need(count(TableId::Settings) <= most * kMaxCgroupSettings, "too many records"))
         return false;
     for (const auto& directory : table<DirectoryRecord>(TableId::Directories)) {
         if (!need(is_string(directory.path) && is_path(directory.path) && directory.mode <= 07777 &&
                       known(directory.kind, DirectoryKind::Logs) && directory.reserved == 0,
-                  "a directory is no plain absolute path"))
+                  "a path that is not plain and absolute"))
             return false;
     }
     for (const auto& setting : table<SettingRecord>(TableId::Settings)) {
@@ -163,10 +163,10 @@ bool Checker::activations() {
         if (!need((timer.flags & ~kTimerFlags) == 0 &&
                       inside(timer.zone, count(TableId::Zones), kMaxZoneChanges) &&
                       timer.calendar.last_year <= Calendar::kLastYear,
-                  "an impossible timer"))
+                  "a number out of its range"))
             return false;
     }
-    return need(count(TableId::Timers) <= kMaxTimers, "too many timers");
+    return need(count(TableId::Timers) <= kMaxTimers, "too many records");
 }
 
 bool Checker::names() {
@@ -205,7 +205,7 @@ bool Checker::guest() {
                   "the guest's filter is too long") ||
             !need((guest.flags & ~kGuestFlags) == 0 && guest.reserved == 0 &&
                       guest.max_units <= kMaxUnits,
-                  "the guest's record has values out of range") ||
+                  "a number out of its range") ||
             !need((guest.flags & kHasUnits) == 0 || count(TableId::Units) > 0,
                   "the guest's units are missing"))
             return false;
@@ -219,16 +219,11 @@ Result<void> Checker::run() {
     for (std::size_t id = 0; good && id < count(TableId::Units); ++id) {
         good = unit(static_cast<UnitId>(id));
     }
-    good =
-        good && guest() &&
-        need(next_dependency_ == count(TableId::Dependencies) &&
-                 next_body_ == count(TableId::Bodies) &&
-                 next_command_ == count(TableId::Commands) &&
-                 next_limit_ == count(TableId::Limits) &&
-                 next_directory_ == count(TableId::Directories) &&
-                 next_setting_ == count(TableId::Settings) &&
-                 next_socket_ == count(TableId::Sockets) && next_timer_ == count(TableId::Timers),
-             "records that belong to no unit");
+    good = good && guest();
+    for (const TableId id :
+         {TableId::Dependencies, TableId::Bodies, TableId::Commands, TableId::Limits,
+          TableId::Directories, TableId::Settings, TableId::Sockets, TableId::Timers})
+        good = good && need(next(id) == count(id), "records that belong to no unit");
     if (!good) return verdict();
     return {};
 }

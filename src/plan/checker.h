@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -22,6 +23,13 @@ bool known(Enum value, Enum last) {
 inline bool inside(Slice slice, std::size_t table, std::size_t most) {
     return slice.count <= most && slice.first <= table && slice.count <= table - slice.first;
 }
+
+/// A byte of a record and the greatest value it may have. Looked at as a byte: a bool that is
+/// neither 0 nor 1, and an enumerator that there is none of, must not be read as one.
+struct ByteRule {
+    std::uint8_t at;
+    std::uint8_t last;
+};
 
 /// Absolute and in its simplest form: no empty, "." or ".." component, at most kMaxPath bytes.
 bool is_plain_path(std::string_view path);
@@ -47,6 +55,8 @@ private:
 
     [[nodiscard]] Error verdict() const;
 
+    /// Whether a record obeys all of them.
+    bool bytes(const void* record, std::span<const ByteRule> rules);
     bool header();
     bool layout();
     bool strings();
@@ -56,7 +66,6 @@ private:
     bool names();
     bool unit(UnitId id);
     bool body(std::uint16_t at);
-    bool flags_of_policy(const std::byte* raw);
     bool policy(const UnitPolicy& policy);
     bool stop(const UnitPolicy& policy);
     bool outcomes(const UnitPolicy& policy);
@@ -67,16 +76,15 @@ private:
     bool scheduling(const UnitBody& body);
     bool signal_map(const UnitBody& body);
     bool conditions(const UnitBody& body);
-    /// `slice` has at most `most` texts, and all of them are `good`; else `wrong` tells.
-    bool texts(Slice slice,
-               std::size_t most,
-               const char* wrong,
-               FunctionRef<bool(std::string_view)> good);
+    /// All texts of `slice` are `good`; else `wrong` tells.
+    bool texts(Slice slice, const char* wrong, FunctionRef<bool(std::string_view)> good);
     bool dependencies(UnitId id, const UnitPolicy& policy);
     bool identity(const UnitBody& body);
     bool output(OutputKind kind, StringRef path);
     bool parts(const UnitBody& body);
     bool limits(Slice slice);
+    /// `slice` is where the last one of `table` ended, and the next one begins where it ends.
+    bool follows(Slice slice, TableId table);
     bool activation(const UnitRecord& record);
     bool guest();
 
@@ -89,6 +97,8 @@ private:
     [[nodiscard]] std::size_t count(TableId id) const {
         return header_.tables[static_cast<std::size_t>(id)].count;
     }
+
+    [[nodiscard]] std::size_t& next(TableId id) { return next_[static_cast<std::size_t>(id)]; }
 
     [[nodiscard]] bool is_string(StringRef at) const { return at < count(TableId::Strings); }
 
@@ -109,15 +119,8 @@ private:
     /// The unit that is being judged, and whether its name may be shown.
     UnitId unit_ = kNoUnit;
     bool named_ = false;
-    /// The parts of these tables belong to the units in turn: where the next one's begin.
-    std::size_t next_body_ = 0;
-    std::size_t next_dependency_ = 0;
-    std::size_t next_command_ = 0;
-    std::size_t next_limit_ = 0;
-    std::size_t next_directory_ = 0;
-    std::size_t next_setting_ = 0;
-    std::size_t next_socket_ = 0;
-    std::size_t next_timer_ = 0;
+    /// The parts of some tables belong to the units in turn: where the next one's begin.
+    std::array<std::size_t, kTables> next_{};
 };
 
 } // namespace stead::plan

@@ -133,6 +133,8 @@ struct UnitBody {
     Slice conditions;
     Slice credentials;
     Slice view;
+    /// Of Filters.
+    Slice landlock;
 
     std::uint64_t capabilities = 0;
     std::uint64_t ambient = 0;

@@ -29,6 +29,9 @@ inline constexpr std::size_t kMaxCredentials = 32;
 inline constexpr std::size_t kMaxCredentialName = 64;
 /// Places that one unit sees otherwise than its guest.
 inline constexpr std::size_t kMaxView = 128;
+/// Numbers of ExecView::landlock in front of its ports, and all of them.
+inline constexpr std::size_t kLandlockHead = 6;
+inline constexpr std::size_t kMaxLandlock = kLandlockHead + std::size_t{2} * 128;
 /// CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET: those that a process can
 /// leave its old one for.
 inline constexpr std::uint32_t kUnitNamespaces = 0x4e020000;

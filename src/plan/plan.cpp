@@ -137,6 +137,7 @@ ExecView Plan::exec(UnitId unit) const {
         .credentials = list(image_, from.credentials),
         .conditions = list(image_, from.conditions),
         .view = list(image_, from.view),
+        .landlock = part<std::uint64_t>(image_, TableId::Filters, from.landlock),
         .namespaces = from.namespaces,
         .terminal = text(image_, from.terminal),
 

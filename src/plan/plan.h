@@ -19,7 +19,7 @@
 namespace stead::plan {
 
 inline constexpr std::uint32_t kMagic = 0x4e4c5053; // "SPLN"
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 
 class Plan {
 public:

@@ -262,6 +262,7 @@ UnitBody Builder::body(const UnitInput& unit) {
     body.conditions = list(exec.conditions);
     body.credentials = list(exec.credentials);
     body.view = list(exec.view);
+    body.landlock = filters_.add(exec.landlock);
     body.namespaces = exec.namespaces;
     body.health_path = string(unit.health_path);
     body.terminal = string(exec.terminal);

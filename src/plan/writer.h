@@ -68,6 +68,7 @@ struct ExecInput {
     std::vector<std::string> credentials;
     std::vector<std::string> conditions;
     std::vector<std::string> view;
+    std::vector<std::uint64_t> landlock;
     std::uint32_t namespaces = 0;
     std::string terminal;
 

@@ -207,12 +207,20 @@ struct HostFolder {
     std::string origin;
 };
 
+/// A secret of the guest: a file in /run/stead/credentials that only its root may read.
+struct Credential {
+    std::string name;
+    std::string content;
+};
+
 struct Context {
     std::string name;
     std::string hostname;
     /// CLONE_NEW* flags besides NEWUSER and NEWTIME.
     std::uint64_t namespaces = 0;
     bool own_time = false;
+    /// Bytes that all logs of the guest together may take.
+    std::uint64_t log_max = 0;
     Users users = Users::Private;
     IdRange ids;
 
@@ -243,12 +251,13 @@ struct Context {
     bool scope_abstract_sockets = false;
 
     std::vector<Level> levels;
-    /// Levels that no file of the cgroup holds (`file` is the kernel object's name): set once the
-    /// guest's namespaces are there.
+    /// Levels that no file of the cgroup holds (`file` is the kernel object's name): set with the
+    /// mounts or the disk that they are of, or once the guest's namespaces are there.
     std::vector<Level> inside;
     std::vector<Limit> limits;
     /// PID 1's environment, "NAME=value".
     std::vector<std::string> environment;
+    std::vector<Credential> credentials;
     /// Defaults that this machine cannot give, one sentence each: shown by `status`.
     std::vector<std::string> notices;
 };

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "resources/disk.h"
 #include "resources/files.h"
 #include "resources/inside.h"
 
@@ -118,8 +119,9 @@ void account_inside(const Subject& subject, const Level& level, std::vector<Acco
         line.held = ipc_use(subject, level.held);
     if (level.kernel == Kernel::TmpfsSize || level.kernel == Kernel::PtyCount)
         line.held = mount_use(subject, level);
+    if (level.kernel == Kernel::DiskQuota) line.held = disk_use(subject, level);
     // What the kernel has by itself is worth a line once it is used.
-    line.limited = line.held.value_or(0) > 0;
+    line.limited = level.kernel == Kernel::DiskQuota || line.held.value_or(0) > 0;
     lines.push_back(std::move(line));
 }
 
@@ -191,8 +193,8 @@ std::vector<Account> account(const Subject& subject, const Baseline& since) {
             line.limit = use->limit;
             line.limited = !use->limit.starts_with("18446744073709551615");
             lines.push_back(std::move(line));
-        } else if (subject.init > 0 && !subject.unit && impossible(subject, level).empty() &&
-                   level.kernel != Kernel::OomScore) {
+        } else if ((subject.init > 0 || level.kernel == Kernel::DiskQuota) && !subject.unit &&
+                   level.kernel != Kernel::OomScore && impossible(subject, level).empty()) {
             account_inside(subject, level, lines);
         }
     }
@@ -231,8 +233,8 @@ std::optional<Pressure> read_pressure(const Subject& subject, std::string_view r
 std::string use_in_words(const Level& level, std::int64_t use) {
     const bool time = level.form == Form::Cpu || level.key == "cpu-weight";
     if (time) return fmt::format("{:.1f}s", static_cast<double>(use) / 1e6);
-    const bool bytes =
-        level.form == Form::Memory || level.form == Form::LimitBytes || level.form == Form::Io;
+    const bool bytes = level.form == Form::Memory || level.form == Form::Space ||
+                       level.form == Form::LimitBytes || level.form == Form::Io;
     if (!bytes) return std::to_string(use);
     constexpr std::string_view kUnits = "BKMGT";
     auto value = static_cast<double>(use);

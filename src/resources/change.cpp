@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "resources/account.h"
+#include "resources/disk.h"
 #include "resources/files.h"
 #include "resources/freeze.h"
 
@@ -63,8 +65,20 @@ std::optional<std::uint64_t> bytes_of(const std::string& content) {
     return value;
 }
 
+/// What a level below the present use brings about, of a disk.
+std::string disk_consequence(const Subject& subject, const Wish& wish) {
+    const auto held = disk_use(subject, *wish.level);
+    const auto level = bytes_of(wish.content);
+    if (!held || !level || *level >= static_cast<std::uint64_t>(*held)) return {};
+    return std::string(wish.level->key) + " " + in_words(*wish.level, wish.content) +
+           " is below the " + use_in_words(*wish.level, *held) +
+           " in use: nothing is lost, and nothing more can be written until space is freed";
+}
+
 /// What a level below the present use brings about.
 std::string consequence(const Subject& subject, const Wish& wish) {
+    if (wish.level->kernel == Kernel::DiskQuota) return disk_consequence(subject, wish);
+
     struct Below {
         std::string_view key;
         std::string_view held;
@@ -268,6 +282,7 @@ std::string write_down(const Subject& subject, const std::vector<Step>& steps) {
                         {"above", subject.above},
                         {"init", subject.init},
                         {"unit", subject.unit},
+                        {"disk", subject.disk},
                         // A crash may leave everything standing still.
                         {"frozen", is_frozen(subject.cgroup)},
                         {"steps", nlohmann::json::array()}};
@@ -283,6 +298,7 @@ std::optional<WrittenDown> read_written(std::string_view text) {
     WrittenDown written;
     written.subject.name = text_in(json, "name");
     written.subject.cgroup = text_in(json, "cgroup");
+    written.subject.disk = text_in(json, "disk");
     if (const auto above = json.find("above"); above != json.end() && above->is_array()) {
         for (const auto& folder : *above) {
             if (folder.is_string()) written.subject.above.push_back(folder.get<std::string>());

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "resources/account.h"
+#include "resources/disk.h"
+#include "resources/files.h"
 #include "resources/freeze.h"
 
 /// Counters and pressure in sentences.
@@ -12,6 +14,8 @@ namespace {
 
 /// Below this nobody would notice.
 constexpr double kFelt = 5;
+/// One part of so many is left of a disk that is almost full.
+constexpr std::int64_t kAlmost = 100;
 
 std::string times(std::int64_t count) {
     return count == 1 ? "once" : std::to_string(count) + " times";
@@ -84,7 +88,20 @@ private:
                 limit("pids-max") + "; raise it, or find what forks");
     }
 
-    void disks() { pressure("io", "a disk"); }
+    void disks() {
+        pressure("io", "a disk");
+        for (const std::string_view key : {"disk-max", "disk-inodes-max"}) {
+            const Level& level = *find_level(key);
+            if (subject_.disk.empty() || !impossible(subject_, level).empty()) continue;
+            const auto held = disk_use(subject_, level);
+            const auto most = read_level(subject_, level, "");
+            const auto number = most ? number_in(*most, "") : std::nullopt;
+            if (!held || !number || *held < *number - *number / kAlmost) continue;
+            say("has " + std::string(*held >= *number ? "used up " : "almost used up ") +
+                std::string(key) + " (" + in_words(level, *most) +
+                "): writing fails; remove something in it, or raise it");
+        }
+    }
 
     void pressure(std::string_view resource, std::string_view what) {
         const auto now = read_pressure(subject_, resource);

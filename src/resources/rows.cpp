@@ -86,6 +86,15 @@ constexpr Level inside(std::string_view key,
     return level;
 }
 
+constexpr Level
+disk(std::string_view key, std::string_view object, Form form, std::string_view doc) {
+    Level level = inside(key, DiskQuota, object, form, doc, "project quota");
+    level.default_text = "max";
+    level.needs = "ext4 or xfs mounted with prjquota";
+    level.low = 1;
+    return level;
+}
+
 constexpr std::array kLevels{
     counted(cgroup("memory-max", "memory.max", Memory, "Memory that is never exceeded"),
             "memory.current",
@@ -410,6 +419,15 @@ constexpr std::array kLevels{
                  301,
                  4194304),
           "Linux 6.14"),
+    disk("disk-max",
+         "bytes",
+         Space,
+         "Space on the host's disk for what a guest on an image changes and makes; df inside shows "
+         "it"),
+    disk("disk-inodes-max",
+         "inodes",
+         Things,
+         "Number of files and folders that a guest on an image may have of its own"),
 };
 
 } // namespace

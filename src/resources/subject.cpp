@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "resources/disk.h"
 #include "resources/files.h"
 #include "resources/inside.h"
 #include "resources/processes.h"
@@ -138,6 +139,7 @@ std::string impossible(const Subject& subject, const Level& level) {
         return key + " needs " + std::string(level.needs) +
                ", and this kernel is older: there the number is the whole machine's; use pids-max "
                "to limit processes";
+    if (level.kernel == Kernel::DiskQuota) return disk_problem(subject, level);
     if (level.kernel != Kernel::Cgroup) return {};
     if (subject.cgroup.empty())
         return key + " needs cgroup v2, and nothing of that type is mounted here; mount it "
@@ -177,6 +179,8 @@ read_level(const Subject& subject, const Level& level, const std::string& wanted
     case Kernel::TmpfsSize:
     case Kernel::PtyCount:
         return read_mount(subject, level);
+    case Kernel::DiskQuota:
+        return read_disk(subject, level);
     case Kernel::Cgroup:
         break;
     }
@@ -199,6 +203,8 @@ Result<void> write_level(const Subject& subject, const Level& level, const std::
     case Kernel::TmpfsSize:
     case Kernel::PtyCount:
         return write_mount(subject, level, content);
+    case Kernel::DiskQuota:
+        return write_disk(subject, level, content);
     case Kernel::Cgroup:
         break;
     }
@@ -223,6 +229,9 @@ bool holds(const Level& level, const std::string& wanted, const std::string& fou
         return false;
     case Kernel::TmpfsSize:
         return same_memory(level, wanted, found);
+    case Kernel::DiskQuota:
+        // Blocks of the file system are the least that it counts.
+        return level.form == Form::Space && wanted != "max" && same_memory(level, wanted, found);
     case Kernel::PtyCount:
     case Kernel::PidMax:
         return false;
@@ -252,6 +261,7 @@ std::string in_words(const Level& level, const std::string& content) {
     if (content.empty()) return "none";
     const auto number = number_in(content, "");
     switch (level.form) {
+    case Form::Space:
     case Form::Memory: {
         std::uint64_t bytes = 0;
         (void)std::from_chars(content.data(), content.data() + content.size(), bytes);

@@ -10,6 +10,8 @@
 
 namespace stead::resources {
 
+class DiskQuotas;
+
 /// A guest or a unit, as its levels see it.
 struct Subject {
     /// "web" or "web/nginx", for messages.
@@ -22,6 +24,11 @@ struct Subject {
     /// PID 1, for the levels of its namespaces; 0: a unit, which has none of its own.
     pid_t init = 0;
     bool unit = false;
+    /// The folder of the guest's own disk; empty: it has none, and why ("its root is a folder").
+    std::string disk;
+    std::string no_disk;
+    /// Null: the kernel's.
+    const DiskQuotas* quotas = nullptr;
 };
 
 /// Empty if this machine and kernel can set the level on `subject`; else why not, and the way out.

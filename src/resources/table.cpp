@@ -37,6 +37,8 @@ std::string object_name(const Level& level) {
         return "max= of " + object;
     case Kernel::OomScore:
         return "/proc/PID/" + object;
+    case Kernel::DiskQuota:
+        return "project quota: " + object;
     }
     return object;
 }
@@ -49,6 +51,10 @@ std::string_view describe(Form form) {
         return "true or false";
     case Form::Count:
         return "a number, or \"max\"";
+    case Form::Things:
+        return "a number, thousands (\"20k\") or millions (\"2M\") of them, or \"max\"";
+    case Form::Space:
+        return "a size (\"10G\"), or \"max\"";
     case Form::Number:
         return "a number";
     case Form::Cpu:

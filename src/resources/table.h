@@ -28,7 +28,9 @@ enum class Kernel : std::uint8_t {
     /// oom_score_adj of every process.
     OomScore,
     /// kernel.pid_max of the guest's pid namespace.
-    PidMax
+    PidMax,
+    /// A limit of the project that the guest's own disk is (disk.h).
+    DiskQuota
 };
 
 /// How a value is written.
@@ -39,6 +41,10 @@ enum class Form : std::uint8_t {
     Flag,
     /// A number from `low` to `high`, "max" where `high` is left open.
     Count,
+    /// A number from `low` to `high`, "20k" and "2M" for thousands and millions, "max".
+    Things,
+    /// "10G", "max".
+    Space,
     /// A number from `low` to `high`.
     Number,
     /// "150%" of one processor, "2.5" processors, "max".
@@ -103,7 +109,7 @@ const Level* find_file(std::string_view file);
 /// "memory" of "memory.max"; empty for the hierarchy's own files and other kernel objects.
 std::string_view controller_of(const Level& level);
 /// The whole name of the kernel object, for people: "memory.max", "RLIMIT_NOFILE",
-/// "/proc/sys/kernel/shmmax", "size= of /tmp".
+/// "/proc/sys/kernel/shmmax", "size= of /tmp", "project quota: bytes".
 std::string object_name(const Level& level);
 /// How its values are written, for people and manual pages.
 std::string_view describe(Form form);

@@ -21,9 +21,10 @@ bool loads_filters(const Child& child) {
 }
 
 /// Whether the child has to carry capabilities over the change of user: ambient ones, or the right
-/// to load a filter as its last step.
+/// to restrict itself as its last step.
 bool keeps_capabilities(const Child& child) {
-    return child.exec.ambient != 0 || (loads_filters(child) && !child.exec.no_new_privileges);
+    const bool restricts = loads_filters(child) || child.ruleset >= 0;
+    return child.exec.ambient != 0 || (restricts && !child.exec.no_new_privileges);
 }
 
 bool is_set(std::uint64_t set, int capability) {
@@ -112,6 +113,12 @@ void set_no_new_privileges(const Child& child) {
     if (!child.exec.no_new_privileges) return;
     const auto set = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (set < 0) fail(child, SpawnStage::NoNewPrivileges);
+}
+
+void enter_landlock(const Child& child) {
+    constexpr long kRestrictSelf = 446; // the same everywhere; older headers lack it
+    if (child.ruleset >= 0 && ::syscall(kRestrictSelf, child.ruleset, 0) < 0)
+        fail(child, SpawnStage::Landlock);
 }
 
 void load_filters(const Child& child) {

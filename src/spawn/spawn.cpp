@@ -107,6 +107,7 @@ void become(Child& child) {
     change_directory(child);
     write_own_pid(child);
     set_no_new_privileges(child);
+    enter_landlock(child);
     // After the filters nothing but resetting signals, one write and execve is left to do.
     load_filters(child);
     reset_signals(child);

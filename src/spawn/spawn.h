@@ -102,6 +102,8 @@ struct Child {
     /// What PID 1 raised for itself and children get back: RLIMIT_NOFILE.
     ResourceLimit open_files;
     bool restore_open_files = false;
+    /// The Landlock rules while they are being made; -1: none.
+    int ruleset = -1;
     /// Where to write the child's own pid in decimal, ended by NUL (room for 11 bytes): the tails
     /// of WATCHDOG_PID= and LISTEN_PID= in `environment`.
     std::array<char*, 2> own_pid{};

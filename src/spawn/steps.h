@@ -29,8 +29,9 @@ void make_directories(const Child& child);
 /// Copies what the unit is to get as credentials into its folder (see spawn.h).
 void make_credentials(const Child& child);
 
-/// A mount namespace of the unit's own, in which it sees what ExecView::view says.
-void set_view(const Child& child);
+/// A mount namespace of the unit's own, in which it sees what ExecView::view says, and Landlock's
+/// rules, which name places of it. Changes `child`'s ruleset.
+void set_view(Child& child);
 
 void set_groups(const Child& child);
 void set_group(const Child& child);
@@ -38,6 +39,8 @@ void cut_bounding_set(const Child& child);
 void set_user(const Child& child);
 void set_final_capabilities(const Child& child);
 void set_no_new_privileges(const Child& child);
+/// From here on the rules hold.
+void enter_landlock(const Child& child);
 void load_filters(const Child& child);
 
 void change_directory(const Child& child);

@@ -124,6 +124,19 @@ Result<void> wait_for_lock(int fd) {
     return lock(fd, F_OFD_SETLKW);
 }
 
+/// LOCK_EX and LOCK_UN: the system's <sys/file.h> has the name of our own header.
+constexpr int kExclusive = 2;
+constexpr int kUnlocked = 8;
+
+Result<void> hold_folder(int fd) {
+    if (::syscall(SYS_flock, fd, kExclusive) < 0) return last_error("flock");
+    return {};
+}
+
+void release_folder(int fd) {
+    (void)::syscall(SYS_flock, fd, kUnlocked); // an open folder has no other answer
+}
+
 Result<bool> is_locked(int fd) {
     struct flock range = whole_file();
     if (::fcntl(fd, F_OFD_GETLK, &range) < 0) return last_error("fcntl F_OFD_GETLK");

@@ -49,6 +49,10 @@ Result<UniqueFd> open_cgroup(int folder, std::uint64_t number);
 Result<void> take_lock(int fd);
 /// The same, but waits for it (F_OFD_SETLKW).
 Result<void> wait_for_lock(int fd);
+/// flock(2) on a folder, exclusive: waits for whoever holds it by another open description.
+/// Released with the descriptor, or by `release_folder`.
+Result<void> hold_folder(int fd);
+void release_folder(int fd);
 /// Whether somebody else holds that lock (F_OFD_GETLK).
 Result<bool> is_locked(int fd);
 

@@ -15,6 +15,7 @@ namespace stead::sys {
 namespace {
 
 constexpr std::size_t kMaxName = 255;
+constexpr int kMostTries = 1000;
 
 Result<UniqueFd> resolve(int root, const char* path, int flags, std::uint64_t how_to) {
     // RESOLVE_BENEATH refuses an absolute path; below a root descriptor it means the same without
@@ -25,12 +26,13 @@ Result<UniqueFd> resolve(int root, const char* path, int flags, std::uint64_t ho
     how.flags = static_cast<std::uint64_t>(flags) | O_CLOEXEC;
     how.resolve = how_to | RESOLVE_NO_MAGICLINKS;
     const char* name = *path == '\0' ? "." : path;
-    for (;;) {
+    for (int tries = 0;; ++tries) {
         const auto fd = static_cast<int>(::syscall(SYS_openat2, root, name, &how, sizeof how));
         if (fd >= 0) return UniqueFd(fd);
         // A rename or mount elsewhere during the walk makes the kernel ask for another try
-        // (openat2(2)); it ends because each try is a whole new walk.
-        if (errno != EAGAIN && errno != EINTR) return last_error("openat2", path);
+        // (openat2(2)). Who renames without end shall not hold us for ever.
+        if ((errno != EAGAIN && errno != EINTR) || tries >= kMostTries)
+            return last_error("openat2", path);
     }
 }
 

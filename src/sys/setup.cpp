@@ -27,6 +27,8 @@ struct LandlockRules {
 };
 
 constexpr std::uint64_t kScopeAbstractUnixSocket = 1;
+// The numbers are the same on every architecture; older headers lack them.
+constexpr long kCreateRuleset = 444;
 
 } // namespace
 
@@ -108,9 +110,13 @@ Result<void> check_writable(const char* path) {
     return {};
 }
 
+int landlock_version() {
+    constexpr unsigned kAskVersion = 1;
+    const long version = ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
+    return version < 0 ? 0 : static_cast<int>(version);
+}
+
 Result<void> scope_abstract_sockets() {
-    // The numbers are the same on every architecture; older headers lack them.
-    constexpr long kCreateRuleset = 444;
     constexpr long kRestrictSelf = 446;
     const LandlockRules rules{0, 0, kScopeAbstractUnixSocket};
     const UniqueFd ruleset(static_cast<int>(::syscall(kCreateRuleset, &rules, sizeof rules, 0)));

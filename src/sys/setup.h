@@ -35,6 +35,8 @@ Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid);
 /// faccessat(2) for writing.
 Result<void> check_writable(const char* path);
 
+/// The version of the kernel's Landlock; 0: it has none. landlock_create_ruleset(2).
+int landlock_version();
 /// Landlock: no connection to abstract unix sockets made outside (6.12; ENOSYS, EOPNOTSUPP or
 /// EINVAL before). Without no_new_privs it needs SYS_ADMIN.
 Result<void> scope_abstract_sockets();

@@ -67,6 +67,15 @@ Answer call(sd_bus* bus, Message request, Duration limit) {
     return answer;
 }
 
+Result<void> tell(sd_bus* bus, Message request) {
+    if (!request) return make_error("call", {}, ENOMEM);
+    int done = sd_bus_message_set_expect_reply(request.get(), 0);
+    if (done >= 0) done = sd_bus_send(bus, request.get(), nullptr);
+    if (done >= 0) done = sd_bus_flush(bus);
+    if (done < 0) return bus_error("call", "the bus", done);
+    return {};
+}
+
 Message new_call(sd_bus* bus,
                  const char* destination,
                  const char* path,

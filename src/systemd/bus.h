@@ -58,6 +58,9 @@ struct Answer {
 /// Waits for the answer, `limit` at most.
 Answer call(sd_bus* bus, Message request, Duration limit);
 
+/// Sends a call whose answer nobody waits for; the other side may still have to be started for it.
+Result<void> tell(sd_bus* bus, Message request);
+
 /// An empty call; null, which `call` explains, if there is no memory for it.
 Message new_call(sd_bus* bus,
                  const char* destination,

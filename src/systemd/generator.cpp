@@ -8,6 +8,7 @@
 #include "guests/store.h"
 #include "sys/file.h"
 #include "sys/stream.h"
+#include "systemd/levels.h"
 #include "unitfile/names.h"
 #include "unitfile/reader.h"
 
@@ -39,6 +40,12 @@ std::string drop_in_of(const std::string& file, const unitfile::GuestSpec& guest
         text += "Requires=" + unit_of(need.value) + "\nAfter=" + unit_of(need.value) + "\n";
     for (const auto& other : guest.after)
         text += "After=" + unit_of(other.value) + "\n";
+    std::string levels;
+    for (const unitfile::LevelSpec& level : guest.levels) {
+        if (const auto known = unit_level(level.file, level.content))
+            levels += known->setting + "\n";
+    }
+    if (!levels.empty()) text += "[Service]\n" + levels;
     return text;
 }
 

@@ -6,6 +6,7 @@
 
 #include "guests/service.h"
 #include "sys/clock.h"
+#include "systemd/levels.h"
 #include "systemd/machine.h"
 #include "systemd/manager_service.h"
 
@@ -53,6 +54,10 @@ void tell_ignored(const Answer& answer, const std::string& what) {
     if (!answer) say(what + ": " + answer.problem + " (ignored)");
 }
 
+void tell_ignored(const Result<void>& told) {
+    if (!told) say(std::string(describe(told.error()).view()) + " (ignored)");
+}
+
 } // namespace
 
 int change_guest(sd_bus* manager,
@@ -88,19 +93,24 @@ int change_guest(sd_bus* manager,
 
 int announce_start(sd_bus* bus, const guests::Paths& paths, const std::string& name) {
     const auto guest = guests::find(paths, name);
-    if (!guest || !*guest || !(*guest)->running()) {
-        say("guest '" + name + "' does not run");
-        return kCouldNot;
-    }
+    // It has ended meanwhile, which is told by others.
+    if (!guest || !*guest || !(*guest)->running()) return kDone;
     tell_ignored(register_machine(bus, {name, (*guest)->record.pid}), "machined");
-    tell_ignored(announce(bus, name, true), "org.stead.Manager1");
+    tell_ignored(announce(bus, name, true));
     return kDone;
 }
 
 int announce_end(sd_bus* bus, const std::string& name) {
     // It has usually gone with the unit, which is no problem.
     (void)unregister_machine(bus, name);
-    tell_ignored(announce(bus, name, false), "org.stead.Manager1");
+    tell_ignored(announce(bus, name, false));
+    // What was set while it ran, the next start has from its file or not at all.
+    if (forget_levels(name)) tell_ignored(ServiceManager(bus).reload(), "the service manager");
+    return kDone;
+}
+
+int announce_failure(sd_bus* bus, const std::string& name, const std::string& unit) {
+    tell_ignored(announce_failed_unit(bus, name, unit), "org.stead.Manager1");
     return kDone;
 }
 

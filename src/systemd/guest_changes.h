@@ -24,5 +24,7 @@ int change_guest(sd_bus* manager, Change what, const std::string& name, const Ch
 /// After the start: the guest is a machine, and whoever listens on the bus is told.
 int announce_start(sd_bus* bus, const guests::Paths& paths, const std::string& name);
 int announce_end(sd_bus* bus, const std::string& name);
+/// A unit of it has failed.
+int announce_failure(sd_bus* bus, const std::string& name, const std::string& unit);
 
 } // namespace stead::systemd

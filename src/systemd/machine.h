@@ -15,7 +15,8 @@ struct Machine {
     pid_t leader = 0;
 };
 
-/// The machine belongs to the service that its leader lives in, and goes with that.
+/// The machine belongs to the service that its leader lives in, and goes with that. machined asks
+/// the bus who wants it: whoever did not wait while it was started would be nobody by then.
 Answer register_machine(sd_bus* bus, const Machine& machine);
 /// A machine that machined does not know is unregistered.
 Answer unregister_machine(sd_bus* bus, const std::string& name);

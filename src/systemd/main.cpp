@@ -14,6 +14,7 @@
 #include "sys/file.h"
 #include "systemd/generator.h"
 #include "systemd/guest_changes.h"
+#include "systemd/levels.h"
 #include "systemd/manager_service.h"
 
 /// stead-systemd: what `stead`, stead@.service, the bus and the service manager call.
@@ -29,6 +30,8 @@ constexpr const char* kTemplate = "/lib/systemd/system/stead@.service";
 constexpr const char* kUsage =
     "usage: stead-systemd start|stop|restart [--no-wait] [--force] [--timeout-ms=N] NAME\n"
     "       stead-systemd started|ended NAME      for stead@.service\n"
+    "       stead-systemd failed NAME/UNIT        for the keeper\n"
+    "       stead-systemd levels|scope NAME       for stead(1)\n"
     "       stead-systemd reload                  have unit files read again\n"
     "       stead-systemd serve                   org.stead.Manager1, until it is idle\n"
     "       stead-systemd generate FOLDER ...     systemd.generator(7)\n"
@@ -37,6 +40,8 @@ constexpr const char* kUsage =
 struct Words {
     std::string verb;
     std::string name;
+    /// Of "NAME/UNIT".
+    std::string unit;
     ChangeWishes wishes;
 };
 
@@ -74,7 +79,9 @@ bool read_words(const std::vector<std::string>& arguments, Words& words) {
         } else if (words.verb.empty()) {
             words.verb = word;
         } else if (words.name.empty()) {
-            words.name = word;
+            const std::size_t slash = word.find('/');
+            words.name = word.substr(0, slash);
+            if (slash != std::string::npos) words.unit = word.substr(slash + 1);
         } else {
             return false;
         }
@@ -111,11 +118,23 @@ std::string find_stead() {
 }
 
 int with_bus(const Words& words) {
+    const guests::Paths paths;
     const auto bus = open_system_bus();
     if (!bus) return say(describe(bus.error()).view(), kCouldNot);
-    if (words.verb == "started") return announce_start(bus->get(), guests::Paths{}, words.name);
+    if (words.verb == "failed") return announce_failure(bus->get(), words.name, words.unit);
+    if (words.verb == "started") return announce_start(bus->get(), paths, words.name);
     if (words.verb == "ended") return announce_end(bus->get(), words.name);
     return serve_manager(bus->get(), {.paths = {}, .stead = find_stead()});
+}
+
+/// The two that print nothing but what went wrong.
+int adjust(const Words& words) {
+    const auto bus = open_manager_bus();
+    if (!bus) return say(describe(bus.error()).view(), kCouldNot);
+    const std::string problem = words.verb == "scope"
+                                    ? make_scope(bus->get(), words.name)
+                                    : mirror_levels(bus->get(), guests::Paths{}, words.name);
+    return problem.empty() ? 0 : say(problem, kCouldNot);
 }
 
 int change(const Words& words, Change what) {
@@ -137,6 +156,9 @@ int run(const std::vector<std::string>& arguments) {
     if (!named && words.verb == "reload") return reload();
     if (!named && words.verb == "serve") return with_bus(words);
     if (!named) return usage(stderr, kAskedWrongly);
+    if ((words.verb == "failed") == words.unit.empty()) return usage(stderr, kAskedWrongly);
+    if (words.verb == "failed") return with_bus(words);
+    if (words.verb == "levels" || words.verb == "scope") return adjust(words);
     if (words.verb == "start") return change(words, Change::Start);
     if (words.verb == "stop") return change(words, Change::Stop);
     if (words.verb == "restart") return change(words, Change::Restart);

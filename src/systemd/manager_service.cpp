@@ -14,6 +14,7 @@
 
 #include "guests/service.h"
 #include "guests/store.h"
+#include "model/names.h"
 #include "sys/clock.h"
 #include "sys/descriptors.h"
 #include "sys/setup.h"
@@ -49,6 +50,7 @@ public:
     int change(sd_bus_message* call, Change what);
     int set(sd_bus_message* call);
     int tell(sd_bus_message* call);
+    int tell_failed(sd_bus_message* call);
     int running(sd_bus_message* reply);
 
 private:
@@ -262,6 +264,7 @@ int Manager::run_set(sd_bus_message* call,
     words.push_back(guest);
     words.insert(words.end(), levels.begin(), levels.end());
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (std::string& word : words)
         argv.push_back(word.data());
     argv.push_back(nullptr);
@@ -289,15 +292,26 @@ int Manager::tell(sd_bus_message* call) {
     int started = 0;
     if (const int read = sd_bus_message_read(call, "sb", &name, &started); read < 0) return read;
     if (!guests::valid_name(name)) return no_such_guest(call, "?");
-    return if_allowed(call,
-                      [guest = std::string(name), started](Manager& self, sd_bus_message* allowed) {
-                          (void)sd_bus_emit_signal(self.bus_, kManagerPath, kManagerInterface,
-                                                   started != 0 ? "GuestStarted" : "GuestStopped",
-                                                   "s", guest.c_str());
-                          (void)sd_bus_emit_properties_changed(
-                              self.bus_, kManagerPath, kManagerInterface, "RunningGuests", nullptr);
-                          return sd_bus_reply_method_return(allowed, nullptr);
-                      });
+    // The bus lets only root send this (org.stead.Manager1.conf), and whoever has may have left: it
+    // waits for no answer, so nobody can be asked who it was.
+    (void)sd_bus_emit_signal(bus_, kManagerPath, kManagerInterface,
+                             started != 0 ? "GuestStarted" : "GuestStopped", "s", name);
+    (void)sd_bus_emit_properties_changed(bus_, kManagerPath, kManagerInterface, "RunningGuests",
+                                         nullptr);
+    return sd_bus_reply_method_return(call, nullptr);
+}
+
+int Manager::tell_failed(sd_bus_message* call) {
+    const char* name = nullptr;
+    const char* unit = nullptr;
+    if (const int read = sd_bus_message_read(call, "ss", &name, &unit); read < 0) return read;
+    if (!guests::valid_name(name) || !is_unit_name(unit)) return no_such_guest(call, "?");
+    return if_allowed(call, [guest = std::string(name),
+                             unit = std::string(unit)](Manager& self, sd_bus_message* allowed) {
+        (void)sd_bus_emit_signal(self.bus_, kManagerPath, kManagerInterface, "UnitFailed", "ss",
+                                 guest.c_str(), unit.c_str());
+        return sd_bus_reply_method_return(allowed, nullptr);
+    });
 }
 
 Manager& manager_of(void* data) {
@@ -326,6 +340,10 @@ int on_set(sd_bus_message* call, void* data, sd_bus_error*) {
 
 int on_tell(sd_bus_message* call, void* data, sd_bus_error*) {
     return manager_of(data).tell(call);
+}
+
+int on_tell_failed(sd_bus_message* call, void* data, sd_bus_error*) {
+    return manager_of(data).tell_failed(call);
 }
 
 int get_version(
@@ -379,6 +397,12 @@ const sd_bus_vtable kTable[] = {
                             SD_BUS_NO_RESULT,
                             on_tell,
                             SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_HIDDEN),
+    SD_BUS_METHOD_WITH_ARGS("AnnounceFailure",
+                            SD_BUS_ARGS("s", name, "s", unit),
+                            SD_BUS_NO_RESULT,
+                            on_tell_failed,
+                            SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_HIDDEN),
+    SD_BUS_SIGNAL_WITH_ARGS("UnitFailed", SD_BUS_ARGS("s", guest, "s", unit), 0),
     SD_BUS_SIGNAL_WITH_ARGS("GuestStarted", SD_BUS_ARGS("s", name), 0),
     SD_BUS_SIGNAL_WITH_ARGS("GuestStopped", SD_BUS_ARGS("s", name), 0),
     SD_BUS_VTABLE_END,
@@ -425,10 +449,18 @@ int serve_manager(sd_bus* bus, const ManagerOptions& options) {
     return Manager(bus, options).serve();
 }
 
-Answer announce(sd_bus* bus, const std::string& name, bool started) {
+Answer announce_failed_unit(sd_bus* bus, const std::string& name, const std::string& unit) {
+    Message request =
+        new_call(bus, kManagerName, kManagerPath, kManagerInterface, "AnnounceFailure");
+    if (request) (void)sd_bus_message_append(request.get(), "ss", name.c_str(), unit.c_str());
+    return call(bus, std::move(request), 10_s);
+}
+
+Result<void> announce(sd_bus* bus, const std::string& name, bool started) {
     Message request = new_call(bus, kManagerName, kManagerPath, kManagerInterface, "Announce");
     if (request) (void)sd_bus_message_append(request.get(), "sb", name.c_str(), started ? 1 : 0);
-    return call(bus, std::move(request), 10_s);
+    // A start would wait for the service's own otherwise.
+    return tell(bus, std::move(request));
 }
 
 } // namespace stead::systemd

@@ -31,7 +31,10 @@ struct ManagerOptions {
 /// `bus` itself.
 int serve_manager(sd_bus* bus, const ManagerOptions& options);
 
-/// Has the service emit GuestStarted or GuestStopped; for the units of guests.
-Answer announce(sd_bus* bus, const std::string& name, bool started);
+/// Has the service emit GuestStarted or GuestStopped, soon; for the units of guests.
+Result<void> announce(sd_bus* bus, const std::string& name, bool started);
+
+/// Has it emit UnitFailed.
+Answer announce_failed_unit(sd_bus* bus, const std::string& name, const std::string& unit);
 
 } // namespace stead::systemd

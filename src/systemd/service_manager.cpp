@@ -82,9 +82,16 @@ JobEnd ServiceManager::change(Change what,
                               const std::string& unit,
                               Instant limit,
                               const std::function<void()>& waiting) {
+    std::string problem;
+    const std::string job = enqueue(what, unit, problem);
+    if (job.empty()) return {.result = {}, .problem = problem};
+    return wait_for(job, limit, waiting);
+}
+
+JobEnd ServiceManager::wait_for(const std::string& job,
+                                Instant limit,
+                                const std::function<void()>& waiting) {
     JobEnd end;
-    const std::string job = enqueue(what, unit, end.problem);
-    if (job.empty()) return end;
     while (true) {
         end.result = take_result(job);
         if (!end.result.empty()) return end;

@@ -54,6 +54,10 @@ public:
                   Instant limit,
                   const std::function<void()>& waiting = {});
 
+    /// Waits for the end of a job that somebody has made.
+    JobEnd
+    wait_for(const std::string& job, Instant limit, const std::function<void()>& waiting = {});
+
     /// Puts the job into the manager's queue and returns its name; empty, with `problem`, if it
     /// refuses.
     std::string enqueue(Change what, const std::string& unit, std::string& problem);

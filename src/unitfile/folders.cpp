@@ -85,13 +85,20 @@ std::string template_of(std::string_view unit) {
 
 class Loader {
 public:
-    Loader(Diagnostics& diagnostics, const FileReader& environment)
+    Loader(Diagnostics& diagnostics,
+           const FileReader& environment,
+           const std::vector<UnitText>& others)
         : diagnostics_(diagnostics)
-        , environment_(environment) {}
+        , environment_(environment)
+        , others_(others) {}
 
     UnitFolders load(const std::vector<std::string>& folders) {
         for (const std::string& folder : folders)
             search(folder);
+        for (const UnitText& other : others_) {
+            if (files_.emplace(other.name, other.source).second)
+                texts_.emplace(other.source, &other.text);
+        }
         for (const auto& [name, path] : files_) {
             if (is_template(name)) {
                 load_instances(name);
@@ -125,7 +132,9 @@ private:
 
     /// The document of `path` with the drop-ins of `name` over it, and of its template.
     std::optional<Layers> read_layers(const std::string& name, const std::string& path) {
-        const auto text = load_text(path, diagnostics_);
+        const auto known = texts_.find(path);
+        const auto text =
+            known == texts_.end() ? load_text(path, diagnostics_) : std::optional(*known->second);
         if (!text) return std::nullopt;
         auto document = parse_document(*text, path, diagnostics_);
         if (!document) return std::nullopt;
@@ -213,6 +222,9 @@ private:
 
     Diagnostics& diagnostics_;
     const FileReader& environment_;
+    const std::vector<UnitText>& others_;
+    /// Those of `others_` that count, by their source.
+    std::map<std::string, const std::string*> texts_;
     Paths files_;
     std::map<std::string, Paths> drop_ins_;
     std::set<std::string> used_;
@@ -224,8 +236,9 @@ private:
 
 UnitFolders load_unit_folders(const std::vector<std::string>& folders,
                               Diagnostics& diagnostics,
-                              const FileReader& environment) {
-    return Loader(diagnostics, environment).load(folders);
+                              const FileReader& environment,
+                              const std::vector<UnitText>& others) {
+    return Loader(diagnostics, environment, others).load(folders);
 }
 
 } // namespace stead::unitfile

@@ -57,7 +57,18 @@ constexpr std::array kPlainKeys{
         "[]",
         "Paths of the host that appear inside: \"FROM:TO[:ro,nosuid,nodev,noexec,idmap]\""),
 
-    now("", "init", String, "\"stead\"", "What runs as PID 1"),
+    now("",
+        "init",
+        Command,
+        "\"stead\"",
+        "What looks after services: stead after those of unit files; distribution: Stead, after "
+        "those of the root's own packages as well; or the command of an init of the guest's own "
+        "(\"/sbin/init\")"),
+    now("",
+        "init-stop-signal",
+        KeyType::Signal,
+        "\"RTMIN+3\"",
+        "What tells that init to halt (systemd's is the default; for busybox USR2)"),
     now("", "target", UnitName, "\"default\"", "The target that is started"),
     nonzero(now("",
                 "stop-timeout",
@@ -168,6 +179,13 @@ constexpr std::array kPlainKeys{
           "true",
           "Whether sockets of the host's service manager are taken"),
 
+    nonzero(now("log",
+                "max",
+                KeyType::Size,
+                "\"1G\"",
+                "How much disk all logs of the guest together may take; beyond it the oldest files "
+                "that were put aside are removed")),
+
     now("hooks",
         "pre-start",
         Commands,
@@ -185,6 +203,7 @@ constexpr std::array kGuestTables{
     Table{"view", "", "What the guest sees of the machine"},
     Table{"limits", "", "Levels of the guest's cgroup and limits of its processes"},
     Table{"host", "", "The guest as part of its host"},
+    Table{"log", "", "The logs of the guest's units"},
     Table{"hooks", "", "Commands on the host around the guest's life"},
     Table{"unit.*", "", "A unit of a jail; its keys are those of a unit file"},
 };

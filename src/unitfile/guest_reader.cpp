@@ -33,8 +33,14 @@ void set_network_mode(GuestDraft& draft, const Key&, Value& value, const Place& 
     draft.spec.network_mode = {kModes.at(std::get<WordIndex>(value).index), place};
 }
 
-/// Only "stead" gets here; see refuse_other_init().
-void set_init(GuestDraft&, const Key&, Value&, const Place&) {}
+/// Its words are looked at in check_init, where a mistake can be told.
+void set_init(GuestDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.init = std::move(std::get<Argv>(value));
+}
+
+void set_init_stop_signal(GuestDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.init_stop_signal = std::get<SignalValue>(value).number;
+}
 
 constexpr std::array kBindings{
     to<&GuestSpec::description>("description"),
@@ -55,6 +61,7 @@ constexpr std::array kBindings{
     to<&GuestSpec::read_only>("read-only"),
     to<&GuestSpec::binds>("bind"),
     Binding<GuestDraft>{"init", set_init},
+    Binding<GuestDraft>{"init-stop-signal", set_init_stop_signal},
     to<&GuestSpec::target>("target"),
     to<&GuestSpec::stop_timeout>("stop-timeout"),
     Binding<GuestDraft>{"stop-exit", set_stop_exit},
@@ -73,19 +80,9 @@ constexpr std::array kBindings{
     to<&GuestSpec::masquerade>("network.masquerade"),
     to<&GuestSpec::peers>("network.peers"),
     to<&GuestSpec::own_uptime>("view.uptime"),
+    to<&GuestSpec::log_max>("log.max"),
     Binding<GuestDraft>{"limits.*", store_limit<GuestDraft>},
 };
-
-/// The init of a distribution, or a program, is no mistake of the file's.
-bool is_other_init(const FoundKey& found, Reporter& reporter) {
-    const Node& node = *found.value;
-    if (found.name != "init" || (node.is(NodeType::String) && node.text == "stead")) return false;
-    const bool planned =
-        node.is(NodeType::List) || (node.is(NodeType::String) && node.text == "distribution");
-    reporter.error(node.at, planned ? std::string("an init of the guest's own is not supported yet")
-                                    : "init is " + shown(node) + "; use stead");
-    return true;
-}
 
 void read_keys(GuestDraft& draft, const Node& root, Reporter& reporter) {
     const Scope scope{draft.spec.name, {}, nullptr, false};
@@ -94,7 +91,6 @@ void read_keys(GuestDraft& draft, const Node& root, Reporter& reporter) {
     for (const FoundKey& found : found_keys.keys) {
         const Place place = reporter.at(found.value->at);
         draft.spec.keys.add(full_name(*found.key), place);
-        if (is_other_init(found, reporter)) continue;
         auto value = reader.read(found);
         if (!value) continue;
         const Binding<GuestDraft>* const binding = find_binding(guest_bindings(), *found.key);
@@ -194,9 +190,42 @@ void check_network(const GuestSpec& guest, Reporter& reporter) {
     }
 }
 
+/// An init of the guest's own, and what only it, or only ours, has a use for.
+void check_init(GuestSpec& guest, Reporter& reporter) {
+    const Place place = guest.keys.find("init");
+    guest.distribution = {guest.init == Argv{"distribution"}, place};
+    const bool ours =
+        !guest.keys.has("init") || guest.distribution.value || guest.init == Argv{"stead"};
+    if (ours) {
+        guest.init.clear();
+        if (guest.keys.has("init-stop-signal"))
+            reporter.error_at(guest.keys.find("init-stop-signal"),
+                              "init-stop-signal is for an init of the guest's own; write init = "
+                              "[\"/sbin/init\"]");
+    } else if (guest.init.empty()) {
+        return; // It has had its message.
+    } else if (!guest.init.front().starts_with('/')) {
+        reporter.error_at(place, "init is '" + guest.init.front() +
+                                     "'; use stead, distribution, or the whole path of a program "
+                                     "of the guest (\"/sbin/init\")");
+    } else if (guest.profile.value == ProfileKind::Jail) {
+        reporter.error_at(place, "a jail has no init of its own; take profile = \"jail\" out");
+    } else {
+        for (const char* key : {"target", "units"}) {
+            if (!guest.keys.has(key)) continue;
+            reporter.error_at(guest.keys.find(key),
+                              std::string(key) + " means nothing to an init of the guest's own",
+                              {{"init is here", place}});
+        }
+    }
+}
+
 void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     check_others(guest, guest.after, reporter);
     check_others(guest, guest.needs, reporter);
+    if (guest.distribution.value && guest.profile.value == ProfileKind::Jail)
+        reporter.error_at(guest.distribution.place,
+                          "a jail runs its one program; init = \"distribution\" needs a system");
     if (guest.profile.value == ProfileKind::System) {
         check_system(guest, root, reporter);
     } else if (root.find("unit") == nullptr || guest.units.empty()) {
@@ -267,6 +296,7 @@ std::optional<GuestSpec> read_guest_layers(const Layers& layers,
     draft.spec.hostname = host_name_of(name);
     read_keys(draft, layers.document, reporter);
     read_inner_units(draft.spec, layers.document, reporter);
+    check_init(draft.spec, reporter);
     check_guest(draft.spec, layers.document, reporter);
     diagnostics.sort(first);
     if (reporter.failed()) return std::nullopt;

@@ -128,6 +128,8 @@ Json form_of(const Key& key) {
         return table_of(text());
     case KeyType::ExitMap:
         return table_of({{"type", "integer"}, {"minimum", 0}, {"maximum", 255}});
+    case KeyType::Landlock:
+        return table_of({{"type", "array"}});
     case KeyType::Instances:
         return any_of({{{"type", "integer"}, {"minimum", 1}}, list_of(text())});
     default:

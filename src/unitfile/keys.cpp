@@ -59,7 +59,7 @@ constexpr std::array kDescriptions{
     Described{KeyType::IoPriority, "a class and level"},
     Described{KeyType::CpuPolicy, "a policy"},
     Described{KeyType::Processors, "processors"},
-    Described{KeyType::Credential, "the path of a file"},
+    Described{KeyType::Credential, "file:PATH or host:NAME"},
     Described{KeyType::Terminal, "a terminal"},
     Described{KeyType::EnvironmentFiles,
               "a list of absolute paths, with or without a leading minus"},
@@ -71,7 +71,7 @@ constexpr std::array kDescriptions{
     Described{KeyType::ConditionMachines,
               "a list of guest, container or machine, with or without \"!\""},
     Described{KeyType::Sockets, "a list of sockets"},
-    Described{KeyType::Values, "a table"},
+    Described{KeyType::Landlock, "a table of lists: read, write, bind-tcp, connect-tcp, scope"},
 };
 
 } // namespace

@@ -105,8 +105,8 @@ enum class KeyType : std::uint8_t {
     ConditionMachines,
     /// "tcp:80", "unix:/run/app.sock": what is opened for a unit.
     Sockets,
-    /// A table of values; none is read yet.
-    Values
+    /// { read = [PATH], write = [PATH], bind-tcp = [PORT], connect-tcp = [PORT], scope = [WORD] }
+    Landlock
 };
 
 enum class Support : std::uint8_t { Now, NotYet };

@@ -96,6 +96,19 @@ Parsed<std::string> parse_microseconds(std::string_view text) {
     return {std::to_string(duration.value->ns / 1'000), {}};
 }
 
+/// Space on a disk.
+Parsed<std::string> parse_space(std::string_view text) {
+    if (is_unlimited(text)) return {"max", {}};
+    if (text.ends_with('%'))
+        return {{}, "a part of the host's disk is no fixed size; write one, such as \"10G\""};
+    auto size = parse_size(text);
+    if (!size.value) return {{}, std::move(size.problem)};
+    // Quotas count in 64 bits of at least 512 bytes, and take 0 for no limit.
+    if (*size.value == 0 || *size.value > INT64_MAX)
+        return {{}, "use a size, such as \"10G\", or \"max\" for no limit"};
+    return {std::to_string(*size.value), {}};
+}
+
 Parsed<std::string> parse_number(const Level& level, std::string_view text, bool may_be_max) {
     if (may_be_max && is_unlimited(text)) return {"max", {}};
     std::int64_t number = 0;
@@ -106,6 +119,15 @@ Parsed<std::string> parse_number(const Level& level, std::string_view text, bool
     std::string way_out = "use a number from " + std::to_string(level.low);
     if (level.high != INT64_MAX) way_out += " to " + std::to_string(level.high);
     return {{}, way_out + (may_be_max ? ", or \"max\"" : "")};
+}
+
+/// "20000", "20k", "2M".
+Parsed<std::string> parse_things(const Level& level, std::string_view text) {
+    const std::uint64_t unit = text.ends_with('k') ? 1'000 : text.ends_with('M') ? 1'000'000 : 1;
+    if (unit == 1) return parse_number(level, text, true);
+    const auto number = parse_digits(text.substr(0, text.size() - 1), 1'000'000'000);
+    if (!number || *number == 0) return {{}, "use a number, such as 20000 or \"20k\", or \"max\""};
+    return {std::to_string(*number * unit), {}};
 }
 
 Parsed<std::string> parse_percent(std::string_view text) {
@@ -226,6 +248,10 @@ Parsed<std::string> parse_content(const Level& level, std::string_view text) {
         return {{}, "use true or false"};
     case Form::Count:
         return parse_number(level, text, true);
+    case Form::Things:
+        return parse_things(level, text);
+    case Form::Space:
+        return parse_space(text);
     case Form::Number:
         return parse_number(level, text, false);
     case Form::Cpu:
@@ -256,7 +282,8 @@ Parsed<std::string> parse_content(const Level& level, std::string_view text) {
 }
 
 /// Numbers and truths stand bare in TOML, so that nobody wonders whether "2" is one.
-bool is_bare(Form form) {
+bool is_bare(Form form, std::string_view text) {
+    if (form == Form::Things) return text.find_first_not_of("0123456789") == std::string_view::npos;
     return form == Form::Flag || form == Form::Count || form == Form::Number;
 }
 
@@ -293,7 +320,7 @@ Parsed<LevelText> parse_level(std::string_view key, std::string_view text) {
 
 Parsed<LevelText> parse_level(std::string_view key, std::string_view text, bool is_string) {
     const Level* const level = resources::find_level(key);
-    if (level != nullptr && is_string && is_bare(level->form) && !is_unlimited(text)) {
+    if (level != nullptr && is_string && is_bare(level->form, text) && !is_unlimited(text)) {
         auto plain = parse_level(key, text);
         if (plain.value) plain.problem = "write it without quotes";
         return {{}, std::move(plain.problem)};

@@ -84,6 +84,14 @@ struct RejectedUnit {
     std::string message;
 };
 
+/// A unit's text that comes from no file of the searched folders.
+struct UnitText {
+    std::string name;
+    /// What messages call it.
+    std::string source;
+    std::string text;
+};
+
 struct UnitFolders {
     std::vector<UnitSpec> units;
     std::vector<RejectedUnit> rejected;
@@ -100,10 +108,12 @@ struct UnitFolders {
 /// an instance for each of its `instances`, and for each instance that another unit requires,
 /// wants, binds to or starts by [on]; these are not enabled. An instance's own file or drop-ins go
 /// before and over the template's. `environment` reads environment files; without it they are left
-/// unread.
+/// unread. `others` come behind the last folder: a file of the same name, or one that is called so
+/// by its alias, wins over one of them.
 UnitFolders load_unit_folders(const std::vector<std::string>& folders,
                               Diagnostics& diagnostics,
-                              const FileReader& environment = {});
+                              const FileReader& environment = {},
+                              const std::vector<UnitText>& others = {});
 
 /// One unit from its file and drop-ins.
 std::optional<UnitSpec> read_unit_layers(const Layers& layers,

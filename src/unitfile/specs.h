@@ -109,12 +109,31 @@ struct TimerSpec {
 
 enum class ProtectSystem : std::uint8_t { No, Yes, Full, Strict };
 
+/// What Landlock allows. A list that was not written restricts nothing; an empty one allows
+/// nothing.
+struct LandlockSpec {
+    std::optional<TextList> read;
+    std::optional<TextList> write;
+    std::optional<std::vector<std::uint16_t>> bind_tcp;
+    std::optional<std::vector<std::uint16_t>> connect_tcp;
+    /// Scopes: neither abstract sockets nor signals of processes outside the unit.
+    bool abstract_sockets = false;
+    bool signals = false;
+    Place place;
+
+    [[nodiscard]] bool given() const {
+        return read || write || bind_tcp || connect_tcp || abstract_sockets || signals;
+    }
+};
+
 /// [files]
 struct FilesSpec {
     TextList read_only;
     TextList read_write;
     TextList hidden;
     bool private_tmp = false;
+    bool private_devices = false;
+    LandlockSpec landlock;
     ProtectSystem protect = ProtectSystem::No;
 };
 
@@ -272,6 +291,8 @@ struct UnitSpec {
     std::uint64_t log_size = 1U << 20U;
     std::uint32_t log_keep = 5;
     bool log_timestamp = true;
+    /// Writers wait while nobody takes their lines.
+    bool log_blocks = false;
 
     std::vector<RlimitSpec> rlimits;
     std::vector<LevelSpec> levels;
@@ -371,6 +392,12 @@ struct GuestSpec {
     Placed<bool> read_only;
     std::vector<BindSpec> binds;
 
+    /// The root's own services, under Stead.
+    Placed<bool> distribution;
+    /// The command of an init of the guest's own; empty: PID 1 looks after the services itself.
+    Argv init;
+    std::uint8_t init_stop_signal = 37; // SIGRTMIN+3
+
     Text target{"default", {}};
     Duration stop_timeout = 90_s;
     bool propagate_stop_exit = false;
@@ -397,6 +424,8 @@ struct GuestSpec {
     Placed<MasqueradeKind> masquerade;
     /// [view] uptime: a time namespace of its own.
     bool own_uptime = false;
+    /// Bytes of all logs together.
+    std::uint64_t log_max = 1U << 30U;
 
     std::vector<RlimitSpec> rlimits;
     std::vector<LevelSpec> levels;

@@ -224,8 +224,13 @@ constexpr std::array kLifeKeys{
               "Whose notify messages count: the main process's, those of the unit's commands, or "
               "all"),
           "main|exec|all"),
-    nonzero(
-        now("ready", "interval", KeyType::Duration, "\"500ms\"", "The time between two probes")),
+    nonzero(now(
+        "ready",
+        "interval",
+        KeyType::Duration,
+        "\"500ms\"",
+        "The most time between two probes. The first ones follow each other sooner: after as long "
+        "as the unit has been starting for, 10 ms at least")),
     nonzero(
         now("ready", "timeout", KeyType::Duration, "\"90s\"", "The longest time a start may take")),
 
@@ -377,14 +382,16 @@ constexpr std::array kSurroundingKeys{
                 "Where standard error goes; output: to the same place")),
     nonzero(
         now("log", "size", KeyType::Size, "\"1M\"", "The size at which a log file is put aside")),
-    within(now("log", "keep", Integer, "5", "How many log files that were put aside are kept"),
-           0,
-           1000),
+    within(
+        now("log", "keep", Integer, "5", "How many log files that were put aside are kept"), 0, 99),
     now("log", "timestamp", Boolean, "true", "Whether each line begins with its time"),
-    words(
-        later(
-            "log", "when-full", Word, "\"drop-oldest\"", "What happens to lines that nobody takes"),
-        "drop-oldest|block"),
+    words(now("log",
+              "when-full",
+              Word,
+              "\"drop-oldest\"",
+              "What happens while nobody takes the unit's lines, because the disk is full or the "
+              "keeper is gone: they are lost and counted, or the unit waits in its write"),
+          "drop-oldest|block"),
 
     within(
         now("scheduling", "nice", Integer, "", "The nice value of the unit's processes"), -20, 19),
@@ -407,18 +414,22 @@ constexpr std::array kSurroundingKeys{
         "Paths the unit can write to although what is above them is read-only"),
     now("files", "hidden", OptionalPaths, "[]", "Paths the unit does not see"),
     now("files", "private-tmp", Boolean, "false", "Whether the unit has a /tmp of its own"),
-    later("files",
-          "private-devices",
-          Boolean,
-          "false",
-          "Whether the unit has a small /dev of its own"),
+    now("files",
+        "private-devices",
+        Boolean,
+        "false",
+        "Whether the unit has a small /dev of its own: null, zero, full, random, urandom, tty, "
+        "terminals and shared memory"),
     words(now("files", "protect-system", Word, "\"no\"", "How much of the system is read-only"),
           "no|yes|full|strict"),
-    later("files",
-          "landlock",
-          Values,
-          "{}",
-          "What Landlock allows: read, write, bind-tcp, connect-tcp, scope"),
+    now("files",
+        "landlock",
+        Landlock,
+        "{}",
+        "What Landlock (landlock(7)) allows: read and execute below these paths, read and change "
+        "below these, bind and connect to these TCP ports (Linux 6.7); scope (Linux 6.12) keeps "
+        "the unit from the abstract sockets (\"abstract\") and from signals to the processes "
+        "(\"signal\") of others. A list that is not written restricts nothing"),
 
     expands(now("directories",
                 "state",
@@ -430,11 +441,13 @@ constexpr std::array kSurroundingKeys{
     expands(now("directories", "logs", SubPaths, "[]", "The same below /var/log")),
     now("directories", "mode", Mode, "\"0750\"", "The permissions of these folders"),
 
-    expands(now("credentials",
-                "*",
-                Credential,
-                "",
-                "A secret that the unit gets as a file, NAME = \"file:/path\"")),
+    expands(
+        now("credentials",
+            "*",
+            Credential,
+            "",
+            "A secret that the unit gets as a file, NAME = \"file:/path\", or \"host:NAME\" for "
+            "a credential of the guest's systemd service")),
 
     expands(now("conditions",
                 "path-exists",
@@ -462,8 +475,8 @@ constexpr std::array kSurroundingKeys{
                 Sockets,
                 "[]",
                 "What is opened for the unit: tcp:PORT, tcp:ADDRESS:PORT, udp:..., unix:PATH, "
-                "unix-datagram:PATH, unix-seqpacket:PATH, fifo:PATH; the unit finds it by "
-                "LISTEN_FDS")),
+                "unix-datagram:PATH, unix-seqpacket:PATH, fifo:PATH, or host:NAME for what the "
+                "guest's systemd service was given; the unit finds it by LISTEN_FDS")),
     now("socket.*", "mode", Mode, "\"0600\"", "The permissions of a unix socket or FIFO"),
     now("socket.*",
         "user",

@@ -92,7 +92,9 @@ void set_instances(UnitDraft& draft, const Key&, Value& value, const Place&) {
 void set_credential(UnitDraft& draft, const Key&, Value& value, const Place& place) {
     const std::string name = draft.found_name.substr(draft.found_name.find('.') + 1);
     const std::string source = std::get<Text>(value).value;
-    draft.spec.credentials.push_back({name, source.substr(source.find(':') + 1), place});
+    // Where the launcher puts what the guest's service was given.
+    const std::string folder = source.starts_with("host:") ? "/run/stead/credentials/" : "";
+    draft.spec.credentials.push_back({name, folder + source.substr(source.find(':') + 1), place});
 }
 
 /// The socket of the [socket.NAME] that is read.
@@ -125,6 +127,14 @@ constexpr Binding<UnitDraft> to_timer(std::string_view key) {
     return {key, [](UnitDraft& draft, const Key&, Value& value, const Place& place) {
                 store(draft.spec.timer.*Member, value, place);
             }};
+}
+
+void set_when_full(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.log_blocks = std::get<WordIndex>(value).index == 1;
+}
+
+void set_landlock(UnitDraft& draft, const Key&, Value& value, const Place&) {
+    draft.spec.files.landlock = std::move(std::get<LandlockSpec>(value));
 }
 
 void set_stop_signal(UnitDraft& draft, const Key&, Value& value, const Place&) {
@@ -236,6 +246,7 @@ constexpr std::array kBindings{
     to<&UnitSpec::log_size>("log.size"),
     to<&UnitSpec::log_keep>("log.keep"),
     to<&UnitSpec::log_timestamp>("log.timestamp"),
+    Binding<UnitDraft>{"log.when-full", set_when_full},
 
     Binding<UnitDraft>{"limits.*", store_limit<UnitDraft>},
     to<&UnitSpec::nice>("scheduling.nice"),
@@ -266,6 +277,8 @@ constexpr std::array kBindings{
     to_files<&FilesSpec::read_write>("files.read-write"),
     to_files<&FilesSpec::hidden>("files.hidden"),
     to_files<&FilesSpec::private_tmp>("files.private-tmp"),
+    to_files<&FilesSpec::private_devices>("files.private-devices"),
+    Binding<UnitDraft>{"files.landlock", set_landlock},
     to_files<&FilesSpec::protect>("files.protect-system"),
     to_timer<&TimerSpec::calendar>("timer.calendar"),
     to_timer<&TimerSpec::every>("timer.every"),

@@ -121,8 +121,8 @@ std::optional<Value> ValueReader::read(const FoundKey& found) {
     case KeyType::Rlimit:
     case KeyType::Level:
         return read_limit(found);
-    case KeyType::Values:
-        break;
+    case KeyType::Landlock:
+        return read_landlock(found);
     }
     reporter_.error(found.value->at, found.name + " is not supported yet");
     return std::nullopt;

@@ -65,7 +65,8 @@ using Value = std::variant<bool,
                            IdRangeValue,
                            NumberPairs,
                            RlimitSpec,
-                           LevelSpec>;
+                           LevelSpec,
+                           LandlockSpec>;
 
 /// A key as it was found in a file. `name` is how messages call it: "restart.delay", or "restart"
 /// where the main key stands for its table.
@@ -107,6 +108,7 @@ private:
     std::optional<Value> read_binds(const FoundKey& found);
     std::optional<Value> read_exit_map(const FoundKey& found);
     std::optional<Value> read_signal_map(const FoundKey& found);
+    std::optional<Value> read_landlock(const FoundKey& found);
     std::optional<Value> read_instances(const FoundKey& found);
 
     /// One argv; empty: there was a mistake, or an empty list.

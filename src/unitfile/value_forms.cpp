@@ -1,6 +1,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "model/names.h"
 #include "unitfile/names.h"
 #include "unitfile/value.h"
 #include "unitfile/values.h"
@@ -45,9 +46,13 @@ std::string variable_problem(std::string_view text) {
 }
 
 std::string credential_problem(std::string_view text) {
+    constexpr std::string_view kHost = "host:";
+    if (text.starts_with(kHost) && is_unit_name(text.substr(kHost.size()))) return {};
     const std::string problem =
         text.starts_with("file:") ? path_problem(text.substr(5)) : std::string("no file");
-    return problem.empty() ? problem : "use file:PATH with an absolute path";
+    return problem.empty() ? problem
+                           : "use file:PATH with an absolute path, or host:NAME for a credential "
+                             "of the guest's service on the host";
 }
 
 std::string condition_variable_problem(std::string_view text) {
@@ -179,7 +184,7 @@ std::string form_problem(KeyType type, std::string_view text) {
     case KeyType::ExitMap:
     case KeyType::SignalMap:
     case KeyType::Instances:
-    case KeyType::Values:
+    case KeyType::Landlock:
         break;
     }
     return {};

@@ -285,21 +285,34 @@ Parsed<SocketAddress> parse_socket(std::string_view text) {
         Prefix{"unix:", SocketKind::Stream}, Prefix{"unix-datagram:", SocketKind::Datagram},
         Prefix{"unix-seqpacket:", SocketKind::Seqpacket}, Prefix{"fifo:", SocketKind::Fifo}};
     constexpr std::size_t kLongest = 107;
+    // What PID 1 keeps of a name.
+    constexpr std::size_t kLongestName = 51;
     for (const Prefix& prefix : kPrefixes) {
         if (!text.starts_with(prefix.word)) continue;
         text.remove_prefix(prefix.word.size());
         if (text.size() < 2 || text.front() != '/' || text.size() > kLongest)
             return {{}, "the path of a socket is absolute and has at most 107 bytes"};
-        return {SocketAddress{prefix.kind, std::string(text), {}}, {}};
+        return {SocketAddress{prefix.kind, {}, std::string(text), {}}, {}};
+    }
+    constexpr std::string_view kHost = "host:";
+    if (text.starts_with(kHost)) {
+        text.remove_prefix(kHost.size());
+        if (text.empty() || text.size() > kLongestName ||
+            text.find_first_of(": \t\n") != std::string_view::npos)
+            return {{},
+                    "host:NAME has the name of a socket of the guest's service: up to 51 bytes "
+                    "without blanks and colons"};
+        return {SocketAddress{SocketKind::Stream, std::string(text), {}, {}}, {}};
     }
     if (!text.starts_with("tcp:") && !text.starts_with("udp:")) {
         return {{},
                 "use tcp:PORT, tcp:ADDRESS:PORT, udp:..., unix:PATH, unix-datagram:PATH, "
-                "unix-seqpacket:PATH or fifo:PATH"};
+                "unix-seqpacket:PATH, fifo:PATH or host:NAME"};
     }
     auto listen = parse_listen(text);
     if (!listen.value) return {{}, std::move(listen.problem)};
     return {SocketAddress{listen.value->udp ? SocketKind::Datagram : SocketKind::Stream,
+                          {},
                           {},
                           std::move(listen.value->endpoint)},
             {}};

@@ -79,9 +79,11 @@ struct ListenAddress {
 Parsed<ListenAddress> parse_listen(std::string_view text);
 
 /// What is opened for a unit: "tcp:80", "udp:[::1]:53", "unix:/run/app.sock", "unix-datagram:",
-/// "unix-seqpacket:" and "fifo:" with a path.
+/// "unix-seqpacket:" and "fifo:" with a path, "host:" with a name.
 struct SocketAddress {
     SocketKind kind = SocketKind::Stream;
+    /// Of what the host has opened (FileDescriptorName= of a .socket unit); then nothing else.
+    std::string host;
     /// Empty: `endpoint`, every address where it has none.
     std::string path;
     Endpoint endpoint;

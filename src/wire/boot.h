@@ -24,6 +24,8 @@ enum BootDescriptor : int {
     /// Datagram socket bound to the guest's /dev/log. PID 1 only keeps it for the keeper.
     kBootSyslog = 10,
     kBootDescriptors = 11
+    /// From here on, one after the other: what the host's service manager has opened for the guest.
+    /// LISTEN_FDNAMES of PID 1's environment has a name for each, between colons.
 };
 
 enum KeeperDescriptor : int {
@@ -63,5 +65,10 @@ inline constexpr unsigned kKeeperForeground =
 inline constexpr unsigned kKeeperPrefix = 2; // "unit: line" in the foreground
 inline constexpr unsigned kKeeperTimestamp = 4;
 inline constexpr unsigned kKeeperEpilogue = 8; // `stead ended` has the last word, see keep.h
+
+/// `stead log-tidy` ends with this code and the number of files it has removed, at most kTidiedMost
+/// of them at a time.
+inline constexpr int kTidied = 100;
+inline constexpr int kTidiedMost = 100;
 
 } // namespace stead::wire

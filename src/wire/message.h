@@ -25,6 +25,8 @@ inline constexpr std::size_t kMaxMessage = std::size_t{64} * 1024;
 /// What a message is. Requests below 0x100 come from clients, 0x100.. are PID 1's answers, 0x200..
 /// run between PID 1 and its keeper, 0x300.. are files in this format (the keeper's configuration).
 enum class Kind : std::uint16_t {
+    /// From a keeper: it has a watchdog of the service manager's to feed, and PID 1's main loop
+    /// answers with Notify.
     Ping = 1,
     /// Every unit, or with Tag::Name one; answered by Unit..., End.
     Status = 2,
@@ -109,6 +111,8 @@ enum class Kind : std::uint16_t {
     Committed = 0x208,
     /// Keeper -> PID 1, when they have changed: Tag::LogCounts.
     LogCounts = 0x209,
+    /// PID 1 -> keeper: Tag::Name has failed, and is not started again.
+    UnitFailed = 0x20a,
 
     KeeperConfig = 0x300
 };
@@ -166,7 +170,9 @@ enum class Tag : std::uint16_t {
     /// Of the program that answers.
     Version = 47,
     /// A struct LogCounts.
-    LogCounts = 48
+    LogCounts = 48,
+    /// Milliseconds.
+    Watchdog = 49
 };
 
 /// What a guest's keeper could not write, or would not, since it began.

@@ -119,6 +119,22 @@ TEST(Activation, DescribesSocketsAsAddresses) {
     EXPECT_EQ(outcome.unit("web")->policy.traits, 0U);
 }
 
+TEST(Activation, NamesWhatTheHostHasOpenedInPlaceOfAnAddress) {
+    const auto outcome = units({{"web", kTrue + "socket.http.listen = [\"host:shop.socket\"]\n"}});
+    ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+    ASSERT_EQ(outcome.unit("web")->sockets.size(), 1U);
+    const auto& address = outcome.unit("web")->sockets.front().address;
+    ASSERT_GT(address.size(), 2U);
+    EXPECT_EQ(address[0], std::byte{AF_UNSPEC});
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(address.data()) + 2, address.size() - 2),
+              "shop.socket");
+    EXPECT_TRUE(plan::write(outcome.plan));
+    const auto counted = units({{"web", kTrue + "type = \"notify-fd\"\nready.fd = 30\n"
+                                                "socket.http.listen = [\"host:http\"]\n"}});
+    EXPECT_NE(counted.messages.find("how many sockets 'host:http' is"), std::string::npos)
+        << counted.messages;
+}
+
 TEST(Activation, LeavesLazyAndTimedUnitsToWhatStartsThem) {
     const auto outcome =
         units({{"lazy", kTrue + "[socket.s]\nlisten = [\"tcp:80\"]\nlazy = true\n"},

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -222,6 +223,23 @@ TEST(ServiceFilter, RefusesTerminalTricks) {
     for (const std::uint64_t request :
          std::to_array<std::uint64_t>({TIOCGWINSZ, TCGETS, FIONREAD, TIOCSCTTY}))
         EXPECT_EQ(service().call("ioctl", {0, request}), kAllowed) << request;
+}
+
+TEST(ServiceFilter, KeepsFilesInTheirProjectWhereAsked) {
+    for (const std::uint64_t request :
+         std::to_array<std::uint64_t>({FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR}))
+        EXPECT_EQ(service().call("ioctl", {0, request}), kAllowed);
+    CallPolicy policy = service_policy();
+    policy.keep_projects();
+    const auto filter = build_filter(policy);
+    ASSERT_TRUE(filter);
+    Asked asked(*filter);
+    for (const std::uint64_t request :
+         std::to_array<std::uint64_t>({FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR, TIOCSTI}))
+        EXPECT_EQ(asked.call("ioctl", {0, request}), refusal(EPERM)) << request;
+    EXPECT_EQ(asked.call("ioctl", {0, FS_IOC_GETFLAGS}), kAllowed);
+    EXPECT_EQ(asked.call("file_setattr"), refusal(EPERM));
+    EXPECT_EQ(asked.call("file_getattr"), kAllowed);
 }
 
 constexpr std::uint64_t kNewTime = 0x80;

@@ -72,14 +72,16 @@ TEST(UnitKeys, OfLivenessBecomeProbesAndTimes) {
 
 TEST(UnitKeys, OfSurroundingsBecomeListsOfThePlan) {
     const auto outcome = units(
-        {{"web", kTrue + "credentials.key = \"file:/etc/key\"\ntty.path = \"console\"\n"
+        {{"web", kTrue + "credentials.key = \"file:/etc/key\"\n"
+                         "credentials.mail = \"host:mail.password\"\ntty.path = \"console\"\n"
                          "scheduling = { io = \"idle\", cpu-policy = \"batch\", cpu-affinity = "
                          "\"0,9\" }\n[conditions]\npath-exists = [\"/a\", \"!/b\"]\n"
                          "environment = [\"X=1\"]\ncapability = [\"NET_RAW\"]\n"
                          "virtualization = [\"!machine\"]\n"}});
     ASSERT_NE(outcome.unit("web"), nullptr) << outcome.messages;
     const plan::ExecInput& exec = outcome.unit("web")->exec;
-    EXPECT_EQ(exec.credentials, std::vector<std::string>{"key=/etc/key"});
+    EXPECT_EQ(exec.credentials, (std::vector<std::string>{
+                                    "key=/etc/key", "mail=/run/stead/credentials/mail.password"}));
     EXPECT_EQ(exec.terminal, "/dev/console");
     EXPECT_EQ(exec.io_priority, 3U << 13U);
     EXPECT_EQ(exec.cpu_policy, 3);

@@ -135,6 +135,18 @@ TEST(UnitCalls, BecomeAFilterOfTheUnit) {
     EXPECT_TRUE(outcome.unit("db")->exec.filter.empty());
 }
 
+TEST(UnitCalls, OpenClone3ByItsOwnNameOnly) {
+    const auto outcome =
+        units({{"group", kTrue + "system-calls = [\"...\", \"@process\"]\n"},
+               {"refused", kTrue + "system-calls = [\"...\", \"!@process\", \"@default\"]\n"}});
+    for (const char* name : {"group", "refused"}) {
+        ASSERT_NE(outcome.unit(name), nullptr) << outcome.messages;
+        // Its flags lie behind a pointer, and C libraries fall back on ENOSYS alone.
+        EXPECT_EQ(verdict(outcome.unit(name)->exec.filter, "clone3"), SECCOMP_RET_ERRNO | 38U);
+    }
+    EXPECT_EQ(verdict(outcome.unit("group")->exec.filter, "fork"), SECCOMP_RET_ALLOW);
+}
+
 TEST(UnitCalls, NameWhatDoesNotExist) {
     const auto outcome =
         units({{"web", kTrue + "system-calls = [\"...\", \"@mout\"]\n"},
@@ -211,6 +223,60 @@ TEST(HostUsers, RefuseWhatPid1CannotGive) {
     options.users = recipe::Users::Private;
     EXPECT_NE(units({{"nice", kTrue + "[scheduling]\nnice = -5\n"}}, options).unit("nice"),
               nullptr);
+}
+
+TEST(UnitLandlock, IsRefusedByNameAndVersionWhereTheKernelLacksIt) {
+    const test::Files files{{"paths", kTrue + "files.landlock.read = [\"/usr\"]\n"},
+                            {"ports", kTrue + "files.landlock.bind-tcp = [80]\n"},
+                            {"scopes", kTrue + "files.landlock.scope = [\"signal\"]\n"}};
+    auto options = system_options();
+    options.landlock = 0;
+    auto outcome = units(files, options);
+    EXPECT_EQ(outcome.rejection("paths"),
+              "paths.toml:2:7: files.landlock.read needs Landlock's rules for paths (Linux 5.19, "
+              "version 2), and this kernel has no Landlock (CONFIG_SECURITY_LANDLOCK, lsm=); take "
+              "it out, or start a newer kernel");
+    EXPECT_NE(outcome.rejection("ports").find("no Landlock"), std::string::npos);
+    options.landlock = 2;
+    outcome = units(files, options);
+    EXPECT_NE(outcome.unit("paths"), nullptr) << outcome.messages;
+    EXPECT_NE(outcome.rejection("ports").find("bind-tcp needs Landlock's rules for TCP ports "
+                                              "(Linux 6.7, version 4), and this kernel has "
+                                              "Landlock version 2"),
+              std::string::npos)
+        << outcome.messages;
+    EXPECT_NE(outcome.rejection("scopes").find("Linux 6.12"), std::string::npos);
+    // What cannot be known is PID 1's to say.
+    options.landlock.reset();
+    EXPECT_EQ(units(files, options).plan.units.size(), 3U);
+}
+
+TEST(UnitLandlock, NeedsTheRightToRestrictItself) {
+    auto options = system_options();
+    options.users = recipe::Users::Host;
+    const std::string rule = "files.landlock.read = [\"/usr\"]\n";
+    const auto outcome = units(
+        {{"none", kTrue + rule}, {"nnp", kTrue + "no-new-privileges = true\n" + rule}}, options);
+    EXPECT_NE(outcome.rejection("none").find("no-new-privileges = true"), std::string::npos);
+    EXPECT_NE(outcome.unit("nnp"), nullptr) << outcome.messages;
+}
+
+TEST(UnitLandlock, RestrictsOnlyWhatIsListed) {
+    const auto rules = [](const std::string& text) {
+        const auto outcome = units({{"web", kTrue + "files.landlock = " + text + "\n"}});
+        EXPECT_NE(outcome.unit("web"), nullptr) << outcome.messages;
+        return outcome.unit("web")->exec;
+    };
+    using Numbers = std::vector<std::uint64_t>;
+    EXPECT_EQ(rules("{ scope = [\"abstract\"] }").landlock, (Numbers{0, 0, 1, 0, 0x7ff2, 0x2000}));
+    const auto ports = rules("{ bind-tcp = [80], connect-tcp = [] }");
+    EXPECT_EQ(ports.landlock, (Numbers{0, 3, 0, 0, 0x7ff2, 0x2000, 1, 80}));
+    EXPECT_TRUE(ports.view.empty());
+    const auto both = rules("{ read = [\"/usr\", \"-/opt\"], write = [\"/srv\"] }");
+    EXPECT_EQ(both.landlock, (Numbers{0x7fff, 0, 0, 0xd, 0x7fff, 0x2000}));
+    EXPECT_EQ(both.view, (std::vector<std::string>{"A/usr", "A-/opt", "B/srv"}));
+    // Moving files between folders is no reading.
+    EXPECT_EQ(rules("{ read = [\"/usr\"] }").view, (std::vector<std::string>{"A/usr", "C/"}));
 }
 
 TEST(Probes, BecomeSocketAddresses) {

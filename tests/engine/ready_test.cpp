@@ -30,14 +30,15 @@ TEST(Ready, ComesWithTheProgramWhenNothingElseIsSaid) {
     EXPECT_EQ(guest.state(web), UnitState::Up);
 }
 
-TEST(Ready, IsProbedAtOnceAndThenAtItsInterval) {
+TEST(Ready, IsProbedAtOnceAndEverMoreSlowlyUntilItsInterval) {
     for (const ReadyKind kind :
          {ReadyKind::Tcp, ReadyKind::Unix, ReadyKind::Path, ReadyKind::Http}) {
         Simulation guest;
         const UnitId web = guest.add("web", probed(kind));
         guest.boot();
-        guest.advance(1'499_ms);
-        EXPECT_EQ(guest.trace("probe").size(), 3U);
+        // At 0, 10, 20, 40, 80, 160, 320, 640 ms.
+        guest.advance(1'139_ms);
+        EXPECT_EQ(guest.trace("probe").size(), 8U);
         guest.behaviour(web).probe_holds = true;
         guest.advance(1_ms);
         EXPECT_EQ(guest.state(web), UnitState::Up);
@@ -52,7 +53,7 @@ TEST(Ready, RunsAnExecProbeOneAtATime) {
     const UnitId web = guest.add("web", probed(ReadyKind::Exec));
     guest.boot();
     guest.advance(999_ms);
-    EXPECT_EQ(guest.trace("spawn ready").size(), 2U);
+    EXPECT_EQ(guest.trace("spawn ready").size(), 8U);
     guest.behaviour(web).hooks_end = false;
     guest.advance(1_ms);
     guest.advance(2_s);

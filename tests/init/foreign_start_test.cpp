@@ -119,6 +119,7 @@ TEST(ForeignReadiness, IsToldToTheOuterManager) {
     const TemporaryFolder folder;
     Guest guest({write_plan(folder.path(), {service("app", {"sleep", "1000"})})}, options);
     EXPECT_EQ(manager.hear(), "READY=1\n");
+    EXPECT_EQ(manager.hear(), "STATUS=units up: 1\n");
     guest.signal(SIGTERM);
     EXPECT_EQ(manager.hear(), "STOPPING=1\n");
     EXPECT_EQ(guest.wait(), 0) << guest.said();

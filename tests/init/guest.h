@@ -223,10 +223,11 @@ public:
             for (int i = 0; i < 3; ++i)
                 ::kill(pid_, SIGTERM);
             if (!wait(3s)) {
-                ::kill(pid_, SIGKILL);
+                signal(SIGKILL);
                 ::waitpid(pid_, nullptr, 0);
             }
         }
+        remove_cgroup();
     }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
@@ -235,7 +236,11 @@ public:
 
     [[nodiscard]] fs::path folder() const { return folder_.path(); }
 
-    void signal(int number) const { ::kill(pid_, number); }
+    void signal(int number) {
+        // Whoever is killed, or has a process that cannot be, leaves the cgroup it has made.
+        find_cgroup();
+        ::kill(pid_, number);
+    }
 
     /// The exit code as a shell reports it; nothing while it runs.
     std::optional<int> wait(std::chrono::milliseconds limit = 15s) {
@@ -301,7 +306,36 @@ private:
         ::_exit(99);
     }
 
+    /// By the descriptors that it holds.
+    void find_cgroup() {
+        std::error_code gone;
+        for (fs::directory_iterator fd("/proc/" + std::to_string(pid_) + "/fd", gone), end;
+             !gone && fd != end; fd.increment(gone)) {
+            const std::string path = fs::read_symlink(fd->path(), gone).string();
+            const std::size_t own = path.find("/stead-init.");
+            if (path.starts_with("/sys/fs/cgroup/") && own != std::string::npos)
+                cgroup_ = path.substr(0, path.find('/', own + 1));
+        }
+    }
+
+    void remove_cgroup() const {
+        if (cgroup_.empty()) return;
+        std::ofstream(cgroup_ / "cgroup.kill") << 1;
+        eventually([&] {
+            std::error_code busy;
+            std::vector<fs::path> folders{cgroup_};
+            for (fs::recursive_directory_iterator at(cgroup_, busy), end; !busy && at != end;
+                 at.increment(busy))
+                if (at->is_directory(busy)) folders.push_back(at->path());
+            // The inner ones first.
+            for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder)
+                ::rmdir(folder->c_str());
+            return !fs::exists(cgroup_);
+        });
+    }
+
     TemporaryFolder folder_;
+    fs::path cgroup_;
     sys::UniqueFd output_;
     std::string said_;
     pid_t pid_ = -1;

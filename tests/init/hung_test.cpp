@@ -84,21 +84,23 @@ TEST(Hung, ProcessIsNamedAndLeftBehindWhenTheBudgetIsSpent) {
     const TemporaryFolder folder;
     const fs::path at = folder.path() / "hung";
     fs::create_directory(at);
-    const HungFileSystem hung(at);
-    if (!hung.mounted()) GTEST_SKIP() << "needs file systems in user space (/dev/fuse)";
+    std::optional<HungFileSystem> hung(std::in_place, at);
+    if (!hung->mounted()) GTEST_SKIP() << "needs file systems in user space (/dev/fuse)";
     plan::UnitInput stuck = service("stuck", {"/bin/cat", (at / "file").string()});
     stuck.policy.stop[0] = {.wait_ms = 200, .signal = SIGTERM};
     // A child before exec may leave no memory to another: the guest is no PID namespace here,
     // whose end would wait for the process in the kernel.
     Guest guest({"--stop-timeout", "1500ms",
                  write_plan(folder.path(), {stuck, service("well", {"sleep", "1000"})})});
-    ASSERT_TRUE(eventually([&] { return hung.holds_somebody(); })) << guest.said();
+    ASSERT_TRUE(eventually([&] { return hung->holds_somebody(); })) << guest.said();
     const auto start = std::chrono::steady_clock::now();
     guest.signal(SIGTERM);
     EXPECT_TRUE(guest.wait(8s).has_value()) << guest.said();
     EXPECT_LT(std::chrono::steady_clock::now() - start, 6s);
     EXPECT_NE(guest.said().find("stuck"), std::string::npos) << guest.said();
     EXPECT_NE(guest.said().find("does not end"), std::string::npos) << guest.said();
+    // Lets go of the process, so that the guest's cgroup can be removed.
+    hung.reset();
 }
 
 } // namespace

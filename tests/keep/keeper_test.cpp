@@ -114,8 +114,11 @@ protected:
 
     fs::path folder;
     std::string notify_socket;
+    std::int64_t watchdog_ms = 0;
     /// Given to the keeper as kKeeperOutput, where it is a descriptor.
     int jail_output = -1;
+    /// Given to the keeper as kKeeperJournal, where it is a descriptor.
+    int journal = -1;
     /// The launcher has said something to PID 1.
     bool committed = false;
 
@@ -129,11 +132,15 @@ private:
         const int theirs = high(pair[1]);
         const int logs = high(::open((folder / "logs").c_str(), O_PATH | O_CLOEXEC));
         const int output = jail_output < 0 ? -1 : high(jail_output);
+        const int records = journal < 0 ? -1 : high(journal);
         auto config = sys::make_memfd("config");
         const int config_fd = high(config->get());
         std::array<std::byte, 256> buffer;
         wire::Writer message(buffer, Kind::KeeperConfig);
         message.text(Tag::Name, "web").number(Tag::Flags, flags);
+        // The text with its unit, as a journal takes it.
+        if (journal >= 0) message.text(Tag::Text, std::string_view("UNIT=\1\nMESSAGE=\2\n", 17));
+        if (watchdog_ms != 0) message.number(Tag::Watchdog, watchdog_ms);
         (void)!::write(config_fd, message.bytes().data(), message.bytes().size());
 
         const pid_t child = ::fork();
@@ -143,11 +150,11 @@ private:
             (void)sys::close_from(4, false);
             ::_exit(init(3));
         }
-        ::_exit(keep_child(child, {ours, logs, output, config_fd}));
+        ::_exit(keep_child(child, {ours, logs, output, config_fd, records}));
     }
 
     struct Numbers {
-        int channel, logs, output, config;
+        int channel, logs, output, config, journal;
     };
 
     [[nodiscard]] int keep_child(pid_t child, const Numbers& given) const {
@@ -163,6 +170,7 @@ private:
         (void)::dup2(pidfd, wire::kKeeperPidfd);
         (void)::dup2(given.logs, wire::kKeeperLogs);
         if (given.output >= 0) (void)::dup2(given.output, wire::kKeeperOutput);
+        if (given.journal >= 0) (void)::dup2(given.journal, wire::kKeeperJournal);
         // What is high belongs to others: an end kept open would keep the channel alive.
         (void)sys::close_from(100, false);
         // One thread in this process.
@@ -182,6 +190,42 @@ private:
         (void)::dup2(file, fd);
     }
 };
+
+TEST_F(Kept, IsNotHeldUpByAJournalThatTakesNothing) {
+    // A journal that hangs: its queue is full and nobody reads.
+    std::array<int, 2> pair{};
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair.data()), 0);
+    const timeval patience{.tv_sec = 0, .tv_usec = 100'000};
+    ASSERT_EQ(::setsockopt(pair[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+    journal = pair[0];
+    constexpr int kLines = 3000;
+    const auto began = std::chrono::steady_clock::now();
+    const int code = run([](int channel) {
+        auto out = sys::make_pipe();
+        hand_pipe(channel, "web", 1, out->read.get());
+        // Waits where the keeper does not read: 3000 lines are more than the pipe holds.
+        const std::string rest(60, 'x');
+        for (int line = 0; line < kLines; ++line) {
+            const std::string text = "line-" + std::to_string(line) + "-" + rest + "\n";
+            (void)!::write(out->write.get(), text.data(), text.size());
+        }
+        end_guest(channel, EndKind::Exit, 0);
+        return 0;
+    });
+    const auto took = std::chrono::steady_clock::now() - began;
+    EXPECT_EQ(code, 0);
+    // Waiting for each line would take five minutes.
+    EXPECT_LT(took, std::chrono::seconds(15));
+    const std::string text = log("web");
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), kLines);
+    EXPECT_NE(text.find("line-2999-"), std::string::npos);
+    std::array<char, 256> record{};
+    const ssize_t first = ::recv(pair[1], record.data(), record.size(), MSG_DONTWAIT);
+    ASSERT_GT(first, 0);
+    EXPECT_TRUE(std::string_view(record.data()).starts_with("UNIT=web\nMESSAGE=line-0-"));
+    for (const int fd : pair)
+        ::close(fd);
+}
 
 TEST_F(Kept, HearsAPidOneThatEndsWithoutReadingItsOwnMessages) {
     committed = true;
@@ -439,6 +483,39 @@ TEST_F(Kept, ForwardsReadinessButNothingThatSpeaksAboutTheHost) {
     const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
     ASSERT_GT(got, 0);
     EXPECT_EQ(text.substr(0, static_cast<std::size_t>(got)), "READY=1\nSTATUS=3 units up\n");
+}
+
+TEST_F(Kept, FeedsTheWatchdogWithEachAnswerOfPid1AndWithNothingElse) {
+    notify_socket = (folder / "notify").string();
+    watchdog_ms = 20;
+    auto socket = sys::bind_unix(notify_socket, SOCK_DGRAM, 0600);
+    ASSERT_TRUE(socket);
+    const int code = run([](int channel) {
+        std::vector<std::byte> buffer(1024);
+        int pings = 0;
+        for (int waited = 0; waited < 500 && pings < 5; ++waited) {
+            pollfd entry{channel, POLLIN, 0};
+            (void)::poll(&entry, 1, 20);
+            const auto record = sys::receive(channel, buffer);
+            if (!record) continue;
+            const auto message = wire::Reader::open(std::span(buffer).first(record->size));
+            if (message && message->kind() == Kind::Ping) ++pings;
+        }
+        // Five were asked for, two are answered.
+        say_text(channel, Kind::Notify, "WATCHDOG=1");
+        say_text(channel, Kind::Notify, "WATCHDOG=1");
+        end_guest(channel, EndKind::Exit, pings == 5 ? 7 : 1);
+        return 0;
+    });
+    EXPECT_EQ(code, 7);
+    std::string all;
+    std::string text(200, '\0');
+    while (true) {
+        const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
+        if (got <= 0) break;
+        all += text.substr(0, static_cast<std::size_t>(got));
+    }
+    EXPECT_EQ(all, "WATCHDOG=1\nWATCHDOG=1\nEXIT_STATUS=7\n");
 }
 
 TEST_F(Kept, AsksForAnOrderlyStopThenHurriesThenKills) {

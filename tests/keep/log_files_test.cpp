@@ -169,6 +169,37 @@ TEST_F(Files, OnAFullDiskHoldOnlyWholeLinesAndGoOnOnceThereIsRoom) {
     EXPECT_EQ(::umount((folder / "small").c_str()), 0);
 }
 
+TEST_F(Files, ThatBlockKeepWhatAFullDiskDoesNotTake) {
+    fs::create_directories(folder / "small");
+    if (::mount("stead", (folder / "small").c_str(), "tmpfs", 0, "size=16k") < 0)
+        GTEST_SKIP() << "needs the right to mount a tmpfs";
+    sys::UniqueFd small(::open((folder / "small").c_str(), O_RDONLY | O_CLOEXEC));
+    files = std::make_unique<LogFiles>(small.get(), *memory);
+    web.blocks = true;
+    std::ofstream(folder / "small/ballast") << std::string(12288, 'b');
+    int taken = 0;
+    for (; taken < 30; ++taken) {
+        files->append(web, kTime, LogStream::Output, std::to_string(taken) + std::string(700, 'x'),
+                      false);
+        if (!files->flush()) break;
+    }
+    ASSERT_LT(taken, 30);
+    LogFile other;
+    other.name.append("other");
+    files->append(other, kTime, LogStream::Output, "of one that does not wait", false);
+    EXPECT_EQ(other.dropped, 1U);
+    EXPECT_EQ(web.dropped, 0U);
+
+    fs::remove(folder / "small/ballast");
+    EXPECT_TRUE(files->flush());
+    const std::string text = content(folder / "small/web/current");
+    for (int line = 0; line <= taken; ++line)
+        EXPECT_NE(text.find(" out " + std::to_string(line) + "x"), std::string::npos) << line;
+    files.reset();
+    small.reset();
+    EXPECT_EQ(::umount((folder / "small").c_str()), 0);
+}
+
 TEST_F(Files, NeedOnlyAFewDescriptorsForManyUnits) {
     std::vector<LogFile> many(200);
     for (std::size_t index = 0; index < many.size(); ++index) {

@@ -85,8 +85,7 @@ TEST(PlanMutation, ReadsNoBoolThatIsNone) {
     image.bytes()[policy + offsetof(UnitPolicy, essential)] = std::byte{2};
     const auto plan = Plan::open(image.bytes());
     ASSERT_FALSE(plan);
-    EXPECT_EQ(describe(plan.error()).view(),
-              "plan unit nginx: a flag that is neither true nor false");
+    EXPECT_EQ(describe(plan.error()).view(), "plan unit nginx: a number out of its range");
 }
 
 /// What is said of a plan whose units a and b have the bodies `of_a` and `of_b`.

@@ -112,6 +112,20 @@ TEST(ParseLevel, TakesTheWordsOfTheKernelAndOfPeople) {
     EXPECT_EQ(level("oom-score-adjust", "-100", false), "oom_score_adj = -100");
 }
 
+TEST(ParseLevel, OfADiskAreSizesAndThousands) {
+    EXPECT_EQ(level("disk-max", "10G", true), "bytes = 10737418240");
+    EXPECT_EQ(level("disk-max", "max", true), "bytes = max");
+    EXPECT_EQ(level("disk-inodes-max", "20k", true), "inodes = 20000");
+    EXPECT_EQ(level("disk-inodes-max", "2M", true), "inodes = 2000000");
+    EXPECT_EQ(level("disk-inodes-max", "500", false), "inodes = 500");
+    EXPECT_EQ(level("disk-inodes-max", "infinity", true), "inodes = max");
+    for (const char* text : {"10%", "0", "0B", "512", "", "-1G", "99999999T"})
+        EXPECT_EQ(level("disk-max", text, true), "") << text;
+    for (const char* text : {"0k", "k", "M", "20K", "1.5k", "-3k", "99999999999k", "500"})
+        EXPECT_EQ(level("disk-inodes-max", text, true), "") << text;
+    EXPECT_EQ(level("disk-inodes-max", "0", false), "");
+}
+
 TEST(ParseLevel, TakesACommandLinesTextWithoutQuotes) {
     EXPECT_EQ(parse_level("pids-max", "200").value->content, "200");
     EXPECT_EQ(parse_level("cpu-idle", "true").value->content, "1");
