@@ -46,6 +46,8 @@ public:
 
     [[nodiscard]] const Place& place() const { return place_; }
 
+    [[nodiscard]] Context& context() const { return context_; }
+
     [[nodiscard]] Console& console() const { return context_.console; }
 
     /// The code of the last failure.

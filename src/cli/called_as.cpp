@@ -48,15 +48,34 @@ Words of_halt(const std::string& verb, const Words& arguments, std::string& prob
     return {verb, "--no-wait"};
 }
 
+std::string name_of(std::string_view program) {
+    return std::string(program.substr(program.rfind('/') + 1));
+}
+
+/// telinit(8): 0 and 6 end the guest, q reads the files again.
+Words of_telinit(const Words& arguments, std::string& problem) {
+    const std::string level = arguments.empty() ? "" : arguments.back();
+    if (level == "0") return {"poweroff", "--no-wait"};
+    if (level == "6") return {"reboot", "--no-wait"};
+    if (level == "q" || level == "Q" || level == "u" || level == "U") return {"reload"};
+    problem = "a guest has no runlevels to change to: 0 ends it, 6 reboots it, q reads its files";
+    return {};
+}
+
 } // namespace
+
+bool is_systemctl(std::string_view program) {
+    return name_of(program) == "systemctl";
+}
 
 std::vector<std::string> words_as(std::string_view program,
                                   const std::vector<std::string>& arguments,
                                   std::string& problem) {
-    const std::size_t slash = program.rfind('/');
-    const std::string name(slash == std::string_view::npos ? program : program.substr(slash + 1));
+    const std::string name = name_of(program);
     if (name == "shutdown") return of_shutdown(arguments, problem);
     if (name == "halt" || name == "poweroff") return of_halt("poweroff", arguments, problem);
+    if (name == "telinit" || name == "init") return of_telinit(arguments, problem);
+    if (name == "runlevel") return {"runlevel"};
     if (name == "reboot") return of_halt("reboot", arguments, problem);
     return arguments;
 }

@@ -185,13 +185,6 @@ private:
     Instant speak_;
 };
 
-void run_post_start(Context& context, const guests::Paths& paths, const guests::HookSet& hooks) {
-    for (const std::string& failure : guests::run_hooks(paths, hooks, guests::Stage::PostStart)) {
-        context.console.error(hooks.guest + ": " + safe(failure) + " (ignored)");
-        guests::append_to_log(paths, hooks.guest, failure);
-    }
-}
-
 /// The rest of a start that nobody waits for: a process of its own runs the hooks.
 void follow_up(Context& context,
                const guests::Paths& paths,
@@ -230,6 +223,11 @@ bool find_service(Context& context, const Launch& launch, std::optional<guests::
 int launch_guest(Context& context, const guests::Paths& paths, const Launch& launch) {
     std::optional<guests::Service> service;
     if (!find_service(context, launch, service)) return kAskedWrongly;
+    auto handed = guests::take_handed(launch.service);
+    if (!handed) {
+        context.console.error(describe(handed.error()).c_str());
+        return kCouldNot;
+    }
     unitfile::Diagnostics diagnostics;
     int code = kAskedWrongly;
     auto guest = find_guest(context, paths, launch.word, diagnostics, code);
@@ -250,7 +248,11 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
         explain_failure(context, guest->name, start.error());
         return start.error().code == EBUSY ? kCouldNot : failed;
     }
-    if (service) {
+    // In the cgroup of a session it would end with that, and be accounted to it.
+    const bool scope =
+        !service && launch.scope && guests::in_scope() && guests_are_services(paths) &&
+        run_systemd_helper(context, "scope", guest->name, {.limit = Instant::never()}) == kDone;
+    if (service || scope) {
         const auto joined = start->join_service();
         if (!joined) {
             explain_failure(context, guest->name, joined.error());
@@ -265,9 +267,12 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
 
     guests::LaunchOptions options;
     options.file = hooks.file;
-    options.loader = !compiled->plan.guest || !compiled->plan.guest->has_units;
+    options.own_init = !guest->init.empty();
+    // `stead` brings such an init to life.
+    options.loader = options.own_init || !compiled->plan.guest || !compiled->plan.guest->has_units;
     options.detached = launch.detached;
     options.service = std::move(service);
+    options.handed = *std::move(handed);
     options.epilogue = launch.detached || launch.service ||
                        guests::has_hooks(paths, hooks, guests::Stage::PostStop);
     (void)context.console.flush(); // From here on the keeper speaks.
@@ -317,6 +322,13 @@ int start_guest(Context& context, const std::string& name, const StartWishes& wi
     code = waiting.for_readiness(since);
     if (code == kDone && hooked) run_post_start(context, paths, hooks);
     return code;
+}
+
+void run_post_start(Context& context, const guests::Paths& paths, const guests::HookSet& hooks) {
+    for (const std::string& failure : guests::run_hooks(paths, hooks, guests::Stage::PostStart)) {
+        context.console.error(hooks.guest + ": " + safe(failure) + " (ignored)");
+        guests::append_to_log(paths, hooks.guest, failure);
+    }
 }
 
 } // namespace stead::cli

@@ -5,6 +5,7 @@
 #include "base/time.h"
 #include "cli/verbs.h"
 #include "guests/guests.h"
+#include "guests/hooks.h"
 
 /// Starting whole guests: in the foreground, where this process becomes the keeper, and in the
 /// background.
@@ -18,6 +19,8 @@ struct Launch {
     bool detached = false;
     /// We are the main process of a service, which PID 1 is to be.
     bool service = false;
+    /// On a systemd host we may become a scope of its own.
+    bool scope = false;
 };
 
 /// Reads, checks and starts the guest and becomes its keeper; returns only with the exit code of a
@@ -34,5 +37,8 @@ struct StartWishes {
 /// `stead start NAME`: starts the guest in the background unless it runs, waits until it is up and
 /// runs its post-start hooks. The exit code; everything has been said.
 int start_guest(Context& context, const std::string& name, const StartWishes& wishes);
+
+/// The hooks after a start; what fails is said, and in the guest's log.
+void run_post_start(Context& context, const guests::Paths& paths, const guests::HookSet& hooks);
 
 } // namespace stead::cli

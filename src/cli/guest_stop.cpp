@@ -1,6 +1,8 @@
 #include "cli/guest_stop.h"
 
+#include <cerrno>
 #include <csignal>
+#include <optional>
 
 #include "cli/asking.h"
 #include "cli/client_verbs.h"
@@ -18,7 +20,7 @@ namespace {
 
 /// The kernel ends what was killed at once; its keeper then runs hooks.
 constexpr Duration kKilledLimit = 60_s;
-constexpr int kLookAgainMs = 10;
+constexpr int kStopPauseMs = 10;
 
 void run_pre_stop(Console& console, const guests::Paths& paths, const guests::Guest& guest) {
     guests::HookSet hooks;
@@ -47,23 +49,32 @@ int kill_guest(Asking& asking, const std::string& name) {
         } else if (!(*guest)->kept) {
             return kDone;
         }
-        (void)sys::is_readable(-1, kLookAgainMs); // a pause
+        (void)sys::is_readable(-1, kStopPauseMs); // a pause
     }
     return asking.fail(kTimedOut, "guest '" + name + "' was killed, but something of it stays",
                        "the kernel waits for one of its processes, or a post-stop hook runs");
 }
 
-/// Until whoever holds the guest's lock, a keeper that clears it away or a start, has let go of it.
-int wait_for_keeper(Asking& asking, const std::string& name, const StopWishes& wishes) {
+/// Whether nobody answers there, and nothing else is wrong with it.
+bool is_silent(const std::string& control) {
+    const auto client = Client::connect(control);
+    return !client && (client.error().code == ENOENT || client.error().code == ECONNREFUSED);
+}
+
+/// Until whoever holds the guest's lock, a keeper that clears it away or a start, has let go of it:
+/// the exit code. Nothing if the guest answers: a start that we had met too early.
+std::optional<int>
+wait_for_keeper(Asking& asking, const std::string& name, const StopWishes& wishes) {
+    const std::string control = asking.place().control({.guest = name, .unit = {}});
     while (!wishes.no_wait) {
         const auto guest = guests::find(asking.place().paths(), name);
         if (!guest || !*guest || !(*guest)->kept) break;
-        // A start that we have met too early.
-        if ((*guest)->running()) return asking.fail(kCouldNot, "guest '" + name + "' is starting");
+        if ((*guest)->running() && Client::connect(control)) return std::nullopt;
         if (sys::now() >= wishes.limit)
             return asking.fail(kTimedOut, "timed out waiting for the keeper of " + name);
-        (void)sys::is_readable(-1, kLookAgainMs); // a pause
+        (void)sys::is_readable(-1, kStopPauseMs); // a pause
     }
+    if (!wishes.no_wait) guests::await_removal(asking.place().paths(), name);
     return kDone;
 }
 
@@ -74,10 +85,11 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
     const Target target{.guest = name, .unit = {}};
     const auto& paths = asking.place().paths();
     const auto guest = guests::find(paths, name);
-    const bool runs = guest && *guest && (*guest)->running();
+    const std::string control = asking.place().control(target);
+    bool runs = guest && *guest && (*guest)->running();
     const bool kept = guest && *guest && (*guest)->kept;
     // Who answers runs, whatever became of its record.
-    if (!runs && !kept && !Client::connect(asking.place().control(target))) {
+    if (!runs && !kept && !Client::connect(control)) {
         context.console.remark("guest '" + name + "' does not run");
         return kDone;
     }
@@ -90,12 +102,17 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
         (void)context.console.flush();
         run_pre_stop(context.console, paths, **guest);
     }
-    auto client = asking.open(target);
-    if (!client) {
-        // It has just ended, or is on its way up or down.
-        if (asking.code() == kNotRunning) return wait_for_keeper(asking, name, wishes);
-        return runs && wishes.force ? kill_guest(asking, name) : asking.code();
+    // It has just ended, or is on its way up or down.
+    while (is_silent(control)) {
+        const auto ended = wait_for_keeper(asking, name, wishes);
+        if (ended == kTimedOut && wishes.force) return kill_guest(asking, name);
+        if (ended) return *ended;
+        const auto now = guests::find(paths, name);
+        if (!runs && now && *now && (*now)->running()) run_pre_stop(context.console, paths, **now);
+        runs = true;
     }
+    auto client = asking.open(target);
+    if (!client) return runs && wishes.force ? kill_guest(asking, name) : asking.code();
     const int code =
         end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
     if (code != kDone && wishes.force && !wishes.no_wait) return kill_guest(asking, name);

@@ -18,6 +18,7 @@
 #include <dirent.h>
 
 #include "base/close_folder.h"
+#include "cli/packed_log.h"
 #include "sys/file.h"
 #include "sys/stream.h"
 
@@ -34,6 +35,31 @@ constexpr std::size_t kBlock = std::size_t{16} * 1024;
 struct File {
     sys::UniqueFd fd;
     ino_t inode = 0;
+    /// Of one that has been compressed.
+    std::optional<PackedLog> packed;
+
+    /// Whether both are the same lines: one file, or one of them the other one compressed, which
+    /// keeps its time.
+    [[nodiscard]] bool same(const File& other) const {
+        if (inode == other.inode) return true;
+        if (packed.has_value() == other.packed.has_value()) return false;
+        const auto mine = sys::status_at(fd.get(), "", AT_EMPTY_PATH);
+        const auto theirs = sys::status_at(other.fd.get(), "", AT_EMPTY_PATH);
+        return mine && theirs && mine->st_mtim.tv_sec == theirs->st_mtim.tv_sec &&
+               mine->st_mtim.tv_nsec == theirs->st_mtim.tv_nsec &&
+               text_size(*mine) == other.text_size(*theirs);
+    }
+
+    [[nodiscard]] std::uint32_t text_size(const struct stat& status) const {
+        return packed ? packed->size() : static_cast<std::uint32_t>(status.st_size);
+    }
+
+    /// The next bytes of its text; 0 at the end, nothing where it is damaged.
+    std::optional<std::size_t> read(std::span<char> buffer) {
+        if (packed) return packed->read(buffer);
+        const auto got = sys::read_some(fd.get(), buffer);
+        return got ? *got : 0;
+    }
 };
 
 std::string path_of(const std::string& unit, int number) {
@@ -46,7 +72,8 @@ std::optional<File> open_file(int folder, const std::string& unit, int number) {
     if (!fd) return std::nullopt;
     const auto status = sys::status_at(fd->get(), "", AT_EMPTY_PATH);
     if (!status || !S_ISREG(status->st_mode)) return std::nullopt;
-    return File{std::move(*fd), status->st_ino};
+    auto packed = PackedLog::open(fd->get());
+    return File{std::move(*fd), status->st_ino, std::move(packed)};
 }
 
 /// The lines of one unit, in the order they were written, across its files.
@@ -59,9 +86,8 @@ public:
         for (int number = 0; number <= kMaxKept; ++number) {
             auto file = open_file(folder_, unit_, number);
             if (!file && number > 0) break;
-            const bool known = !file || std::any_of(files_.begin(), files_.end(), [&](auto& one) {
-                return one.inode == file->inode;
-            });
+            const bool known = !file || std::any_of(files_.begin(), files_.end(),
+                                                    [&](auto& one) { return one.same(*file); });
             if (!known) files_.push_back(std::move(*file));
         }
         std::reverse(files_.begin(), files_.end());
@@ -79,7 +105,10 @@ public:
         }
     }
 
-    void take() { start_ = buffer_.find('\n', start_) + 1; }
+    void take() {
+        damaged_at_ = peek().substr(0, kTimeSize);
+        start_ = buffer_.find('\n', start_) + 1;
+    }
 
     /// Moves to where the last `lines` lines begin; how many there are from there on.
     std::int64_t seek_last(std::int64_t lines);
@@ -96,6 +125,7 @@ public:
 private:
     bool fill();
     std::int64_t count_back(const File& file, std::int64_t wanted, off_t& start);
+    static std::int64_t skip_packed(PackedLog& file, std::int64_t wanted);
 
     int folder_;
     std::string unit_;
@@ -103,6 +133,8 @@ private:
     std::size_t at_ = 0;
     std::string buffer_;
     std::size_t start_ = 0;
+    /// The time of the last line that was taken.
+    std::string damaged_at_ = std::string("1970-01-01T00:00:00.000000Z");
 };
 
 bool Chain::fill() {
@@ -114,9 +146,17 @@ bool Chain::fill() {
     }
     std::array<char, kBlock> block;
     while (at_ < files_.size()) {
-        const auto got = sys::read_some(files_[at_].fd.get(), block);
+        const auto got = files_[at_].read(block);
         if (got && *got > 0) {
             buffer_.append(block.data(), *got);
+            return true;
+        }
+        if (!got) {
+            // Said in the place of the lines, once; what else is there follows.
+            files_[at_].packed.reset();
+            (void)::lseek(files_[at_].fd.get(), 0, SEEK_END); // a plain file
+            buffer_.resize(buffer_.rfind('\n') + 1);          // half a line tells nothing
+            buffer_.append(damaged_at_).append(" --- a compressed log file is damaged here\n");
             return true;
         }
         if (at_ + 1 == files_.size()) return false;
@@ -154,12 +194,31 @@ std::int64_t Chain::count_back(const File& file, std::int64_t wanted, off_t& sta
     return first ? 0 : lines + 1;
 }
 
+/// The same for a compressed file, which can only be read from its beginning; it then stands where
+/// they begin.
+std::int64_t Chain::skip_packed(PackedLog& file, std::int64_t wanted) {
+    std::array<char, kBlock> block;
+    std::int64_t lines = 0;
+    for (auto got = file.read(block); got && *got > 0; got = file.read(block))
+        lines += std::count(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(*got), '\n');
+    file.rewind();
+    std::int64_t surplus = std::max<std::int64_t>(0, lines - wanted);
+    std::array<char, 1> byte{};
+    while (surplus > 0 && file.read(byte).value_or(0) == 1)
+        surplus -= byte[0] == '\n' ? 1 : 0;
+    return std::min(lines, wanted);
+}
+
 std::int64_t Chain::seek_last(std::int64_t lines) {
     std::int64_t found = 0;
     for (std::size_t index = files_.size(); index > 0 && found < lines; --index) {
         off_t start = 0;
-        found += count_back(files_[index - 1], lines - found, start);
         at_ = index - 1;
+        if (files_[at_].packed) {
+            found += skip_packed(*files_[at_].packed, lines - found);
+            continue;
+        }
+        found += count_back(files_[index - 1], lines - found, start);
         (void)::lseek(files_[at_].fd.get(), start, SEEK_SET); // a plain file
     }
     if (lines == 0 && !files_.empty()) {
@@ -177,15 +236,15 @@ bool Chain::follow_rotation() {
         at_ = 0;
         return false;
     }
-    const ino_t held = files_.back().inode;
-    if (youngest->inode == held) return false;
+    const File& held = files_.back();
+    if (youngest->same(held)) return false;
     std::vector<File> newer;
     newer.push_back(std::move(*youngest));
     bool found = false;
     for (int number = 1; number <= kMaxKept && !found; ++number) {
         auto file = open_file(folder_, unit_, number);
         if (!file) break;
-        found = file->inode == held;
+        found = file->same(held);
         if (!found) newer.push_back(std::move(*file));
     }
     // What is behind us has been read and need not stay open.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/called_as.h"
+#include "cli/systemctl.h"
 #include "cli/verbs.h"
 
 namespace {
@@ -15,6 +16,10 @@ int run(int argc, char** argv) {
     Context context{console};
     if (argc > 0) context.program = argv[0];
     const std::vector<std::string> given(argv + (argc > 0 ? 1 : 0), argv + argc);
+    if (is_systemctl(context.program)) {
+        const int code = systemctl(context, given);
+        return !console.flush() && code == kDone ? int{kCouldNot} : code;
+    }
     std::string problem;
     const auto arguments = words_as(context.program, given, problem);
     if (!problem.empty()) {

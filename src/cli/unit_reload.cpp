@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "cli/distribution.h"
 #include "cli/words.h"
 #include "guests/rootless.h"
 #include "sys/clock.h"
@@ -136,9 +137,10 @@ std::optional<sys::UniqueFd> compile_there(Asking& asking, Client& client, const
 }
 
 std::optional<sys::UniqueFd>
-compile_here(Asking& asking, Context& context, const std::vector<std::string>& folders) {
+compile_here(Asking& asking, Context& context, const ReloadWishes& wishes) {
     UnitSet set;
-    set.folders = folders;
+    set.folders = wishes.folders;
+    set.leave_out = wishes.leave_out;
     // A launched guest is told by its own folder, which only its launcher makes.
     set.foreign = !sys::open_at(AT_FDCWD, kLoader, O_PATH);
     look_around(set);
@@ -174,6 +176,32 @@ void tell_rest(Asking& asking, const Target& target) {
     }
 }
 
+/// A jail has no unit files inside that could be read again, and in a guest with an init of its own
+/// they are not ours; false after the message.
+bool reads_units(Asking& asking, const Target& target) {
+    if (target.own()) return true;
+    const auto guest = guests::find(asking.place().paths(), target.guest);
+    const std::string name = safe(target.guest);
+    if (guest && *guest && (*guest)->record.own_init) {
+        asking.fail(kCouldNot, "'" + name + "' has an init of its own, which reads its own files",
+                    "for systemd: stead exec " + name + " -- systemctl daemon-reload");
+        return false;
+    }
+    if (!guest || !*guest || !(*guest)->record.jail) return true;
+    const std::string& file = (*guest)->record.file;
+    if (file.empty()) {
+        asking.fail(kCouldNot,
+                    "'" + name + "' is a jail of the command line, and has no unit files to read",
+                    "stop it, and start it with what it is to be");
+    } else {
+        asking.fail(kCouldNot,
+                    "'" + name + "' is a jail: its units are those of " + safe(file) +
+                        " when it was started",
+                    "'stead restart " + name + "' takes what is written there now");
+    }
+    return false;
+}
+
 } // namespace
 
 int run_there(Asking& asking,
@@ -206,7 +234,10 @@ int run_there(Asking& asking,
 
 void look_around(UnitSet& set) {
     if (set.folders.empty()) set.folders = searched_folders();
-    set.ceiling = ceiling();
+    set.distribution = in_distribution();
+    // Packages name capabilities that no guest has, and are content with the rest: PID 1 cuts them
+    // to its ceiling. The loader at boot sees none and judges none either.
+    set.ceiling = set.distribution ? ~std::uint64_t{0} : ceiling();
     set.users = users_here();
     set.id_count = guests::own_mapped_ids();
 }
@@ -221,21 +252,21 @@ Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {
 int reload_guest(Asking& asking,
                  Context& context,
                  const Target& target,
-                 const std::vector<std::string>& folders,
-                 Instant limit) {
+                 const ReloadWishes& wishes) {
     auto client = asking.open(target);
-    if (!client) return asking.code();
-    auto plan = target.own() ? compile_here(asking, context, folders)
+    if (!client || !reads_units(asking, target)) return asking.code();
+    auto plan = target.own() ? compile_here(asking, context, wishes)
                              : compile_there(asking, *client, target);
     if (!plan) return asking.code();
     std::array<std::byte, 64> buffer;
     wire::Writer request(buffer, Kind::ReloadUnits);
     const int file = plan->get();
     const auto reply =
-        asking.order(*client, request, target, {.waiting_for = "the new units", .limit = limit},
-                     std::span(&file, 1));
+        asking.order(*client, request, target,
+                     {.waiting_for = "the new units", .limit = wishes.limit}, std::span(&file, 1));
     if (!reply) return asking.code();
-    tell_rest(asking, target);
+    // Who asks as a package's script does reads none of it.
+    if (!wishes.leave_out) tell_rest(asking, target);
     return kDone;
 }
 

@@ -13,13 +13,20 @@
 /// this one. PID 1 takes the plan whole or not at all.
 namespace stead::cli {
 
+struct ReloadWishes {
+    /// Of our own PID 1, instead of the usual ones.
+    std::vector<std::string> folders;
+    /// Of our own PID 1: wrong files are left out and listed, the others count.
+    bool leave_out = false;
+    Instant limit;
+};
+
 /// Has the guest's unit files compiled and hands them to its PID 1. Says what has not taken effect
-/// yet. `folders`: of our own PID 1, instead of the usual ones.
+/// yet.
 int reload_guest(Asking& asking,
                  Context& context,
                  const Target& target,
-                 const std::vector<std::string>& folders,
-                 Instant limit);
+                 const ReloadWishes& wishes);
 
 /// Runs the guest's own `stead` with these words, as its root, with `output` as standard output;
 /// what it says is printed. Its exit code, or -1 after a message if it did not run.

@@ -20,11 +20,15 @@ struct UnitSet {
     bool foreign = false;
     /// Wrong files are left out and listed in the plan, instead of refusing the whole set.
     bool leave_out = false;
+    /// The services of the root's packages too.
+    bool distribution = false;
     std::uint64_t ceiling = 0;
     recipe::Users users = recipe::Users::Private;
     /// How many ids there are from 0; 0: all.
     std::uint32_t id_count = 0;
 
+    /// See UnitOptions::landlock.
+    std::optional<int> landlock;
     /// Where the plan will run; empty: on another machine.
     resources::Machine machine;
 

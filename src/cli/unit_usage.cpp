@@ -118,6 +118,15 @@ std::optional<std::int64_t> number_after(std::string_view text, std::string_view
     return std::nullopt;
 }
 
+Usage usage_of_guest(const Place& place, const std::string& name) {
+    const auto guest = guests::find(place.paths(), name);
+    if (!guest || !*guest || (*guest)->record.cgroup.empty()) return {};
+    const std::string& folder = (*guest)->record.cgroup;
+    return {number_after(read_text(folder + "/cpu.stat"), "usage_usec"),
+            number_after(read_text(folder + "/memory.current"), ""),
+            number_after(read_text(folder + "/pids.current"), "")};
+}
+
 UsageReader::UsageReader(const Place& place, const Target& target)
     : own_(target.own()) {
     if (own_) return;

@@ -32,6 +32,9 @@ private:
     std::string units_;
 };
 
+/// The same of a whole running guest, by its cgroup alone: nothing where no controller counts.
+Usage usage_of_guest(const Place& place, const std::string& name);
+
 /// The number in `text` after `key` and a blank at the start of a line (cgroup files); with an
 /// empty key the whole text is the number.
 std::optional<std::int64_t> number_after(std::string_view text, std::string_view key);

@@ -302,7 +302,9 @@ int change_all(Context& context, Arguments arguments, const Change& change) {
         } else if (!target->unit.empty()) {
             wishes.units.push_back(*target);
         } else if (change.kind == Kind::Reload) {
-            note(reload_guest(asking, context, *target, wishes.folders, wishes.limit));
+            note(reload_guest(
+                asking, context, *target,
+                {.folders = wishes.folders, .leave_out = false, .limit = wishes.limit}));
         } else if (target->own()) {
             note(change.kind == Kind::Stop ? stop_machine(asking, *target, wishes)
                                            : only_on_host(asking));

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/distribution.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
 #include "compile/compile.h"
@@ -32,6 +33,8 @@ struct Checked {
     bool unreadable = false;
     /// What drop-ins of guests changed.
     std::vector<unitfile::OverrideSpec> overrides;
+    /// What of distributions' own services is not kept; no mistakes of the files'.
+    std::vector<std::string> notes;
 };
 
 bool is_unit_file_name(const fs::path& path) {
@@ -103,6 +106,15 @@ void add_siblings(const std::string& folder,
     }
 }
 
+/// What would become of the services of a guest's root, as it is before the guest's own changes.
+void add_services(Checked& checked, const std::string& file, const std::string& folder) {
+    const auto root = view_of(folder);
+    if (!root) return;
+    const auto found = distribution_of(*root, false);
+    for (const importing::Note& note : importing::notes_of(found, true))
+        checked.notes.push_back(file + ": " + note.what + " is left out: " + note.why);
+}
+
 void check_folder(const std::string& folder,
                   const std::set<std::string>& named,
                   Checked& checked,
@@ -116,7 +128,10 @@ void check_folder(const std::string& folder,
         const std::string name = unitfile::name_of_file(path);
         if (unitfile::kind_of(*text) == unitfile::Kind::Guest) {
             const auto guest = unitfile::load_guest(path, diagnostics);
-            if (guest) (void)compile::compile_guest(*guest, facts, accounts, diagnostics);
+            const auto compiled =
+                guest ? compile::compile_guest(*guest, facts, accounts, diagnostics) : std::nullopt;
+            if (compiled && guest->distribution.value)
+                add_services(checked, path, compiled->context.root.path);
             if (guest)
                 checked.overrides.insert(checked.overrides.end(), guest->overrides.begin(),
                                          guest->overrides.end());
@@ -188,6 +203,8 @@ int report(Console& console,
         for (const unitfile::OverrideSpec& one : checked.overrides)
             console.line(unitfile::render(one.place) + ": " + one.key + " overrides " +
                          unitfile::render(one.below));
+        for (const std::string& note : checked.notes)
+            console.line(safe(note));
         std::string text = counted(checked.count, "file") + ": ";
         text += errors == 0 ? "no mistakes" : counted(errors, "mistake");
         if (warnings != 0) text += ", " + counted(warnings, "warning");

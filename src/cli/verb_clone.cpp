@@ -129,7 +129,7 @@ int write_files(Context& context, Asking& asking, const CloneWords& words, const
 int verb_clone(Context& context, Arguments arguments) {
     CloneWords words;
     Options options(context, "clone");
-    options.positional("NAME", words.from, "a guest that does not run");
+    options.positional("NAME", words.from, "a guest, running or not");
     options.positional("NEW", words.to, "the new guest");
     options.positionals("KEY=VALUE", words.settings, "what the new one has of its own");
     options.footer("A guest on an image brings its changes along; snapshots stay behind.");

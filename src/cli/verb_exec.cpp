@@ -9,6 +9,7 @@
 #include "cli/exec_detach.h"
 #include "cli/exec_session.h"
 #include "cli/options.h"
+#include "cli/own_init.h"
 #include "sys/terminal.h"
 
 /// exec and enter: a program inside the guest, with our terminal or pipes at its ends.
@@ -106,6 +107,20 @@ std::optional<Target> find_target(Asking& asking, ExecWishes& wishes) {
     return asking.target(wishes.name);
 }
 
+/// The pid of the guest's own init, in the guest; 0 for a guest without one. Nothing if that is not
+/// there to be joined, which has been said.
+std::optional<std::int64_t> find_own_init(Asking& asking, Client& client, const Target& target) {
+    if (target.own()) return 0;
+    const auto guest = guests::find(asking.place().paths(), target.guest);
+    if (!guest || !*guest || !(*guest)->record.own_init) return 0;
+    const auto reply = asking.status(client, {.guest = target.guest, .unit = "init"});
+    if (!reply) return std::nullopt;
+    if (!reply->units.empty() && reply->units.back().pid > 0) return reply->units.back().pid;
+    asking.fail(kCouldNot, "the init of guest '" + target.guest + "' does not run",
+                "'stead status " + target.guest + "' tells why");
+    return std::nullopt;
+}
+
 int run(Asking& asking, ExecWishes wishes) {
     const auto target = find_target(asking, wishes);
     if (!target) return own_code(asking);
@@ -129,6 +144,17 @@ int run(Asking& asking, ExecWishes wishes) {
     }
     if (wishes.login) make_login(wishes, *account);
 
+    const auto own_init = find_own_init(asking, *client, *target);
+    if (!own_init) return own_code(asking);
+    const std::string named = wishes.command.front();
+    if (*own_init > 0) {
+        const auto who = wishes.user.empty() ? std::nullopt : account;
+        wishes.command = joined_command(*own_init, who, wishes.directory, wishes.command);
+        // It becomes somebody, and goes somewhere, once it has joined.
+        wishes.user.clear();
+        wishes.directory.clear();
+    }
+
     const bool terminal = wants_terminal(wishes);
     std::vector<std::byte> buffer(wire::kMaxMessage);
     wire::Writer request(buffer, Kind::Exec);
@@ -140,7 +166,7 @@ int run(Asking& asking, ExecWishes wishes) {
     if (!wishes.directory.empty()) request.text(Tag::Directory, wishes.directory);
     if (account && !wishes.user.empty()) add_account(request, *account);
     if (terminal) request.number(Tag::Flags, wire::kTerminal);
-    std::string program = wishes.command.front();
+    std::string program = named;
     if (!target->unit.empty()) program += " as in unit " + target->unit;
     return run_session(asking, *client, request, {.terminal = terminal, .program = program});
 }

@@ -96,9 +96,9 @@ void print_table(Console& console,
         const resources::Level& level = *line.level;
         const std::string origin = origin_of(target, level);
         const bool hit = line.failures && *line.failures > 0;
-        const bool counted = line.held && level.kernel == resources::Kernel::Cgroup &&
-                             (level.key == "memory-max" || level.key == "pids-max" ||
-                              level.key == "cpu-max" || level.key == "io-max");
+        const bool counted = line.held && (level.key == "memory-max" || level.key == "pids-max" ||
+                                           level.key == "cpu-max" || level.key == "io-max" ||
+                                           level.key == "disk-max");
         if (!all && !line.limited && !hit && !counted && origin.empty()) continue;
         table.row(
             {std::string(level.key), line.held ? resources::use_in_words(level, *line.held) : "",

@@ -5,6 +5,8 @@
 #include "cli/client_verbs.h"
 #include "cli/guest_look.h"
 #include "cli/options.h"
+#include "cli/short_text.h"
+#include "cli/unit_usage.h"
 #include "cli/words.h"
 #include "guests/ending.h"
 #include "guests/store.h"
@@ -26,6 +28,7 @@ struct Row {
     std::size_t failed = 0;
     std::size_t units = 0;
     std::optional<GuestRecord> guest;
+    Usage usage;
     /// Of its file, if it has one that can be read.
     std::optional<bool> enabled;
     std::optional<guests::Ending> ending;
@@ -72,6 +75,9 @@ nlohmann::json as_json(const Row& row) {
     entry["units"] = row.units;
     entry["units-up"] = row.up;
     entry["units-failed"] = row.failed;
+    if (row.usage.memory) entry["memory"] = *row.usage.memory;
+    if (row.usage.tasks) entry["tasks"] = *row.usage.tasks;
+    if (row.usage.cpu_microseconds) entry["cpu-microseconds"] = *row.usage.cpu_microseconds;
     if (row.enabled) entry["enabled"] = *row.enabled;
     if (!row.note.empty()) entry["note"] = row.note;
     if (row.ending) {
@@ -103,6 +109,7 @@ Row row_of(const Place& place, const std::string& name) {
     row.state = guest_state_name(look.guest->state);
     row.colour = look.guest->state == wire::GuestState::Up ? Colour::Green : Colour::Yellow;
     row.guest = std::move(look.guest);
+    row.usage = usage_of_guest(place, name);
     return row;
 }
 
@@ -128,13 +135,19 @@ int list_guests(Console& console, const Place& place, bool json) {
         console.remark("there is no guest; 'stead create' makes one");
         return kDone;
     }
-    Table table({"GUEST", "STATE", "SINCE", "UNITS", "FAILED", "ENABLED", "NOTE"});
+    Table table({"GUEST", "STATE", "SINCE", "UNITS", "FAILED", "MEMORY", "TASKS", "CPU", "ENABLED",
+                 "NOTE"});
     for (const Row& row : rows) {
         table.row({row.name,
                    {row.state, row.colour},
                    row.since,
                    row.guest ? std::to_string(row.up) + "/" + std::to_string(row.units) : "",
                    row.failed > 0 ? Cell{std::to_string(row.failed), Colour::Red} : Cell{},
+                   row.usage.memory ? size_words(*row.usage.memory) : "",
+                   row.usage.tasks ? std::to_string(*row.usage.tasks) : "",
+                   row.usage.cpu_microseconds
+                       ? duration_words(Duration{*row.usage.cpu_microseconds * 1000})
+                       : "",
                    row.enabled && *row.enabled ? "yes" : "",
                    row.note});
     }

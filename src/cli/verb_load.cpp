@@ -5,6 +5,7 @@
 #include "cli/unit_reload.h"
 #include "cli/verbs.h"
 #include "sys/file.h"
+#include "sys/setup.h"
 
 namespace stead::cli {
 
@@ -30,6 +31,7 @@ int verb_load(Context& context, Arguments arguments) {
     std::int64_t out = -1;
     bool strict = false;
     UnitSet set;
+    set.landlock = sys::landlock_version();
     Options options(context, "load");
     options.number("--out-fd", out, "NUMBER", "descriptor of the memfd to fill");
     options.list("--dir", set.folders, "DIR", "search here instead of the usual folders");

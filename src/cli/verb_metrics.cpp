@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/unit_usage.h"
 #include "cli/words.h"
+#include "resources/disk.h"
 #include "sys/clock.h"
 #include "sys/stream.h"
 
@@ -45,6 +46,7 @@ public:
         for (std::size_t i = 0; i < kWhat.size(); ++i)
             out_.add(units_, {labels.front(), {"state", kWhat[i]}}, counts[i]);
         add_pressure(place, target, labels);
+        add_disk(place, target, labels);
     }
 
     [[nodiscard]] std::string text() const { return out_.text(); }
@@ -91,6 +93,17 @@ private:
         }
     }
 
+    /// What its own disk takes, where the host's file system counts it.
+    void add_disk(const Place& place, const Target& target, const Labels& labels) {
+        if (target.own()) return;
+        const auto guest = guests::find(place.paths(), target.guest);
+        if (!guest || !*guest || (*guest)->record.disk.empty()) return;
+        const auto use = resources::kernel_quotas().read((*guest)->record.disk);
+        if (!use) return;
+        out_.add(disk_bytes_, labels, use->bytes);
+        out_.add(disk_inodes_, labels, use->inodes);
+    }
+
     OpenMetrics out_;
     std::size_t info_ =
         out_.family(Type::Info, "stead_guest", "A running guest, and the version of its PID 1.");
@@ -109,6 +122,10 @@ private:
     std::size_t pressure_ = out_.family(Type::Counter,
                                         "stead_guest_pressure_seconds",
                                         "Time that some of its tasks waited for a resource.");
+    std::size_t disk_bytes_ = out_.family(
+        Type::Gauge, "stead_guest_disk_bytes", "What its own disk, above its image, takes.");
+    std::size_t disk_inodes_ =
+        out_.family(Type::Gauge, "stead_guest_disk_inodes", "Files and folders on its own disk.");
     std::size_t unit_up_ =
         out_.family(Type::Gauge, "stead_unit_up", "1: it runs, or has done its work.");
     std::size_t unit_state_ =

@@ -49,6 +49,7 @@ int verb_run(Context& context, Arguments arguments) {
                    "'stead start' starts a guest in the background.");
     if (const auto code = options.parse(arguments)) return *code;
     const auto paths = guests::Paths::from_environment();
+    launch.scope = true;
     return launch.service ? launch_service(context, paths, launch)
                           : launch_guest(context, paths, launch);
 }

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/guest_service.h"
 #include "cli/level_texts.h"
 #include "cli/options.h"
 #include "guests/levels.h"
@@ -262,6 +263,10 @@ private:
                                    state_text(*step.level, step.before) + " -> " +
                                    resources::in_words(*step.level, step.after));
         asking_.console().line(ending());
+        // A service of systemd that allows less than its guest would hold that back.
+        if (target_.unit.empty() && is_service(paths(), target_.guest))
+            return run_systemd_helper(asking_.context(), "levels", target_.guest,
+                                      {.limit = Instant::never()});
         return kDone;
     }
 

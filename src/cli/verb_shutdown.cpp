@@ -13,7 +13,7 @@ namespace stead::cli {
 namespace {
 
 /// Between two looks whether the keeper has cleared the guest away.
-constexpr int kLookAgainMs = 20;
+constexpr int kAskAgainMs = 20;
 
 /// Until PID 1 has closed the connection, which it does with its last breath.
 int wait_for_close(Asking& asking, Client& client, const Target& target, Instant limit) {
@@ -34,11 +34,13 @@ int wait_for_cleanup(Asking& asking, const Target& target, Instant limit) {
     while (true) {
         const auto guest = guests::find(asking.place().paths(), target.guest);
         // What cannot be looked at any more has been cleared away.
-        if (!guest || !*guest || (!(*guest)->running() && !(*guest)->kept)) return kDone;
+        if (!guest || !*guest || (!(*guest)->running() && !(*guest)->kept)) break;
         if (sys::now() >= limit)
             return asking.fail(kTimedOut, "timed out waiting for the keeper of " + target.text());
-        (void)sys::is_readable(-1, kLookAgainMs); // a pause
+        (void)sys::is_readable(-1, kAskAgainMs); // a pause
     }
+    guests::await_removal(asking.place().paths(), target.guest);
+    return kDone;
 }
 
 int shut_down(Context& context, Arguments arguments, std::string_view verb, EndKind end) {

@@ -105,7 +105,7 @@ int verb_snapshot(Context& context, Arguments arguments) {
     bool remove = false;
     Options options(context, "snapshot");
     options.flag("--delete", remove, "delete that snapshot instead");
-    options.positional("NAME", name, "a guest on an image that does not run");
+    options.positional("NAME", name, "a guest on an image, running or not");
     options.optional_positional("SNAPSHOT", snapshot, "its name; without one, all are listed");
     if (const auto code = options.parse(arguments)) return *code;
     Asking asking(context, Place::look());

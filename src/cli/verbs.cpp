@@ -4,6 +4,7 @@
 
 #include "cli/client_verbs.h"
 #include "cli/guest_verbs.h"
+#include "cli/own_init.h"
 
 namespace stead::cli {
 
@@ -51,12 +52,17 @@ constexpr std::array kVerbs = {
     Verb{"explain", "a guest's whole boundary in words", "NAME|FILE", VerbGroup::Looking,
          verb_explain},
     Verb{"load", "unit files into PID 1's plan", "--out-fd NUMBER", VerbGroup::Hidden, verb_load},
+    Verb{"own-init", "an init of the guest's own, by PID 1", "-- INIT ...", VerbGroup::Hidden,
+         verb_own_init},
+    Verb{"join", "a program beside that init", "PID -- CMD ...", VerbGroup::Hidden, verb_join},
     Verb{"probe", "ask a server by HTTP", "URL", VerbGroup::Hidden, verb_probe},
     Verb{"cleanup", "what an ended guest left", "NAME", VerbGroup::Hidden, verb_cleanup},
+    Verb{"tmpfiles", "what tmpfiles.d lists", "", VerbGroup::Hidden, verb_tmpfiles},
+    Verb{"runlevel", "as runlevel(8) says it", "", VerbGroup::Hidden, verb_runlevel},
     Verb{"complete", "words for a shell's completion", "[VERB [WORD]]", VerbGroup::Hidden,
          verb_complete},
     Verb{"ended", "what a guest's keeper ends as", "NAME CODE", VerbGroup::Hidden, verb_ended},
-    Verb{"service", "for stead@.service", "started|ended NAME", VerbGroup::Hidden, verb_service},
+    Verb{"service", "for stead@.service", "ended|failed NAME", VerbGroup::Hidden, verb_service},
     Verb{"start", "guests or units, and wait until they are up", "NAME[/UNIT] ...",
          VerbGroup::Units, verb_start},
     Verb{"stop", "guests or units, and wait for their end", "NAME[/UNIT] ...", VerbGroup::Units,
@@ -101,6 +107,8 @@ constexpr std::array kVerbs = {
          VerbGroup::Looking, verb_critical_chain},
     Verb{"exec", "a program inside a guest", "NAME [--] CMD ...", VerbGroup::Guests, verb_exec},
     Verb{"enter", "a shell inside a guest", "NAME", VerbGroup::Guests, verb_enter},
+    Verb{"log-tidy", "compresses and bounds a guest's old logs", "", VerbGroup::Hidden,
+         verb_log_tidy},
     Verb{"log-reader", "lines for the keeper's clients", "", VerbGroup::Hidden, verb_log_reader},
 };
 

@@ -9,7 +9,8 @@
 #include <filesystem>
 #include <set>
 
-#include "guests/cleanup.h"
+#include "guests/projects.h"
+#include "guests/quiet.h"
 #include "guests/state.h"
 #include "guests/store.h"
 #include "images/images.h"
@@ -42,18 +43,26 @@ Result<sys::UniqueFd> open_home(const Paths& paths, std::string_view guest) {
     const std::string path = home_of(paths, guest);
     TRY(make_folders(path));
     sys::UniqueFd home = TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY));
+    // A running guest's lock is its keeper's; this one is that of whoever works with these folders.
+    TRY(sys::hold_folder(home.get()));
     TRY(sys::set_mode(home.get(), 0700));
     const sys::UniqueFd reading = TRY(sys::open_at(home.get(), ".", O_RDONLY | O_DIRECTORY));
     for (const std::string& name : TRY(images::names_in(reading.get()))) {
-        if (name.starts_with('.')) TRY(images::remove_tree(home.get(), name.c_str()));
+        if (name.starts_with('.')) TRY(remove_disk(home.get(), name.c_str()));
     }
     return home;
 }
 
+/// What becomes of a draft: a guest's disk is counted as a project of its own, a snapshot is the
+/// host's.
+enum class For : std::uint8_t { Guest, Snapshot };
+
 /// An empty disk of the name kDraft; its `upper` has the owner and the mode of the image's root.
-Result<void> make_draft(const Paths& paths, int home, const DiskNote& note) {
+Result<void> make_draft(const Paths& paths, int home, const DiskNote& note, For whom) {
     TRY(sys::make_folder(home, kDraft, 0700));
     const sys::UniqueFd draft = TRY(sys::open_at(home, kDraft, O_RDONLY | O_DIRECTORY));
+    // First: what is made in it is counted with it, and stays so by whatever way it is made.
+    if (whom == For::Guest) give_project(paths, draft.get());
     // Whoever starts this is root of the files' user namespace, whatever creates files now.
     TRY(sys::change_owner(draft.get(), "", 0, 0));
     for (const char* name : {"upper", "work"}) {
@@ -71,9 +80,9 @@ Result<void> make_draft(const Paths& paths, int home, const DiskNote& note) {
 
 /// A draft with a copy of the changes of `from` (a folder like `disk`).
 Result<void>
-copy_draft(const Paths& paths, const std::string& from, int home, CopyProgress progress) {
+copy_draft(const Paths& paths, const std::string& from, int home, For whom, CopyProgress progress) {
     const DiskNote note = TRY(read_disk_note(from));
-    TRY(make_draft(paths, home, note));
+    TRY(make_draft(paths, home, note, whom));
     const sys::UniqueFd source =
         TRY(sys::open_at(AT_FDCWD, (from + "/upper").c_str(), O_RDONLY | O_DIRECTORY));
     const sys::UniqueFd target =
@@ -88,37 +97,8 @@ Result<void> install_draft(int home) {
     const Result<void> moved = sys::rename_new(home, kDraft, kDisk);
     if (moved || moved.error().code != EEXIST) return moved;
     TRY(sys::exchange_names(home, kDraft, kDisk));
-    return images::remove_tree(home, kDraft);
+    return remove_disk(home, kDraft);
 }
-
-/// The lock of a guest that does not run, for as long as this lives.
-class Idle {
-public:
-    static Result<Idle> take(const Paths& paths, std::string_view guest) {
-        Claim claimed = TRY(claim(paths, guest));
-        if (is_alive(paths, guest, claimed)) return make_error("lock", guest, EBUSY);
-        return Idle(paths, guest, std::move(claimed));
-    }
-
-    Idle(Idle&&) = default;
-    Idle(const Idle&) = delete;
-    Idle& operator=(const Idle&) = delete;
-    Idle& operator=(Idle&&) = delete;
-
-    ~Idle() {
-        if (claim_.lock) (void)clear(paths_, guest_, claim_); // What is left is the next one's.
-    }
-
-private:
-    Idle(const Paths& paths, std::string_view guest, Claim claimed)
-        : paths_(paths)
-        , guest_(guest)
-        , claim_(std::move(claimed)) {}
-
-    Paths paths_;
-    std::string guest_;
-    Claim claim_;
-};
 
 /// 32 hexadecimal digits, as machine-id(5) wants them.
 Result<std::string> new_machine_id() {
@@ -214,9 +194,16 @@ Result<void> prepare_disk(const Paths& paths, recipe::Context& context) {
     const auto image = store.find(name);
     if (!image) return make_error("no such image:", name, 0);
     const auto note = read_disk_note(root.changes);
-    if (note) return {};
-    TRY(make_draft(paths, home.get(), {name, image->digest}));
-    return install_draft(home.get());
+    if (!note) {
+        TRY(make_draft(paths, home.get(), {name, image->digest}, For::Guest));
+        TRY(install_draft(home.get()));
+    } else if (wants_project(context)) {
+        // Made when its file system did not count what it takes. What cannot be opened (links,
+        // device nodes) cannot change its project, so it takes a copy.
+        TRY(copy_draft(paths, root.changes, home.get(), For::Guest, [](std::uint64_t) {}));
+        TRY(install_draft(home.get()));
+    }
+    return limit_disk(context);
 }
 
 bool has_disk(const Paths& paths, std::string_view guest) {
@@ -228,20 +215,20 @@ Result<void> make_snapshot(const Paths& paths,
                            const std::string& name,
                            CopyProgress progress) {
     TRY(check_snapshot(name));
-    const Idle idle = TRY(Idle::take(paths, guest));
+    const Quiet quiet = TRY(Quiet::take(paths, guest));
     const sys::UniqueFd home = TRY(open_home(paths, guest));
     const auto made = sys::make_folder(home.get(), kSnapshots, 0700);
     if (!made && made.error().code != EEXIST) return made;
     const sys::UniqueFd all = TRY(sys::open_at(home.get(), kSnapshots, O_RDONLY | O_DIRECTORY));
     if (sys::status_at(all.get(), name.c_str(), AT_SYMLINK_NOFOLLOW))
         return make_error("snapshot", name, EEXIST);
-    TRY(copy_draft(paths, home_of(paths, guest) + "/" + kDisk, home.get(), progress));
+    TRY(copy_draft(paths, home_of(paths, guest) + "/" + kDisk, home.get(), For::Snapshot,
+                   progress));
     return sys::move_to(home.get(), kDraft, all.get(), name.c_str());
 }
 
 Result<void> delete_snapshot(const Paths& paths, std::string_view guest, const std::string& name) {
     TRY(check_snapshot(name));
-    const Idle idle = TRY(Idle::take(paths, guest));
     const sys::UniqueFd home = TRY(open_home(paths, guest));
     const sys::UniqueFd all = TRY(sys::open_at(home.get(), kSnapshots, O_RDONLY | O_DIRECTORY));
     TRY(sys::move_to(all.get(), name.c_str(), home.get(), ".snapshot-old"));
@@ -268,7 +255,7 @@ Result<void> restore_snapshot(const Paths& paths,
     const auto now = read_disk_note(home_of(paths, guest) + "/" + kDisk);
     if (now && (now->image != wanted.image || now->digest != wanted.digest))
         return make_error("the snapshot was made above image", wanted.image, EINVAL);
-    TRY(copy_draft(paths, from, home.get(), progress));
+    TRY(copy_draft(paths, from, home.get(), For::Guest, progress));
     return install_draft(home.get());
 }
 
@@ -277,19 +264,19 @@ Result<void> reset_disk(const Paths& paths, std::string_view guest, const std::s
     if (!found) return make_error("no such image:", image, 0);
     const Idle idle = TRY(Idle::take(paths, guest));
     const sys::UniqueFd home = TRY(open_home(paths, guest));
-    TRY(make_draft(paths, home.get(), {image, found->digest}));
+    TRY(make_draft(paths, home.get(), {image, found->digest}, For::Guest));
     return install_draft(home.get());
 }
 
 Result<void>
 clone_disk(const Paths& paths, std::string_view from, std::string_view to, CopyProgress progress) {
-    const Idle source = TRY(Idle::take(paths, from));
+    const Quiet source = TRY(Quiet::take(paths, from));
     const Idle target = TRY(Idle::take(paths, to));
     if (is_configured(paths, to)) return make_error("clone", to, EEXIST);
     const sys::UniqueFd home = TRY(open_home(paths, to));
-    TRY(images::remove_tree(home.get(), kDisk)); // of a clone that was killed
-    if (!has_disk(paths, from)) return {};       // It has not changed anything yet.
-    TRY(copy_draft(paths, home_of(paths, from) + "/" + kDisk, home.get(), progress));
+    TRY(remove_disk(home.get(), kDisk));   // of a clone that was killed
+    if (!has_disk(paths, from)) return {}; // It has not changed anything yet.
+    TRY(copy_draft(paths, home_of(paths, from) + "/" + kDisk, home.get(), For::Guest, progress));
     return install_draft(home.get());
 }
 

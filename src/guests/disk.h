@@ -48,14 +48,16 @@ bool has_disk(const Paths& paths, std::string_view guest);
 /// Bytes copied so far.
 using CopyProgress = FunctionRef<void(std::uint64_t bytes)>;
 
-/// For guests that do not run (EBUSY). Killed in between, each leaves things as they were before or
-/// as they are after.
+/// For guests that do not run (EBUSY), but for what is copied: the units of a running guest stand
+/// still meanwhile. Killed in between, each leaves things as they were before or as they are after.
 
-/// Copies the changes of a guest as a snapshot: EEXIST if there is one of that name.
+/// Copies the changes of a guest, which may run, as a snapshot: EEXIST if there is one of that
+/// name.
 Result<void> make_snapshot(const Paths& paths,
                            std::string_view guest,
                            const std::string& name,
                            CopyProgress progress);
+/// Of a guest that may run: ENOENT if there is none of that name.
 Result<void> delete_snapshot(const Paths& paths, std::string_view guest, const std::string& name);
 std::vector<std::string> snapshots_of(const Paths& paths, std::string_view guest);
 /// Gives a guest the changes of a snapshot in place of its own: ENOENT if there is none. EINVAL:
@@ -66,7 +68,7 @@ Result<void> restore_snapshot(const Paths& paths,
                               CopyProgress progress);
 /// Gives a guest its image back as it is, or (after an image was made anew) as it is now.
 Result<void> reset_disk(const Paths& paths, std::string_view guest, const std::string& image);
-/// Gives the guest `to`, which has no file yet, a copy of the changes of `from`.
+/// Gives the guest `to`, which has no file yet, a copy of the changes of `from`, which may run.
 Result<void>
 clone_disk(const Paths& paths, std::string_view from, std::string_view to, CopyProgress progress);
 

@@ -11,8 +11,10 @@
 #include "guests/network.h"
 #include "guests/rootless.h"
 #include "guests/zones.h"
+#include "resources/disk.h"
 #include "sys/file.h"
 #include "sys/privileges.h"
+#include "sys/setup.h"
 
 namespace stead::guests {
 
@@ -64,6 +66,7 @@ compile::HostFacts host_facts(const Paths& paths, bool claim) {
 compile::HostFacts
 host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgroup2) {
     compile::HostFacts facts;
+    facts.landlock = sys::landlock_version;
     facts.cap_last = newest_capability();
     facts.cgroup2 = cgroup2.has_value();
     if (cgroup2) facts.controllers = controllers_of(*cgroup2);
@@ -76,6 +79,9 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.has_name_servers = [] { return !host_resolver().empty(); };
     facts.image = [paths](const std::string& guest, const std::string& name) {
         return look_at_image(paths, guest, name);
+    };
+    facts.disk_problem = [](const std::string& folder) {
+        return resources::kernel_quotas().problem(folder);
     };
     facts.zone = zone_changes;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {

@@ -60,6 +60,8 @@ struct Service {
     std::string notify;
     /// Its INVOCATION_ID; empty where the service manager gave none.
     std::string invocation;
+    /// Its WatchdogSec= in milliseconds; 0: none.
+    std::int64_t watchdog_ms = 0;
 };
 
 /// What state.json says of a guest that was started.
@@ -82,9 +84,18 @@ struct Record {
     bool detached = false;
     /// Its keeper ends as `stead ended`.
     bool epilogue = false;
+    /// Its one unit, "init", is an init of its own, in namespaces below the guest's.
+    bool own_init = false;
     /// Nothing: it was started by a command.
     std::optional<Service> service;
+    /// Bytes that all its logs together may take; 0: not bounded.
+    std::uint64_t log_max = 0;
+    /// Its units came with its guest file, or from the command line: it reads none itself.
+    bool jail = false;
     std::vector<RecordedLevel> levels;
+    /// The folder of its own disk; empty: it has none, and why.
+    std::string disk;
+    std::string no_disk;
 };
 
 struct Guest {
@@ -101,6 +112,10 @@ struct Guest {
 Result<std::vector<Guest>> list(const Paths& paths);
 /// One guest; nothing if there is no folder of that name.
 Result<std::optional<Guest>> find(const Paths& paths, std::string_view name);
+
+/// Waits until the folder is gone whose lock somebody has just removed: one comes right after the
+/// other. A second at most, for who removes them may have been killed.
+void await_removal(const Paths& paths, std::string_view name);
 
 /// Clears away what is left of a guest that no longer runs: processes, cgroups, claimed uid, state
 /// files. Does nothing to a running guest. May be called any number of times.

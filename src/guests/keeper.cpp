@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -16,6 +17,8 @@
 namespace stead::guests {
 
 namespace {
+
+constexpr std::int64_t kSlowestPing = 3'600'000;
 
 /// Moves every descriptor to its number. A descriptor that sits on another one's number is moved
 /// out of the way first.
@@ -48,7 +51,12 @@ Result<sys::UniqueFd> keeper_configuration(std::string_view name,
     std::vector<std::byte> image(wire::kKeeperRemains);
     wire::Writer settings(image, wire::Kind::KeeperConfig);
     settings.text(wire::Tag::Name, name).number(wire::Tag::Flags, flags);
-    if (service) settings.text(wire::Tag::Text, journal_record(name, *service));
+    if (service) {
+        settings.text(wire::Tag::Text, journal_record(name, *service));
+        // An answer that comes late is not the last one before the limit.
+        settings.number(wire::Tag::Watchdog,
+                        std::min<std::int64_t>(service->watchdog_ms / 4, kSlowestPing));
+    }
     (void)settings.bytes();
 
     constexpr std::size_t kMaxRemains = 8192;

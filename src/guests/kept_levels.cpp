@@ -49,8 +49,8 @@ bool is_number(std::string_view text) {
 std::string toml_value(const KeptLevel& kept) {
     using resources::Form;
     const resources::Level& level = *resources::find_level(kept.key);
-    const bool bare =
-        level.form == Form::Count || level.form == Form::Number || level.form == Form::LimitCount;
+    const bool bare = level.form == Form::Count || level.form == Form::Things ||
+                      level.form == Form::Number || level.form == Form::LimitCount;
     if (level.form == Form::Flag || (bare && is_number(kept.text))) return kept.text;
     if (kept.text.find('\n') == std::string::npos)
         return unitfile::toml_of(unitfile::text_node(kept.text));

@@ -20,6 +20,7 @@
 #include "guests/ids.h"
 #include "guests/keeper.h"
 #include "guests/network.h"
+#include "guests/projects.h"
 #include "guests/service.h"
 #include "resources/subject.h"
 #include "sys/descriptors.h"
@@ -86,8 +87,8 @@ Result<void> set_inside(const recipe::Context& context, const std::string& cgrou
     subject.init = init;
     for (const recipe::Level& level : context.inside) {
         const resources::Level& row = *resources::find_level(level.key);
-        using resources::Kernel;
-        if (row.kernel == Kernel::TmpfsSize || row.kernel == Kernel::PtyCount) continue;
+        using enum resources::Kernel;
+        if (row.kernel == TmpfsSize || row.kernel == PtyCount || row.kernel == DiskQuota) continue;
         const std::string problem = resources::impossible(subject, row);
         if (!problem.empty()) return make_error("level", level.origin + ": " + problem, 0);
         const auto set = resources::write_level(subject, row, level.value);
@@ -326,6 +327,12 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     lent.devpts = endpoints.devpts.get();
     lent.cgroup = endpoints.cgroup.folder.get();
     lent.for_parent = options.service.has_value();
+    std::vector<int> sockets;
+    for (const sys::UniqueFd& socket : options.handed.sockets)
+        sockets.push_back(socket.get());
+    lent.sockets = sockets;
+    if (!sockets.empty()) context.environment.push_back("LISTEN_FDNAMES=" + options.handed.names);
+    context.credentials = options.handed.credentials;
     context::Running running = TRY(context::start(
         context, lent, context.network.link == recipe::Link::None ? nullptr : &connect));
     notices_ = std::move(running.notices);
@@ -337,9 +344,13 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     record.dynamic_uids = dynamic_ids_;
     record.detached = options.detached;
     record.epilogue = options.epilogue;
+    record.own_init = options.own_init;
     record.service = options.service;
+    record.log_max = context.log_max;
+    record.jail = !options.loader;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
     record.levels = recorded(context);
+    record_disk(context, record);
     Result<void> done = identify(running.init.pid, record);
     if (done) done = set_inside(context, record.cgroup, running.init.pid);
     if (done) done = write_record(claim_, record);

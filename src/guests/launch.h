@@ -14,6 +14,7 @@
 #include "compile/host_facts.h"
 #include "guests/cgroups.h"
 #include "guests/guests.h"
+#include "guests/handed.h"
 #include "guests/state.h"
 #include "recipe/recipe.h"
 #include "sys/unique_fd.h"
@@ -46,6 +47,10 @@ struct LaunchOptions {
     bool detached = false;
     /// The keeper ends as `stead ended` (keep.h).
     bool epilogue = false;
+    /// What that service was handed, and the guest gets.
+    Handed handed;
+    /// Its one unit is an init of its own.
+    bool own_init = false;
     /// PID 1 becomes the main process of a service; `join_service` has been called.
     std::optional<Service> service;
 };

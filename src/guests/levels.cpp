@@ -144,6 +144,8 @@ Result<LevelTarget> find_levels(const Paths& paths, std::string_view name, std::
     subject.unit = !unit.empty();
     if (unit.empty()) {
         subject.init = record.pid;
+        subject.disk = record.disk;
+        subject.no_disk = record.no_disk;
         for (const RecordedLevel& level : record.levels) {
             if (const auto* row = resources::find_level(level.key))
                 want(target.wanted, {{row, level.content, level.content}, level.origin});

@@ -76,13 +76,15 @@ std::vector<Attachment> all_attachments(const Paths& paths) {
     return list;
 }
 
-Result<void> put_rules(const Paths& paths, const std::vector<Attachment>& guests) {
+Result<void>
+put_rules(const Paths& paths, const std::vector<Attachment>& guests, const sys::UniqueFd& lock) {
     const std::string mark = bridge_mark(paths);
     const bool marked = sys::status_at(AT_FDCWD, mark.c_str(), AT_SYMLINK_NOFOLLOW).has_value();
     const bool needed = network::needs_bridge(guests);
     // The mark first: a mark without rules costs nothing, rules without a mark would stay.
     if (needed && !marked) TRY(replace_file(AT_FDCWD, mark.c_str(), "", 0600));
-    TRY(network::apply_rules(network::render_rules(guests, instance_of(paths), marked)));
+    TRY(network::apply_rules(network::render_rules(guests, instance_of(paths), marked),
+                             lock.get()));
     if (marked && !needed) (void)sys::remove_at(AT_FDCWD, mark.c_str(), false);
     return {};
 }
@@ -275,7 +277,7 @@ Result<void> prepare_network(const Paths& paths, const Claim& claim, recipe::Con
     context.network.addresses = guest.network.addresses;
     TRY(replace_file(claim.folder.get(), kRecord, network::write_attachment(guest), 0600));
     guests.push_back(std::move(guest));
-    TRY(put_rules(paths, guests));
+    TRY(put_rules(paths, guests, lock));
     return add_resolver(claim, context);
 }
 
@@ -314,7 +316,7 @@ Result<void> clear_network(const Paths& paths, const Claim& claim) {
     std::vector<Attachment> others = all_attachments(paths);
     std::erase_if(others,
                   [&](const Attachment& one) { return guest && one.guest == guest->guest; });
-    TRY(put_rules(paths, others));
+    TRY(put_rules(paths, others, lock));
     // Last: as long as there is a record, somebody will clear what is left.
     return remove_file(claim.folder.get(), kRecord);
 }

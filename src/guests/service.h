@@ -24,6 +24,10 @@ Result<void> tell_service_manager(const Service& service, std::string_view text)
 /// Whether systemd has booted this machine (sd_booted(3)).
 bool booted_by_systemd();
 
+/// Whether this process lives in a scope of systemd's, as what a person has started does, and not
+/// in somebody's service, whose processes must stay there.
+bool in_scope();
+
 /// A record of the guest in the journal as its keeper wants it (keep/keep.h): bytes below 3 stand
 /// for what is different in each.
 std::string journal_record(std::string_view guest, const Service& service);

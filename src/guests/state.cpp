@@ -15,6 +15,7 @@
 
 #include "base/close_folder.h"
 #include "sys/file.h"
+#include "sys/stream.h"
 
 namespace stead::guests {
 
@@ -208,10 +209,16 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["dynamic-uids"] = record.dynamic_uids;
     json["detached"] = record.detached;
     json["epilogue"] = record.epilogue;
+    json["log-max"] = record.log_max;
+    json["jail"] = record.jail;
+    json["own-init"] = record.own_init;
     if (record.service) {
         json["service"] = {{"notify", record.service->notify},
-                           {"invocation", record.service->invocation}};
+                           {"invocation", record.service->invocation},
+                           {"watchdog", record.service->watchdog_ms}};
     }
+    json["disk"] = record.disk;
+    json["no-disk"] = record.no_disk;
     json["levels"] = nlohmann::json::array();
     for (const RecordedLevel& level : record.levels)
         json["levels"].push_back({level.key, level.content, level.origin});
@@ -226,10 +233,11 @@ std::optional<Record> read_record(int folder) {
     if (!content) return std::nullopt;
     const auto json = nlohmann::json::parse(*content, nullptr, false);
     if (!json.is_object()) return std::nullopt;
-    const auto number = [&](const char* key) -> std::int64_t {
-        const auto found = json.find(key);
-        return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
+    const auto number_in = [](const nlohmann::json& object, const char* key) -> std::int64_t {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_number_integer() ? found->get<std::int64_t>() : 0;
     };
+    const auto number = [&](const char* key) { return number_in(json, key); };
     const auto text_in = [](const nlohmann::json& object, const char* key) {
         const auto found = object.find(key);
         return found != object.end() && found->is_string() ? found->get<std::string>()
@@ -250,8 +258,14 @@ std::optional<Record> read_record(int folder) {
     };
     record.detached = truth("detached");
     record.epilogue = truth("epilogue");
+    record.jail = truth("jail");
+    record.log_max = static_cast<std::uint64_t>(number("log-max"));
+    record.own_init = truth("own-init");
+    record.disk = text("disk");
+    record.no_disk = text("no-disk");
     if (const auto service = json.find("service"); service != json.end() && service->is_object())
-        record.service = Service{text_in(*service, "notify"), text_in(*service, "invocation")};
+        record.service = Service{text_in(*service, "notify"), text_in(*service, "invocation"),
+                                 number_in(*service, "watchdog")};
     if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
         for (const auto& uid : *uids) {
             if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());
@@ -336,6 +350,18 @@ Result<std::optional<Guest>> find(const Paths& paths, std::string_view name) {
         return status.error();
     }
     return std::optional<Guest>{look_at(paths, std::string(name))};
+}
+
+void await_removal(const Paths& paths, std::string_view name) {
+    constexpr int kPauseMs = 5;
+    const std::string folder = paths.guest(name);
+    const auto is_there = [](const std::string& path) {
+        return sys::status_at(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW).has_value();
+    };
+    for (int waited = 0; waited < 1000; waited += kPauseMs) {
+        if (!is_there(folder) || is_there(folder + "/lock")) return;
+        (void)sys::is_readable(-1, kPauseMs); // a pause
+    }
 }
 
 } // namespace stead::guests

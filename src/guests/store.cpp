@@ -9,6 +9,7 @@
 #include "guests/cleanup.h"
 #include "guests/ids.h"
 #include "guests/network.h"
+#include "guests/projects.h"
 #include "guests/state.h"
 #include "images/tree.h"
 #include "sys/file.h"
@@ -133,6 +134,7 @@ Result<void> delete_guest(const Paths& paths, std::string_view name) {
         const std::string text(name);
         TRY(remove_path(paths.guest_file(name) + ".d"));
         TRY(remove_path(paths.logs(name)));
+        forget_projects(paths.state + "/guests/" + text);
         TRY(remove_path(paths.state + "/guests/" + text));
         TRY(forget_range(paths, name));
         TRY(rename_address(paths, name, {}));

@@ -320,7 +320,8 @@ private:
 
     void defaults() {
         using namespace unitfile;
-        supply("restart.policy", text_node("no"), "systemd's default.");
+        if (oneshot() || !job_.options.own_restart)
+            supply("restart.policy", text_node("no"), "systemd's default.");
         if (facts_.wants_restart) {
             supply("restart.delay", text_node("100ms"), "systemd's default.");
             supply("restart.factor", number_node(1.0), "systemd's default.");

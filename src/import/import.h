@@ -80,6 +80,12 @@ struct Options {
     std::string root;
     /// Keys that this build does not support yet are left out, and listed, instead of written.
     bool only_supported = false;
+    /// A service that says nothing about restarts gets Stead's own policy, on-failure, instead of
+    /// systemd's, no.
+    bool own_restart = false;
+    /// The largest hard limit of this resource of setrlimit(2) that can be had: more is not asked
+    /// for, as systemd does in containers. Without it every limit is taken as it is written.
+    std::function<std::uint64_t(std::uint32_t resource)> hard_limit;
     /// Whether there is a system call or group ("@mount") of this name; without it every name
     /// counts as one.
     std::function<bool(std::string_view)> is_call;
@@ -100,6 +106,9 @@ struct SystemdUnit {
     std::vector<std::string> instances;
     /// Names of links to its file.
     std::vector<std::string> aliases;
+    /// Whether it starts with the system, where links tell. What [Install] would do is then not
+    /// asked; without it every unit with such a section counts as enabled.
+    std::optional<bool> enabled = {};
 };
 
 /// A settings file of systemd-nspawn (systemd.nspawn(5)).

@@ -10,6 +10,7 @@
 
 #include <fnmatch.h>
 
+#include "import/distribution.h"
 #include "import/specifiers.h"
 #include "import/supervisord_text.h"
 #include "import/systemd_text.h"
@@ -28,12 +29,6 @@ constexpr std::array<std::string_view, 6> kFolders{
 constexpr std::array<std::string_view, 11> kSuffixes{".service", ".socket", ".timer",     ".target",
                                                      ".path",    ".mount",  ".automount", ".swap",
                                                      ".slice",   ".scope",  ".device"};
-
-bool is_unit_name(std::string_view name) {
-    return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
-        return name.size() > suffix.size() && name.ends_with(suffix);
-    });
-}
 
 std::string inside(std::string folder, std::string_view name) {
     if (!folder.ends_with('/')) folder += '/';
@@ -57,22 +52,6 @@ std::vector<std::string> entries_of(const std::string& folder) {
     }
     std::sort(names.begin(), names.end());
     return names;
-}
-
-/// "foo@bar.service": of "foo-bar.service.d", "foo-.service.d" and "service.d" which apply; the
-/// most particular last.
-std::vector<std::string> drop_in_folders(const UnitNames& names) {
-    std::vector<std::string> folders{names.suffix + ".d"};
-    const std::string_view prefix = names.prefix;
-    const bool dashed = names.full.find('@') == std::string::npos;
-    for (std::size_t at = prefix.find('-'); dashed && at != std::string_view::npos;
-         at = prefix.find('-', at + 1)) {
-        if (at + 1 < prefix.size())
-            folders.push_back(std::string(prefix.substr(0, at + 1)) + "." + names.suffix + ".d");
-    }
-    if (!names.instance.empty()) folders.push_back(names.prefix + "@." + names.suffix + ".d");
-    folders.push_back(names.full + ".d");
-    return folders;
 }
 
 class Reader {
@@ -125,7 +104,7 @@ private:
         if (fs::is_directory(status)) return take_folder(argument);
         if (fs::exists(status) && argument.find('/') != std::string::npos)
             return take_file(argument);
-        if (fs::exists(status) && (is_unit_name(argument) || is_container_name(argument) ||
+        if (fs::exists(status) && (is_systemd_name(argument) || is_container_name(argument) ||
                                    argument.ends_with(".conf") || argument.ends_with(".ini")))
             return take_file(argument);
         if (argument.find('/') != std::string::npos)
@@ -141,7 +120,7 @@ private:
             if (fs::is_directory(path, failed)) {
                 // /var/lib/lxc/NAME/config
                 if (fs::exists(inside(path, "config"), failed)) take_text(inside(path, "config"));
-            } else if (is_unit_name(name) || name.ends_with(".nspawn")) {
+            } else if (is_systemd_name(name) || name.ends_with(".nspawn")) {
                 take_file(path);
             } else if (name.ends_with(".conf") || name.ends_with(".ini") || name == "config") {
                 take_text(path);
@@ -182,12 +161,12 @@ private:
 
     void take_file(const std::string& path) {
         const std::string name(base_name(path));
-        const std::string real = is_unit_name(name) ? real_file(path) : path;
+        const std::string real = is_systemd_name(name) ? real_file(path) : path;
         const std::string real_name(base_name(real));
         const ReadText read = read_source(real);
         if (!read.text) return skip(path, read.problem);
         if (name.ends_with(".nspawn")) return take_nspawn(path, *read.text);
-        if (!is_unit_name(name)) {
+        if (!is_systemd_name(name)) {
             if (is_supervisord(*read.text)) return take_supervisord(path, *read.text);
             if (is_lxc(*read.text)) return take_lxc(path, *read.text);
             return skip(path, "neither a unit of systemd's or settings of systemd-nspawn's by its "
@@ -205,7 +184,7 @@ private:
     std::string real_file(const std::string& path) const {
         std::error_code failed;
         std::string real = resolved(path);
-        if (real == path || !is_unit_name(base_name(real))) return path;
+        if (real == path || !is_systemd_name(base_name(real))) return path;
         if (fs::exists(real, failed)) return real;
         const std::string beside = inside(folder_name(path), base_name(real));
         return fs::exists(beside, failed) ? beside : path;
@@ -237,7 +216,7 @@ private:
 
     void take_name(std::string name) {
         const std::string container = container_file(name);
-        if (!is_unit_name(name)) name += ".service";
+        if (!is_systemd_name(name)) name += ".service";
         const UnitNames names = names_of(name);
         const std::string general =
             names.instance.empty() ? name : names.prefix + "@." + names.suffix;
@@ -280,7 +259,7 @@ private:
 
     static std::string alias_of(const std::string& wanted, const std::string& real) {
         const std::string name(base_name(real));
-        return is_unit_name(name) ? name : wanted;
+        return is_systemd_name(name) ? name : wanted;
     }
 
     /// `instance`: of a template, the one that was asked for.
@@ -382,6 +361,26 @@ private:
 };
 
 } // namespace
+
+bool is_systemd_name(std::string_view name) {
+    return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+        return name.size() > suffix.size() && name.ends_with(suffix);
+    });
+}
+
+std::vector<std::string> drop_in_folders(const UnitNames& names) {
+    std::vector<std::string> folders{names.suffix + ".d"};
+    const std::string_view prefix = names.prefix;
+    const bool dashed = names.full.find('@') == std::string::npos;
+    for (std::size_t at = prefix.find('-'); dashed && at != std::string_view::npos;
+         at = prefix.find('-', at + 1)) {
+        if (at + 1 < prefix.size())
+            folders.push_back(std::string(prefix.substr(0, at + 1)) + "." + names.suffix + ".d");
+    }
+    if (!names.instance.empty()) folders.push_back(names.prefix + "@." + names.suffix + ".d");
+    folders.push_back(names.full + ".d");
+    return folders;
+}
 
 Import import_arguments(const std::vector<std::string>& arguments, const Options& options) {
     return Reader(options).read(arguments);

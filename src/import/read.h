@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "import/import.h"
+#include "import/specifiers.h"
 
 /// Finds and reads what an argument names. For this folder's own use.
 namespace stead::importing {
@@ -18,6 +19,10 @@ struct ReadText {
 };
 
 ReadText read_source(const std::string& path);
+
+/// "foo@bar.service": of "foo-bar.service.d", "foo-.service.d" and "service.d" which apply; the
+/// most particular last.
+std::vector<std::string> drop_in_folders(const UnitNames& names);
 
 /// True for names of files that only containers have: "web.nspawn", "config".
 bool is_container_name(std::string_view name);

@@ -36,6 +36,8 @@ struct Facts {
     std::string bus_name;
     std::string pid_file;
     bool dynamic_user = false;
+    /// It requires syslog.socket: what others write to /dev/log is for it.
+    bool takes_syslog = false;
     std::optional<std::size_t> dynamic_user_item;
     bool remain_after_exit = false;
     bool wants_restart = false;

@@ -359,10 +359,13 @@ private:
     }
 
     void log_keep(const Setting& setting, std::size_t item) {
-        const auto count = unitfile::parse_digits(setting.value, 1000);
+        const auto count = unitfile::parse_digits(setting.value, 1'000'000);
         if (!count) return draft_.leave_out(item, "not understood: it is no number");
+        constexpr std::uint64_t kMost = 99;
+        if (*count > kMost) draft_.approximate(item, "at most 99 are kept");
         if (!has_own_log()) return draft_.leave_out(item, "only the unit's own log is put aside");
-        draft_.put(item, "log.keep", integer_node(static_cast<std::int64_t>(*count)));
+        draft_.put(item, "log.keep",
+                   integer_node(static_cast<std::int64_t>(std::min<std::uint64_t>(*count, kMost))));
     }
 
     void supply(const char* key, Node value) {

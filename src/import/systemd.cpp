@@ -82,7 +82,7 @@ private:
             if (part.has_service) return skip(unit, "there is a unit of this name already", false);
             part.has_service = true;
         }
-        apply(part, names, lines);
+        apply(part, names, lines, unit.enabled);
         for (const std::string& alias : unit.aliases) {
             const Node* const known = part.draft->find("alias");
             Node list = known == nullptr ? unitfile::list_node({}) : *known;
@@ -142,7 +142,10 @@ private:
         return {};
     }
 
-    void apply(Part& part, const UnitNames& names, const std::vector<Assignment>& lines) {
+    void apply(Part& part,
+               const UnitNames& names,
+               const std::vector<Assignment>& lines,
+               std::optional<bool> enabled) {
         if (names.suffix == "socket") {
             part.has_socket = true;
             part.facts.socket_name = socket_name(names, lines);
@@ -154,10 +157,14 @@ private:
         items.reserve(lines.size());
         for (const Assignment& line : lines)
             items.push_back(take_down(*part.draft, names, line));
-        for (const char* section : {"Unit", "Install", "Service", "Socket", "Timer"})
-            for (const std::span<const Rule> rules : tables_of(section))
+        for (const std::string_view section : {"Unit", "Install", "Service", "Socket", "Timer"}) {
+            // What links say counts, not what they could say.
+            if (enabled && section == "Install") continue;
+            for (const std::span<const Rule> rules : tables_of(std::string(section)))
                 for (const Rule& rule : rules)
                     run(job, rule, section, lines, items);
+        }
+        if (enabled) part.facts.enabled = *enabled;
         if (names.suffix == "service" || names.suffix == "target")
             part.service_enabled = part.facts.enabled;
         part.facts.enabled = part.facts.enabled || enabled_before;

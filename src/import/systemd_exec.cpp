@@ -79,10 +79,24 @@ void pass_environment(Job& job, const Line& line) {
     }
 }
 
+/// `text` without what is above the highest limit that can be had; times are left alone.
+std::string within_reach(Job& job, const Line& line, const std::string& text) {
+    if (!job.options.hard_limit || line.note == "cpu" || line.note == "rttime") return text;
+    const auto parsed = unitfile::parse_rlimit(line.note, text);
+    if (!parsed.value) return text;
+    const std::uint64_t most = job.options.hard_limit(parsed.value->resource);
+    if (parsed.value->hard <= most) return text;
+    job.draft.approximate(line.item, "no more than " + std::to_string(most) + " can be had here");
+    constexpr std::string_view kSizes = "as core data fsize memlock msgqueue rss stack";
+    const std::string unit = kSizes.find(line.note) == std::string_view::npos ? "" : "B";
+    const std::string hard = std::to_string(most) + unit;
+    return std::to_string(std::min(parsed.value->soft, most)) + unit + ":" + hard;
+}
+
 void limit(Job& job, const Line& line) {
     const Amount amount = resource_limit(line.note, line.value);
     if (!amount.text) return job.refuse(line, amount.problem);
-    const std::string& text = *amount.text;
+    const std::string text = within_reach(job, line, *amount.text);
     if (const auto number = unitfile::parse_digits(text, INT64_MAX)) {
         job.draft.put(line.item, line.key,
                       unitfile::integer_node(static_cast<std::int64_t>(*number)));

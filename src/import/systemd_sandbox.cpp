@@ -180,7 +180,12 @@ void private_flag(Job& job, const Line& line) {
 
 void private_devices(Job& job, const Line& line) {
     if (!is_on(job, line)) return;
-    job.draft.put(line.item, line.key, unitfile::boolean_node(true));
+    if (job.facts.takes_syslog) {
+        job.draft.leave_out(line.item,
+                            "it makes the /dev/log that others write to, so /dev is the guest's");
+    } else {
+        job.draft.put(line.item, line.key, unitfile::boolean_node(true));
+    }
     take_capability(job, line, "MKNOD");
     take_capability(job, line, "SYS_RAWIO");
     take_calls(job, line, "@raw-io");

@@ -102,6 +102,7 @@ void relate(Job& job, const Line& line) {
     for (const std::string& word : *words) {
         const auto text = job.text(line, word, line.key);
         if (!text) continue;
+        if (*text == "syslog.socket" && line.key == "requires") job.facts.takes_syslog = true;
         const OtherUnit other = other_unit(*text);
         if (!other.reason.empty()) {
             const std::string note = *text + ": " + other.reason;

@@ -147,7 +147,7 @@ Result<void> set_inside(const Attachment& guest) {
         if (routed && !link_local) TRY(netlink.add_route(inner, v6, *gateway, std::nullopt));
         TRY(netlink.add_route(inner, v6, std::nullopt, gateway));
     }
-    if (network.link == Link::Macvlan) TRY(apply_rules(render_inside(guest)));
+    if (network.link == Link::Macvlan) TRY(apply_rules(render_inside(guest), -1));
     return {};
 }
 

@@ -28,8 +28,11 @@ const char* find_nft() {
     return nullptr;
 }
 
-[[noreturn]] void become_nft(const char* program, int script, int complaints) {
+[[noreturn]] void become_nft(const char* program, int script, int complaints, int lock) {
     (void)sys::set_signal_mask(0);
+    if (lock >= 0) (void)sys::keep_over_exec(lock, true);
+    // Whoever waits for it may be gone, and the lock must not stay with one that hangs.
+    ::alarm(kNftLimitMs / 1000 + 1);
     (void)sys::place(script, STDIN_FILENO);
     (void)sys::place(complaints, STDOUT_FILENO);
     (void)sys::place(complaints, STDERR_FILENO);
@@ -66,7 +69,7 @@ Result<void> check_means() {
     return {};
 }
 
-Result<void> apply_rules(const std::string& script) {
+Result<void> apply_rules(const std::string& script, int lock) {
     const char* const program = find_nft();
     if (program == nullptr) return make_error("nft is missing; install nftables", {}, ENOENT);
     const sys::UniqueFd input = TRY(sys::make_memfd("stead-rules"));
@@ -75,7 +78,7 @@ Result<void> apply_rules(const std::string& script) {
     if (::lseek(input.get(), 0, SEEK_SET) < 0) return last_error("lseek");
 
     sys::Cloned child = TRY(sys::clone_process(-1));
-    if (child.pid == 0) become_nft(program, input.get(), complaints.get());
+    if (child.pid == 0) become_nft(program, input.get(), complaints.get(), lock);
     const sys::Process process{std::move(child.pidfd), child.pid};
     const bool in_time = sys::is_readable(process.pidfd.get(), kNftLimitMs);
     if (!in_time) {

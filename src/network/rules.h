@@ -35,7 +35,8 @@ std::string render_inside(const Attachment& guest);
 /// Whether this process may make rules, and has the program to.
 Result<void> check_means();
 
-/// Runs nft on the script in the caller's network namespace.
-Result<void> apply_rules(const std::string& script);
+/// Runs nft on the script in the caller's network namespace. nft holds `lock` too (a flock; -1 for
+/// none): if the caller is killed, the next holder comes after what nft still does, not before.
+Result<void> apply_rules(const std::string& script, int lock);
 
 } // namespace stead::network

@@ -118,7 +118,7 @@ TEST_F(Client, ListsGuests) {
     serve_web();
     const Outcome outcome = machine.run({"list"});
     EXPECT_EQ(outcome.code, kDone) << outcome.err;
-    EXPECT_EQ(outcome.out, "GUEST  STATE  SINCE  UNITS  FAILED  ENABLED  NOTE\n"
+    EXPECT_EQ(outcome.out, "GUEST  STATE  SINCE  UNITS  FAILED  MEMORY  TASKS  CPU  ENABLED  NOTE\n"
                            "web    up     3 min  1/2    1\n");
 }
 

@@ -37,6 +37,14 @@ TEST(Services, ForgetAListAtAnEmptyLine) {
     EXPECT_EQ(value(unit, "command"), R"(["/bin/b"])");
 }
 
+TEST(Services, ThatMakeTheLogsSocketSeeTheGuestsDevices) {
+    const char* const sandbox = "[Service]\nExecStart=/bin/a\nPrivateDevices=yes\n";
+    EXPECT_EQ(value(unit_of(sandbox), "files.private-devices"), "true");
+    const ImportedUnit logger = unit_of(std::string("[Unit]\nRequires=syslog.socket\n") + sandbox);
+    EXPECT_EQ(value(logger, "files.private-devices"), "");
+    EXPECT_EQ(mapping(logger, "PrivateDevices"), Mapping::NotMapped);
+}
+
 TEST(Services, HaveTheirTypes) {
     EXPECT_EQ(value(service("Type=simple\n"), "type"), "");
     EXPECT_EQ(value(service("Type=notify\n"), "type"), R"("notify")");

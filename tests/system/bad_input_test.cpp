@@ -70,8 +70,8 @@ TEST_F(BadInput, TextThatIsNoToml) {
 }
 
 TEST_F(BadInput, AKeyWhoseTimeHasNotCome) {
-    EXPECT_TRUE(refused({"run", guest("profile = \"jail\"\n[unit.it]\ncommand = \"true\"\n"
-                                      "[unit.it.files]\nprivate-devices = true\n")},
+    EXPECT_TRUE(refused({"run", guest("profile = \"jail\"\narchitectures = [\"x86\"]\n"
+                                      "[unit.it]\ncommand = \"true\"\n")},
                         2, {"not supported yet"}));
 }
 

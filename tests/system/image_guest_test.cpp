@@ -94,7 +94,8 @@ TEST_F(ImageGuest, RebootAndShutdownInsideAreSteads) {
     (void)host_.stead({"exec", "web", "--", "/usr/sbin/reboot"});
     EXPECT_TRUE(eventually([&] {
         return host_.ready("web") &&
-               host_.stead({"exec", "web", "--", "ls", "/tmp/before"}).code == 1;
+               host_.stead({"exec", "web", "--", "sh", "-c", "[ -e /tmp/before ] || echo gone"})
+                       .out == "gone\n";
     }));
     EXPECT_EQ(host_.stead({"exec", "web", "--", "shutdown", "-h", "+5"}).code, 2);
     (void)host_.stead({"exec", "web", "--", "shutdown", "-h", "now"});
@@ -107,7 +108,6 @@ TEST_F(ImageGuest, SnapshotsAreRestoredAndResetGivesTheImageBack) {
     start("web");
     (void)sh("web", "mkdir -p /srv/d && echo 1 >/srv/d/f && rm -r /etc/stead/units/it.toml && "
                     "ln /srv/d/f /srv/same && ln -s f /srv/d/l && chmod 4755 /srv/d/f");
-    EXPECT_EQ(host_.stead({"snapshot", "web", "s"}).code, 1) << "it runs";
     stop("web");
     ASSERT_EQ(host_.stead({"snapshot", "web", "s"}).code, 0);
     EXPECT_EQ(host_.stead({"snapshot", "web", "s"}).code, 1) << "taken";
@@ -130,6 +130,51 @@ TEST_F(ImageGuest, SnapshotsAreRestoredAndResetGivesTheImageBack) {
     EXPECT_EQ(host_.stead({"snapshot", "web"}).out, "");
 }
 
+TEST_F(ImageGuest, StandsStillWhileItIsCopiedAndGoesOnAfterwards) {
+    create("web");
+    start("web");
+    // Whatever moment the copy shows: the second file is never ahead of the first.
+    const Outcome left =
+        host_.stead({"exec", "web", "--unit", "writer", "--detach", "--", "sh", "-c",
+                     "mkdir /srv; i=0; while :; do i=$((i+1)); echo $i >/srv/x; mv /srv/x /srv/1; "
+                     "echo $i >/srv/x; mv /srv/x /srv/2; done"});
+    ASSERT_EQ(left.code, 0) << left.err;
+    ASSERT_TRUE(eventually([&] {
+        return host_.stead({"exec", "web", "cat", "/srv/2"}).code == 0;
+    }));
+    for (const char* name : {"one", "two", "three"}) {
+        ASSERT_EQ(host_.stead({"snapshot", "web", name}).code, 0);
+        const std::string upper =
+            host_.folder() + "/lib/guests/web/snapshots/" + name + "/upper/srv/";
+        const int first = std::stoi(read_text(upper + "1"));
+        const int second = std::stoi(read_text(upper + "2"));
+        EXPECT_TRUE(first == second || first == second + 1) << first << ", " << second;
+        const std::string then = sh("web", "cat /srv/2");
+        EXPECT_TRUE(eventually([&] { return sh("web", "cat /srv/2") != then; })) << "it goes on";
+    }
+    EXPECT_EQ(host_.stead({"snapshot", "--delete", "web", "two"}).code, 0);
+    EXPECT_EQ(host_.stead({"snapshot", "web"}).out, "one\nthree\n");
+    EXPECT_EQ(host_.stead({"restore", "web", "one"}).code, 1) << "it runs";
+}
+
+TEST_F(ImageGuest, GoesOnWhenTheCommandThatCopiesItIsKilled) {
+    create("web");
+    start("web");
+    (void)sh("web", "i=0; while [ $i -lt 3000 ]; do echo $i >/srv-$i; i=$((i+1)); done");
+    for (int after = 1; after < 40; after += 3) {
+        Background copying(host_.command({"snapshot", "web", "s"}), host_.folder() + "/copying");
+        std::this_thread::sleep_for(std::chrono::milliseconds(after));
+        copying.signal(SIGKILL);
+        (void)copying.wait();
+        EXPECT_TRUE(eventually([&] { return sh("web", "echo alive") == "alive\n"; })) << after;
+        if (host_.stead({"snapshot", "web"}).out == "s\n") {
+            EXPECT_EQ(host_.stead({"snapshot", "--delete", "web", "s"}).code, 0);
+        }
+    }
+    ASSERT_EQ(host_.stead({"snapshot", "web", "s"}).code, 0);
+    EXPECT_TRUE(fs::exists(host_.folder() + "/lib/guests/web/snapshots/s/upper/srv-2999"));
+}
+
 TEST_F(ImageGuest, AFolderThatWasMadeAnewHidesTheImages) {
     create("web");
     start("web");
@@ -147,8 +192,10 @@ TEST_F(ImageGuest, ACloneIsAGuestOfItsOwn) {
     start("web");
     (void)sh("web", "echo kept >/srv-file");
     const std::string id = sh("web", "cat /etc/machine-id");
-    EXPECT_EQ(host_.stead({"clone", "web", "web2"}).code, 1) << "it runs";
+    ASSERT_EQ(host_.stead({"clone", "web", "early"}).code, 0) << "it runs";
     stop("web");
+    start("early");
+    EXPECT_EQ(sh("early", "cat /srv-file"), "kept\n");
     EXPECT_EQ(host_.stead({"clone", "web", "empty"}).code, 1) << "taken";
     EXPECT_EQ(host_.stead({"clone", "web", "bad", "memroy-max=1"}).code, 2);
     EXPECT_FALSE(fs::exists(host_.folder() + "/etc/guests/bad.toml.d"));

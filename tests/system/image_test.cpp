@@ -188,7 +188,7 @@ TEST_F(ImageStore, HostileArchivesLeaveNothingAnywhere) {
 
     const std::string bomb = host_.folder() + "/bomb.tar.gz";
     ASSERT_EQ(run_program({"sh", "-c",
-                           "cd " + host_.folder() + " && truncate -s 200M zeros && tar -czf " +
+                           "cd " + host_.folder() + " && truncate -s 32M zeros && tar -czf " +
                                bomb + " zeros"})
                   .code,
               0);

@@ -2,6 +2,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <sstream>
 #include <string>
 
@@ -181,6 +183,80 @@ TEST_F(Logs, WhatALoggerHasNotReadAtTheEndIsItsOwnLog) {
     running.signal(SIGTERM);
     EXPECT_EQ(running.wait(), 0) << running.output();
     EXPECT_NE(logs("web/deaf").find("unread"), std::string::npos) << logs("web");
+}
+
+/// Bytes of everything below the folder of the guest's logs, and how many files are compressed.
+struct OnDisk {
+    std::uintmax_t bytes = 0;
+    int packed = 0;
+    int put_aside = 0;
+};
+
+OnDisk on_disk(const std::string& folder) {
+    OnDisk found;
+    std::error_code moving;
+    for (std::filesystem::recursive_directory_iterator at(folder, moving), end; at != end;
+         at.increment(moving)) {
+        if (!at->is_regular_file(moving)) continue;
+        const auto size = at->file_size(moving);
+        if (!moving) found.bytes += size;
+        std::ifstream file(at->path(), std::ios::binary);
+        if (file.get() == 0x1f && file.get() == 0x8b) ++found.packed;
+        if (at->path().filename() != "current") ++found.put_aside;
+    }
+    return found;
+}
+
+TEST_F(Logs, TogetherStayWithinTheGuestsBoundAndOldOnesAreCompressed) {
+    const std::string noisy = "[log]\nsize = \"64K\"\nkeep = 20\n";
+    // Bytes that nothing compresses well.
+    const std::string noise = "head -c 9000000 /dev/urandom | base64 -w 80; echo last-line-; ";
+    unit("loud", "command = [\"bash\", \"-c\", \"" + noise + "sleep infinity\"]\n" + noisy);
+    unit("second", "command = [\"bash\", \"-c\", \"" + noise + "sleep infinity\"]\n" + noisy);
+    unit("quiet", "command = [\"sh\", \"-c\", \"echo from-quiet-; sleep infinity\"]\n");
+    Background running(host_.command({"run", guest("log.max = \"600K\"\n")}),
+                       host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+    const std::string folder = host_.folder() + "/lib/logs/web";
+    ASSERT_TRUE(logged("web/loud", "last-line-") && logged("web/second", "last-line-"));
+    // In a flood the next round begins as soon as one is done; after it nothing is left to do.
+    EXPECT_TRUE(eventually([&] {
+        const OnDisk now = on_disk(folder);
+        return now.bytes <= 600 * 1024 && now.packed > 0;
+    })) << on_disk(folder).bytes
+        << " bytes, compressed: " << on_disk(folder).packed;
+    EXPECT_GT(on_disk(folder).put_aside, 2);
+    EXPECT_TRUE(logged("web/quiet", "from-quiet-"));
+    EXPECT_TRUE(eventually([&] {
+        return host_.stead({"status", "web"}).out.find("old log files were removed") !=
+               std::string::npos;
+    })) << host_.stead({"status", "web"}).out;
+    EXPECT_EQ(host_.stead({"stop", "web"}).code, 0);
+}
+
+TEST_F(Logs, OfAUnitThatBlocksWaitForTheNextKeeper) {
+    const std::string script = "i=0; while [ $i -lt 40000 ]; do i=$((i+1)); echo line-$i-; done; "
+                               "echo all-written-; sleep infinity";
+    unit("patient", "command = [\"sh\", \"-c\", \"sleep 2; " + script +
+                        "\"]\n[log]\nsize = \"8M\"\nwhen-full = \"block\"\n");
+    unit("hasty",
+         "command = [\"sh\", \"-c\", \"sleep 2; " + script + "\"]\n[log]\nsize = \"8M\"\n");
+    Background running(host_.command({"run", guest()}), host_.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
+    running.signal(SIGKILL);
+    EXPECT_EQ(running.wait(), 1000 + SIGKILL);
+    // Longer than the writers need; then the next command brings the next keeper.
+    ::sleep(6);
+    EXPECT_EQ(inside("true").code, 0);
+    ASSERT_TRUE(logged("web/patient", "all-written-")) << logs("web/stead");
+    const std::string text = logs("web/patient");
+    std::size_t at = 0;
+    for (int line = 1; line <= 40000; ++line) {
+        at = text.find(" line-" + std::to_string(line) + "-\n", at);
+        ASSERT_NE(at, std::string::npos) << line;
+    }
+    EXPECT_EQ(logs("web/hasty").find(" line-10000-\n"), std::string::npos);
+    EXPECT_EQ(host_.stead({"stop", "web"}).code, 0);
 }
 
 } // namespace

@@ -373,6 +373,30 @@ TEST_F(Networks, AStartThatIsKilledAtAnyMomentIsPutRightByTheNextCommand) {
     EXPECT_EQ(host.stead({"run", file}).code, 7);
 }
 
+TEST_F(Networks, RulesThatAreStillBeingMadeForAKilledStartDoNotStay) {
+    const std::string file = host.write("it.toml", text_of("ports = [\"80:8080\"]"));
+    const std::string slow =
+        host.write("slow-nft", "#!/bin/sh\n: > " + folder + "/begun\nsleep 2\n" + folder +
+                                   "/nft \"$@\"\n: > " + folder + "/done\n");
+    ASSERT_EQ(output_of("chmod 755 " + slow + " && cp /usr/sbin/nft " + folder + "/nft"), "");
+    Words words{
+        "unshare", "-m", "sh", "-c", "mount --bind " + slow + " /usr/sbin/nft && exec \"$@\"",
+        "sh"};
+    const Words command = host.command({"run", file});
+    words.insert(words.end(), command.begin(), command.end());
+    Background starting(words, host.folder() + "/out");
+    const auto is_there = [&](const char* name) {
+        return std::filesystem::exists(folder + "/" + name);
+    };
+    ASSERT_TRUE(eventually([&] { return is_there("begun"); }));
+    starting.signal(SIGKILL);
+    (void)starting.wait();
+    (void)host.stead({"list"});
+    ASSERT_TRUE(eventually([&] { return is_there("done"); }));
+    (void)host.stead({"list"});
+    EXPECT_EQ(leftovers(), "");
+}
+
 TEST_F(Networks, WhatCannotBeIsRefusedBeforeAnythingIsMade) {
     const auto refused = [&](const std::string& network) {
         define("web", network);

@@ -129,5 +129,31 @@ TEST_P(Reload, EnablesAndDisablesUnitsByDropIns) {
 
 INSTANTIATE_TEST_SUITE_P(Users, Reload, ::testing::Values("private", "host"));
 
+TEST(ReloadOfAJail, IsRefusedWithAWayOutAndChangesNothing) {
+    NEED_GUESTS();
+    const Host host;
+    const std::string file = host.write("web.toml", "profile = \"jail\"\n[unit.main]\ncommand = "
+                                                    "\"sleep infinity\"\nlog = \"null\"\n");
+    Background running(host.command({"run", file}), host.folder() + "/out");
+    ASSERT_TRUE(eventually([&] { return host.ready("web"); })) << running.output();
+    const int before = host.pid_of("web/main");
+    const Outcome refused = host.stead({"reload", "web"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_TRUE(contains(refused.err, "'web' is a jail: its units are those of " + file))
+        << refused.err;
+    EXPECT_TRUE(contains(refused.err, "stead restart web")) << refused.err;
+    EXPECT_EQ(host.pid_of("web/main"), before);
+    EXPECT_EQ(host.stead({"stop", "web"}).code, 0);
+    EXPECT_EQ(running.wait(), 0);
+
+    Background alone(host.command({"jail", "--name", "alone", "--", "sleep", "infinity"}),
+                     host.folder() + "/alone");
+    ASSERT_TRUE(eventually([&] { return host.ready("alone"); })) << alone.output();
+    const Outcome also = host.stead({"reload", "alone"});
+    EXPECT_EQ(also.code, 1);
+    EXPECT_TRUE(contains(also.err, "'alone' is a jail of the command line")) << also.err;
+    EXPECT_EQ(host.stead({"stop", "alone"}).code, 0);
+}
+
 } // namespace
 } // namespace stead::system_test

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "systemd/generator.h"
+#include "systemd/levels.h"
 
 namespace stead::systemd {
 namespace {
@@ -63,6 +64,35 @@ TEST_F(Generator, OrdersGuestsAndUnitsOfTheHost) {
                              "\nAfter=stead@cache.service\n"})
         EXPECT_NE(text.find(line), std::string::npos) << text;
     EXPECT_EQ(text.find("Requires=stead@cache"), std::string::npos);
+}
+
+TEST_F(Generator, TellsTheServiceManagerTheLevelsThatItKnows) {
+    write("web", "[limits]\nmemory-max = \"512M\"\nmemory-low = \"max\"\ncpu-max = \"150%\"\n"
+                 "cpu-weight = 300\npids-max = 100\n");
+    const std::string text = content_of(run(), "stead@web.service.d/50-stead.conf");
+    EXPECT_NE(text.find("\n[Service]\n"), std::string::npos) << text;
+    for (const char* line : {"\nMemoryMax=536870912\n", "\nMemoryLow=infinity\n",
+                             "\nCPUQuota=150.00%\n", "\nCPUWeight=300\n"})
+        EXPECT_NE(text.find(line), std::string::npos) << text;
+    EXPECT_EQ(text.find("Tasks"), std::string::npos) << text;
+}
+
+TEST(UnitLevels, AreNumbersOnTheBusAndWordsInFiles) {
+    const auto is = [](const char* file, const char* content, std::uint64_t value) {
+        const auto level = unit_level(file, content);
+        return level && level->value == value;
+    };
+    EXPECT_TRUE(is("memory.max", "4096\n", 4096));
+    EXPECT_TRUE(is("memory.max", "max", UINT64_MAX));
+    EXPECT_TRUE(is("cpu.max", "50000 100000", 500'000));
+    EXPECT_TRUE(is("cpu.max", "max 100000", UINT64_MAX));
+    EXPECT_TRUE(is("io.weight", "default 250", 250));
+    EXPECT_EQ(unit_level("cpu.max", "1234 100000")->setting, "CPUQuota=1.23%");
+    for (const char* hostile : {"", "x", "1 0", "-1", "1 2 3", "99999999999999999999"}) {
+        EXPECT_FALSE(unit_level("cpu.max", hostile)) << hostile;
+        EXPECT_FALSE(unit_level("memory.max", hostile)) << hostile;
+    }
+    EXPECT_FALSE(unit_level("pids.max", "100"));
 }
 
 TEST_F(Generator, LetsNoDescriptionWriteLinesOrSpecifiers) {

@@ -75,6 +75,28 @@ TEST_F(ManagerServices, NameTheGuestThatIsNot) {
     }
 }
 
+TEST_F(ManagerServices, SignalAUnitThatHasFailed) {
+    std::string heard;
+    sd_bus_slot* slot = nullptr;
+    const auto hear = [](sd_bus_message* message, void* data, sd_bus_error*) {
+        const char* guest = nullptr;
+        const char* unit = nullptr;
+        if (sd_bus_message_read(message, "ss", &guest, &unit) >= 0)
+            *static_cast<std::string*>(data) = std::string(guest) + "/" + unit;
+        return 0;
+    };
+    ASSERT_GE(sd_bus_match_signal(bus_.get(), &slot, nullptr, kManagerPath, kManagerInterface,
+                                  "UnitFailed", hear, &heard),
+              0);
+    const Slot held(slot);
+    const Answer answer = announce_failed_unit(bus_.get(), "web", "nginx");
+    EXPECT_TRUE(answer) << answer.problem;
+    while (sd_bus_process(bus_.get(), nullptr) > 0) {
+    }
+    EXPECT_EQ(heard, "web/nginx");
+    EXPECT_FALSE(announce_failed_unit(bus_.get(), "web", "../x"));
+}
+
 TEST_F(ManagerServices, TakeNoOptionForALevel) {
     for (const char* hostile : {"--help", "-x=1", "memory-max"}) {
         Message question = request("Set");

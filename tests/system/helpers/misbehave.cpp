@@ -191,17 +191,17 @@ int store(const std::string& folder, int count) {
     sleep_for_ever();
 }
 
-void note_signal(int) {}
-
 /// Answers HUP as sd_notify(3) wants it, after words that belong to no reload.
 int reload_slowly(bool answers) {
-    struct sigaction action {};
-
-    action.sa_handler = note_signal;
-    (void)::sigaction(SIGHUP, &action, nullptr);
+    // Blocked until it is waited for: one that comes before that is not lost.
+    sigset_t hangup;
+    ::sigemptyset(&hangup);
+    ::sigaddset(&hangup, SIGHUP);
+    (void)::sigprocmask(SIG_BLOCK, &hangup, nullptr);
     notify("READY=1\nSTATUS=began");
     for (;;) {
-        if (::pause() == 0 || !answers) continue;
+        int signal = 0;
+        if (::sigwait(&hangup, &signal) != 0 || !answers) continue;
         notify("READY=1");
         notify("RELOADING=1\nMONOTONIC_USEC=1");
         notify("READY=1");
