@@ -80,6 +80,13 @@ std::vector<std::string> unexpanded(std::vector<std::string> words) {
     return words;
 }
 
+/// `text` as a comment of one line.
+std::string safe_line(const std::string& text) {
+    std::string line = safe(text);
+    std::replace(line.begin(), line.end(), '\t', ' ');
+    return line;
+}
+
 class Lines {
 public:
     void add(std::string_view key, const std::string& value) {
@@ -93,6 +100,19 @@ public:
     void add_given(std::string_view key, const std::vector<std::string>& words) {
         if (!words.empty()) add(key, as_list(words));
     }
+
+    /// An item a line, with its reason behind it.
+    void add_reasoned(const std::string& key, const std::vector<learn::Reasoned>& items) {
+        text_.append(key).append(" = [\n");
+        for (const learn::Reasoned& item : items)
+            text_.append("    ")
+                .append(quoted(item.text))
+                .append(", # " + safe_line(item.why))
+                .append("\n");
+        text_.append("]\n");
+    }
+
+    void remark(const std::string& text) { text_.append("# " + safe_line(text)).append("\n"); }
 
     [[nodiscard]] const std::string& text() const { return text_; }
 
@@ -128,18 +148,60 @@ std::string as_value(std::string_view text) {
     return quoted(text);
 }
 
-std::string jail_text(const JailOptions& options, std::string& wrong) {
-    const std::string unit = "unit." + std::string(kJailUnit) + ".";
-    Lines lines;
-    lines.add("profile", "\"jail\"");
-    lines.add_given("root", options.root);
-    if (options.read_only) lines.add("read-only", "true");
+namespace {
+
+/// What bounds the jail from outside, as asked for.
+void add_boundary(const JailOptions& options, Lines& lines) {
     lines.add_given("bind", options.binds);
     lines.add_given("capabilities", options.capabilities);
     // Addresses to listen on mean nothing without the host's network.
     const bool host_network = options.network.empty() && !options.listen.empty();
     lines.add_given("network.mode", host_network ? "host" : options.network);
     lines.add_given("network.listen", options.listen);
+}
+
+/// The same, as learned.
+void add_learned(const JailOptions& options, const learn::Learned& learned, Lines& lines) {
+    for (const std::string& note : learned.notes)
+        lines.remark(note);
+    std::vector<learn::Reasoned> binds;
+    for (const std::string& bind : options.binds)
+        binds.push_back({bind, "as asked for"});
+    binds.insert(binds.end(), learned.binds.begin(), learned.binds.end());
+    if (!binds.empty()) lines.add_reasoned("bind", binds);
+    if (!learned.capabilities.empty()) lines.add_reasoned("capabilities", learned.capabilities);
+    lines.add_reasoned("system-calls", learned.calls);
+    const std::string mode = !options.network.empty() ? options.network
+                             : learned.network        ? "host"
+                                                      : "";
+    lines.add_given("network.mode", mode);
+    if (mode != "host") return;
+    if (learned.any_port) {
+        lines.remark("network.listen is left out: a port that the kernel chose was bound, and no "
+                     "list can name it");
+    } else if (learned.listen.empty()) {
+        lines.remark("no address was bound; an empty network.listen would allow all of them");
+    } else if (options.bounded_listen) {
+        lines.add_reasoned("network.listen", learned.listen);
+    } else {
+        lines.remark("network.listen needs root: without it every port may be bound");
+    }
+}
+
+} // namespace
+
+std::string
+jail_text(const JailOptions& options, std::string& wrong, const learn::Learned* learned) {
+    const std::string unit = "unit." + std::string(kJailUnit) + ".";
+    Lines lines;
+    lines.add("profile", "\"jail\"");
+    lines.add_given("root", options.root);
+    if (options.read_only) lines.add("read-only", "true");
+    if (learned == nullptr) {
+        add_boundary(options, lines);
+    } else {
+        add_learned(options, *learned, lines);
+    }
     lines.add_given("limits.memory-max", options.memory_max);
     for (const std::string& setting : options.settings) {
         const std::size_t equals = setting.find('=');
@@ -154,6 +216,10 @@ std::string jail_text(const JailOptions& options, std::string& wrong) {
     lines.add(unit + "restart", "\"no\"");
     lines.add_given(unit + "user", options.user);
     lines.add_given(unit + "working-directory", unexpanded(options.cwd));
+    if (learned != nullptr) {
+        for (const auto& [kind, folders] : learned->directories)
+            lines.add_reasoned(std::string(unit).append("directories.").append(kind), folders);
+    }
     for (const std::string& variable : options.environment) {
         const std::size_t equals = variable.find('=');
         if (equals == std::string::npos || equals == 0) {

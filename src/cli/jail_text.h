@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "learn/lesson.h"
 #include "unitfile/specs.h"
 
 /// `stead jail`'s options as the guest file they stand for: what --print shows is what would run.
@@ -17,6 +18,8 @@ struct JailOptions {
     std::string network;
     std::string memory_max;
     bool read_only = false;
+    /// network.listen can be kept here (it takes root).
+    bool bounded_listen = true;
     std::vector<std::string> capabilities;
     std::vector<std::string> binds;
     std::vector<std::string> listen;
@@ -35,8 +38,10 @@ std::string quoted(std::string_view text);
 /// `text` if it is a TOML value already (a string, number, boolean, array or table), else quoted.
 std::string as_value(std::string_view text);
 /// The guest file, one dotted key a line, so that a setting may add to any table. An option without
-/// "=" where it needs one comes back in `wrong`.
-std::string jail_text(const JailOptions& options, std::string& wrong);
+/// "=" where it needs one comes back in `wrong`. With what was `learned` the lists are those, an
+/// item a line with its reason.
+std::string
+jail_text(const JailOptions& options, std::string& wrong, const learn::Learned* learned = nullptr);
 /// A guest file is UTF-8, a program's arguments and environment are any bytes. True if those of
 /// `options` cannot stand in one; `jail_text` then has them escaped (\xNN).
 bool has_bytes(const JailOptions& options);

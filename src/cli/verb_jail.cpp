@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "cli/guest_source.h"
+#include "cli/jail_learn.h"
 #include "cli/jail_text.h"
 #include "cli/options.h"
 #include "cli/verbs.h"
@@ -14,7 +15,7 @@ namespace stead::cli {
 
 namespace {
 
-void declare(Options& options, JailOptions& jail, bool& print) {
+void declare(Options& options, JailOptions& jail, LearnWishes& learn, bool& print) {
     options.value("--name", jail.name, "NAME", "the jail's name (the program's, and a number)");
     options.list("--capability", jail.capabilities, "NAME", "a capability it keeps");
     options.value("--root", jail.root, "DIR", "another root than the host's programs");
@@ -28,6 +29,9 @@ void declare(Options& options, JailOptions& jail, bool& print) {
     options.value("--cwd", jail.cwd, "DIR", "its working directory (/)");
     options.list("-o", jail.settings, "KEY=VALUE", "any key of a guest file");
     options.flag("--print", print, "write the guest file instead of running it");
+    options.flag("--learn", learn.learn, "run it unconfined, and write the file of what it used");
+    options.value("--learn-to", learn.file, "FILE", "the same into FILE");
+    options.value("--learn-for", learn.time, "TIME", "the same, and end it after TIME");
     options.command(jail.command);
     options.footer("The exit code is the program's, 128 + n for signal n; 126: not executable, "
                    "127: not found, 125: Stead failed.");
@@ -70,7 +74,9 @@ void connect(unitfile::GuestSpec& guest, bool terminal) {
     }
 }
 
-int launch(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& diagnostics) {
+} // namespace
+
+int launch_jail(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& diagnostics) {
     const auto paths = guests::Paths::from_environment();
     auto start = guests::Start::begin(paths, guest.name);
     if (!start) {
@@ -94,13 +100,12 @@ int launch(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& 
     return kSteadFailed;
 }
 
-} // namespace
-
 int verb_jail(Context& context, Arguments arguments) {
     JailOptions jail;
     bool print = false;
     Options options(context, "jail");
-    declare(options, jail, print);
+    LearnWishes learn;
+    declare(options, jail, learn, print);
     if (const auto code = options.parse(arguments)) return *code;
     Console& console = context.console;
     if (jail.command.empty()) {
@@ -113,6 +118,7 @@ int verb_jail(Context& context, Arguments arguments) {
         console.hint("letters, digits, '.', '_' and '-', 63 at most");
         return kAskedWrongly;
     }
+    if (learn.asked()) return learn_jail(context, jail, learn, print);
     std::string wrong;
     const std::string text = jail_text(jail, wrong);
     if (!wrong.empty()) {
@@ -138,7 +144,7 @@ int verb_jail(Context& context, Arguments arguments) {
     }
     if (bytes) put_bytes(*guest, jail);
     if (!may_start_guests(context, true)) return kCouldNot;
-    return launch(context, *guest, diagnostics);
+    return launch_jail(context, *guest, diagnostics);
 }
 
 } // namespace stead::cli

@@ -8,7 +8,11 @@
 #include "cli/log_reader.h"
 #include "cli/options.h"
 #include "cli/why_text.h"
+#include "cli/why_trace.h"
 #include "cli/words.h"
+#include "compile/calls.h"
+#include "learn/kernel_log.h"
+#include "sys/clock.h"
 #include "sys/file.h"
 
 namespace stead::cli {
@@ -53,11 +57,27 @@ void print_levels(Console& console, const std::vector<std::string>& sentences) {
         console.line("  " + safe(sentence));
 }
 
+/// The call for which a filter killed the unit, where the kernel's log still tells it.
+std::optional<std::string> fatal_call(const Asking& asking, const UnitRecord& unit) {
+    constexpr std::uint8_t kBadCall = 31; // SIGSYS
+    const ExitStatus& status = unit.reason.status;
+    const bool killed = status.kind == ExitStatus::Kind::Killed && status.value == kBadCall;
+    if (!killed || is_well(unit) || !asking.place().on_host()) return std::nullopt;
+    const auto kill = learn::find_kill((sys::now().ns - unit.age().ns) / 1000);
+    const std::string call = kill ? compile::call_name(kill->number) : "";
+    if (call.empty()) return std::nullopt;
+    // The log names no unit: another guest's process may have been killed in the same second.
+    return "the kernel's log has a process killed at that time: '" + safe(kill->program) +
+           "' for the call " + call + "; if that was this unit's, add \"" + call +
+           "\" to system-calls";
+}
+
 int why_unit(Asking& asking, Client& client, const GuestAnswer& answer, bool json) {
     const auto chain = cause_chain(answer.units, *answer.unit);
     const std::size_t cause = chain.back();
     const std::string name = name_of(answer, cause);
-    const auto advice = advice_for(answer.units[cause], name);
+    auto advice = advice_for(answer.units[cause], name);
+    if (auto call = fatal_call(asking, answer.units[cause])) advice.push_back(*std::move(call));
     const auto lines =
         last_lines(asking, client, {.guest = answer.target.guest, .unit = answer.units[cause].name},
                    kUnitLines);
@@ -135,7 +155,8 @@ int why_guest(Asking& asking, Client& client, const GuestAnswer& answer, bool js
     for (const Trouble& trouble : found) {
         const UnitRecord& unit = answer.units[trouble.cause];
         const std::string name = name_of(answer, trouble.cause);
-        const auto advice = advice_for(unit, name);
+        auto advice = advice_for(unit, name);
+        if (auto call = fatal_call(asking, unit)) advice.push_back(*std::move(call));
         const auto lines = last_lines(
             asking, client, {.guest = answer.target.guest, .unit = unit.name}, kCauseLines);
         std::string text = unit_sentence(unit, name);
@@ -195,7 +216,11 @@ int verb_why(Context& context, Arguments arguments) {
     std::string name;
     bool json = false;
     Options options(context, "why");
+    bool trace = false;
+    std::string time;
     options.flag("--json", json, "as JSON");
+    options.flag("--trace", trace, "watch what it is refused now, and name the rule and the line");
+    options.value("--for", time, "TIME", "with --trace: so long (10s)");
     options.optional_positional("NAME", name, "NAME or NAME/UNIT on the host, UNIT in a guest");
     if (const auto code = options.parse(arguments)) return *code;
 
@@ -207,6 +232,7 @@ int verb_why(Context& context, Arguments arguments) {
         if (asking.code() == kNotRunning && target) tell_end(asking, target->guest, json);
         return asking.code();
     }
+    if (trace || !time.empty()) return trace_refusals(asking, *answer, time, json);
     return answer->unit ? why_unit(asking, *client, *answer, json)
                         : why_guest(asking, *client, *answer, json);
 }
