@@ -3,31 +3,9 @@
 # busctl, survive the death of their keeper, of journald and of the bus, are restarted or not as they ended, refuse whom they
 # should, and leave nothing behind.
 set -u
-# shellcheck source=tests/vm/checks.sh
-. /job/checks.sh
+# shellcheck source=tests/vm/systemd_setup.sh
+. /job/systemd_setup.sh
 
-# What 'cmake --install' does, at the places that the units name.
-install -D "$STEAD_BIN/stead" /usr/bin/stead
-install -D "$STEAD_BIN/stead-systemd" /usr/libexec/stead/stead-systemd
-contrib=$STEAD_SOURCE/contrib
-cp "$contrib/services/stead@.service" "$contrib/systemd/stead-manager.service" /lib/systemd/system/
-install -D -m 644 "$contrib/systemd/org.stead.Manager1.service" /usr/share/dbus-1/system-services/org.stead.Manager1.service
-install -D -m 644 "$contrib/systemd/org.stead.Manager1.conf" /usr/share/dbus-1/system.d/org.stead.Manager1.conf
-install -D "$contrib/systemd/stead-generator" /usr/lib/systemd/system-generators/stead-generator
-busctl call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
-
-mkdir -p /etc/stead/guests
-guest() { # name, more keys on standard input
-    mkdir -p "/srv/units-$1"
-    {
-        echo 'root = "host"'
-        echo 'ephemeral = true'
-        echo "units = [\"/srv/units-$1\"]"
-        cat
-    } >"/etc/stead/guests/$1.toml"
-    printf 'command = ["sh", "-c", "echo hello of %s; exec sleep 100000"]\n' "$1" >"/srv/units-$1/main.toml"
-}
 cat >/etc/systemd/system/hostdb.service <<'T'
 [Service]
 Type=oneshot
@@ -36,6 +14,7 @@ ExecStart=true
 T
 guest db <<'T'
 requires = ["hostdb.service"]
+limits = { memory-max = "256M", cpu-weight = 77 }
 T
 guest web <<'T'
 requires = ["db"]
@@ -48,14 +27,6 @@ guest cron <<'T'
 after = ["web"]
 enabled = true
 T
-
-show() { systemctl show -P "$2" "stead@$1"; }
-state_is() { [ "$(systemctl is-active "stead@$1")" = "$2" ]; }
-leader() { show "$1" MainPID; }
-keeper_of() { cat "/sys/fs/cgroup$(show "$1" ControlGroup)/keeper/cgroup.procs"; }
-before() { # the unit $1 became active before $2 did
-    [ "$(systemctl show -P ActiveEnterTimestampMonotonic "$1")" -le "$(systemctl show -P InactiveExitTimestampMonotonic "$2")" ]
-}
 
 echo "== the generator"
 systemctl daemon-reload
@@ -84,9 +55,18 @@ check "stead sees it" has "$(stead list)" '^web +up'
 check "exec works" is "$(stead exec web -- sh -c 'echo inside')" inside
 check "levels can be set" stead set web memory-max=200M
 check "and hold" is "$(cat "/sys/fs/cgroup$(show web ControlGroup)/web/memory.max")" $((200 << 20))
+check "the service manager knows them" is "$(show web MemoryMax)" $((200 << 20))
+check "also a quota" sh -c 'stead set web cpu-max=150% cpu-weight=300 >/dev/null'
+check "as it says it" is "$(show web CPUQuotaPerSecUSec) $(show web CPUWeight)" '1.500000s 300'
+systemctl daemon-reload
+check "and after a daemon-reload still" is "$(show web MemoryMax) $(show web CPUQuotaPerSecUSec)" "$((200 << 20)) 1.500000s"
+check "more can be allowed than before" stead set web memory-max=300M
+check "by both" is "$(show web MemoryMax)" $((300 << 20))
+check "levels of the file are the service's from its start" is "$(show db MemoryMax) $(show db CPUWeight)" "$((256 << 20)) 77"
+check "systemd-cgtop sees the guest" has "$(systemd-cgtop -b -n 1 -m --depth=5)" 'stead@web.service'
 
 echo "== machined"
-check "machinectl lists it" has "$(machinectl list --no-legend)" '^web +container +stead'
+check "machinectl lists it" until_true 20 sh -c 'machinectl list --no-legend | grep -qE "^web +container +stead"'
 check "with its leader" is "$(machinectl show web -p Leader --value)" "$main"
 check "and its unit" is "$(machinectl show web -p Unit --value)" stead@web.service
 check "machinectl status" has "$(machinectl status web 2>&1)" 'Unit: stead@web.service'
@@ -118,7 +98,8 @@ manager="org.stead.Manager1 /org/stead/Manager1 org.stead.Manager1"
 check "ListGuests" has "$(busctl call $manager ListGuests)" "a\(ssu\) 3 .*\"web\" \"running\" $main"
 check "a property" is "$(busctl get-property $manager RunningGuests)" 'u 3'
 check "introspection" has "$(busctl introspect org.stead.Manager1 /org/stead/Manager1)" '\.StartGuest +method +s'
-busctl monitor --match "type='signal',interface='org.stead.Manager1'" >/run/signals 2>&1 &
+busctl monitor --match "type='signal',interface='org.stead.Manager1'" \
+    --match "type='signal',interface='org.freedesktop.DBus.Properties',path='/org/stead/Manager1'" >/run/signals 2>&1 &
 monitor=$!
 sleep 1
 check "StopGuest waits for the end" busctl call $manager StopGuest s cron
@@ -129,14 +110,35 @@ check "Set" busctl call $manager Set sasb cron 1 pids-max=100 false
 check "sets" is "$(cat "/sys/fs/cgroup$(show cron ControlGroup)/cron/pids.max")" 100
 check "a wrong level is refused with its reason" has "$(busctl call $manager Set sasb cron 1 pids-max=x false 2>&1)" 'pids-max'
 check "no such guest" has "$(busctl call $manager StartGuest s nobody 2>&1)" "no guest 'nobody'"
-check "GuestStopped is signalled" until_true 10 grep -q GuestStopped /run/signals
+check "PropertiesChanged is signalled" until_true 10 grep -q RunningGuests /run/signals
+check "GuestStopped, too" until_true 10 grep -q GuestStopped /run/signals
 check "GuestStarted, too" until_true 10 grep -q GuestStarted /run/signals
+printf 'command = ["false"]\nrestart = "no"\nenabled = false\n' >/srv/units-cron/breaks.toml
+sh -c 'stead reload cron; stead start cron/breaks' >/dev/null 2>&1
+check "UnitFailed, with guest and unit" until_true 20 sh -c 'grep -A9 Member=UnitFailed /run/signals | tr -d "\n" | grep -q "STRING \"cron\".*STRING \"breaks\""'
 kill $monitor
 check "ordinary users may look" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager ListGuests 2>&1)" '"web"'
 check "but not stop" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager StopGuest s cron 2>&1)" 'polkit|denied|Denied'
 check "nor announce" has "$(setpriv --reuid 65534 --clear-groups busctl call $manager Announce sb cron true 2>&1)" 'denied|Denied|rejected'
 check "nor by systemctl" sh -c '! setpriv --reuid 65534 --clear-groups systemctl --no-ask-password stop stead@cron 2>/dev/null'
 check "cron still runs" state_is cron active
+useradd -M alice
+useradd -M mallory
+cat >/etc/polkit-1/rules.d/10-alice.rules <<'RULE'
+polkit.addRule(function(action, subject) {
+    if (action.id == "org.stead.manage-guests" && subject.user == "alice") return polkit.Result.YES;
+});
+RULE
+systemctl restart polkit
+as() { setpriv --reuid "$1" --regid "$1" --clear-groups "${@:2}"; }
+check "polkit knows the action" has "$(pkaction --action-id org.stead.manage-guests)" 'manage-guests'
+check "whom a rule of polkit's allows stops a guest" as alice busctl call $manager StopGuest s cron
+check "and it is stopped" state_is cron inactive
+check "and starts it" as alice busctl call $manager StartGuest s cron
+check "sets its levels" as alice busctl call $manager Set sasb cron 1 pids-max=101 false
+check "and nothing else" has "$(as alice busctl call $manager Announce sb cron true 2>&1)" 'denied|Denied|rejected'
+check "another user is refused by polkit" has "$(as mallory busctl call $manager StopGuest s cron 2>&1)" 'Access denied'
+check "and no job was made for that" state_is cron active
 check "the service ends when idle" until_true 40 sh -c '[ "$(systemctl is-active stead-manager)" = inactive ]'
 
 echo "== stead goes through the service manager"
@@ -150,6 +152,18 @@ check "and the service knows nothing of it" state_is cron inactive
 check "stop knows how it was started" stead stop cron
 check "a guest of a service ends by itself" sh -c 'stead start cron && stead poweroff cron'
 check "and its service is inactive" until_true 10 state_is cron inactive
+echo "== a guest of a shell"
+guest loose </dev/null
+systemd-run -q --scope --unit=terminal stead run loose >/run/loose 2>&1 &
+scope_is() { [ "$(systemctl is-active stead-loose.scope)" = "$1" ]; }
+check "has a scope of its own" until_true 30 scope_is active
+check "up" until_true 30 sh -c 'stead list | grep -q "^loose *up"'
+check "which systemd delegates" is "$(systemctl show -P Delegate stead-loose.scope) $(systemctl show -P Slice stead-loose.scope)" 'yes machine.slice'
+check "where its PID 1 lives" has "$(cat "/proc/$(python3 -c 'import json; print(json.load(open("/run/stead/guests/loose/state.json"))["pid"])')/cgroup")" '^0::/machine.slice/stead-loose.scope/loose/init$'
+check "it stops" stead stop loose
+check "and the scope has gone" until_true 20 scope_is inactive
+check "the shell's command has its code" wait $!
+rm /etc/stead/guests/loose.toml
 cat >/etc/stead/guests/broken.toml <<'T'
 root = "/nonexistent"
 T
@@ -200,6 +214,7 @@ until_true 20 sh -c 'machinectl show web >/dev/null 2>&1'
 machinectl poweroff web
 check "machinectl poweroff" until_true 60 state_is web inactive
 systemctl start stead@web
+until_true 20 sh -c 'machinectl show web >/dev/null 2>&1'
 machinectl terminate web
 check "machinectl terminate" until_true 60 state_is web inactive
 systemctl start stead@web
