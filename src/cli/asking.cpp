@@ -143,6 +143,8 @@ std::optional<Reply> Asking::ask(Client& client,
                                  const Patience& patience,
                                  std::span<const int> descriptors) {
     const auto lost = [&](const Error& error) -> std::optional<Reply> {
+        if (patience.for_its_end && (error.code == ECONNRESET || error.code == EPIPE))
+            return Reply{};
         fail(kCouldNot, describe(error).view());
         return std::nullopt;
     };

@@ -34,6 +34,8 @@ struct Reply {
 struct Patience {
     std::string waiting_for;
     Instant limit = Instant::never();
+    /// A PID 1 that is gone has done what was asked: the reply is empty then, and its code kDone.
+    bool for_its_end = false;
 };
 
 /// One verb's conversation with guests: finds who is meant, connects, asks, and puts what goes

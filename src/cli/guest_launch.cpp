@@ -220,6 +220,11 @@ bool find_service(Context& context, const Launch& launch, std::optional<guests::
 
 } // namespace
 
+bool comes_back(const guests::Paths& paths, const std::string& name) {
+    const auto ending = guests::read_ending(paths, name);
+    return ending && ending->reboot;
+}
+
 int launch_guest(Context& context, const guests::Paths& paths, const Launch& launch) {
     std::optional<guests::Service> service;
     if (!find_service(context, launch, service)) return kAskedWrongly;
@@ -248,6 +253,8 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
         explain_failure(context, guest->name, start.error());
         return start.error().code == EBUSY ? kCouldNot : failed;
     }
+    // Who stops it from now on finds that it is kept.
+    if (launch.after_reboot && !comes_back(paths, guest->name)) return kDone;
     // In the cgroup of a session it would end with that, and be accounted to it.
     const bool scope =
         !service && launch.scope && guests::in_scope() && guests_are_services(paths) &&
@@ -306,7 +313,11 @@ int start_guest(Context& context, const std::string& name, const StartWishes& wi
     auto launcher = guests::split_off();
     if (!launcher) return waiting.asking().fail(kCouldNot, describe(launcher.error()).view());
     if (launcher->is_child) {
-        code = launch_guest(context, paths, {.word = name, .name = {}, .detached = true});
+        code = launch_guest(context, paths,
+                            {.word = name,
+                             .name = {},
+                             .detached = true,
+                             .after_reboot = wishes.after_reboot});
         (void)context.console.flush();
         guests::report_failure(*launcher, code);
         ::_exit(code);

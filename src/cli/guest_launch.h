@@ -21,7 +21,12 @@ struct Launch {
     bool service = false;
     /// On a systemd host we may become a scope of its own.
     bool scope = false;
+    /// It comes back after a reboot, unless it was stopped meanwhile: kDone then.
+    bool after_reboot = false;
 };
+
+/// Whether its last end was a reboot that nobody has called off by a stop.
+bool comes_back(const guests::Paths& paths, const std::string& name);
 
 /// Reads, checks and starts the guest and becomes its keeper; returns only with the exit code of a
 /// start that failed, which has been explained.
@@ -31,6 +36,8 @@ struct StartWishes {
     bool no_wait = false;
     /// By this command itself, also where a service manager would.
     bool direct = false;
+    /// Not if somebody has stopped it since its reboot.
+    bool after_reboot = false;
     Instant limit;
 };
 

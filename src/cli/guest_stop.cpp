@@ -78,9 +78,17 @@ wait_for_keeper(Asking& asking, const std::string& name, const StopWishes& wishe
     return kDone;
 }
 
-} // namespace
+/// A reboot that is not to happen any more. True if it has happened.
+bool came_back(const guests::Paths& paths, const std::string& name) {
+    auto ending = guests::read_ending(paths, name);
+    if (!ending || !ending->reboot) return false;
+    ending->reboot = false;
+    (void)guests::write_ending(paths, name, *ending); // It comes back, then, and says so.
+    const auto guest = guests::find(paths, name);
+    return guest && *guest && ((*guest)->running() || (*guest)->kept);
+}
 
-int stop_guest(Context& context, const std::string& name, const StopWishes& wishes) {
+int stop_once(Context& context, const std::string& name, const StopWishes& wishes) {
     Asking asking(context, Place::look());
     const Target target{.guest = name, .unit = {}};
     const auto& paths = asking.place().paths();
@@ -117,6 +125,16 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
         end_guest(asking, *client, target, EndKind::Exit, wishes.no_wait, wishes.limit);
     if (code != kDone && wishes.force && !wishes.no_wait) return kill_guest(asking, name);
     return code;
+}
+
+} // namespace
+
+int stop_guest(Context& context, const std::string& name, const StopWishes& wishes) {
+    const auto paths = guests::Paths::from_environment();
+    while (true) {
+        const int code = stop_once(context, name, wishes);
+        if (code != kDone || wishes.no_wait || !came_back(paths, name)) return code;
+    }
 }
 
 } // namespace stead::cli

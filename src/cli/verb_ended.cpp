@@ -41,8 +41,9 @@ int start_again(Context& context, const guests::Paths& paths, const std::string&
         (void)sys::place(::fileno(text), STDERR_FILENO);
         std::fclose(text);
     }
-    const int code = start_guest(context, name, {.no_wait = false, .limit = Instant::never()});
-    if (code == kDone || text == nullptr) return code;
+    const int code = start_guest(
+        context, name, {.no_wait = false, .after_reboot = true, .limit = Instant::never()});
+    if (code == kDone || text == nullptr || !comes_back(paths, name)) return code;
     (void)context.console.flush();
     std::string said(std::size_t{16} * 1024, '\0');
     const auto size = sys::read_at(STDERR_FILENO, said, 0);

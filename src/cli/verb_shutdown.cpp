@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "cli/client_verbs.h"
 #include "cli/options.h"
@@ -29,12 +30,27 @@ int wait_for_close(Asking& asking, Client& client, const Target& target, Instant
     }
 }
 
-/// Until its keeper has cleared it away.
-int wait_for_cleanup(Asking& asking, const Target& target, Instant limit) {
+/// The record of the guest that runs now; nothing while it is being started or cleared away.
+std::optional<guests::Record> running_one(const guests::Paths& paths, const std::string& name) {
+    const auto guest = guests::find(paths, name);
+    if (!guest || !*guest || !(*guest)->running()) return std::nullopt;
+    return (*guest)->record;
+}
+
+/// Until the keeper of the one that ends has cleared it away; after a reboot another one runs then.
+int wait_for_cleanup(Asking& asking,
+                     const Target& target,
+                     std::optional<guests::Record> ending,
+                     Instant limit) {
     while (true) {
         const auto guest = guests::find(asking.place().paths(), target.guest);
         // What cannot be looked at any more has been cleared away.
         if (!guest || !*guest || (!(*guest)->running() && !(*guest)->kept)) break;
+        if ((*guest)->running()) {
+            const guests::Record& now = (*guest)->record;
+            if (!ending) ending = now;
+            if (ending->pid != now.pid || ending->start_time != now.start_time) return kDone;
+        }
         if (sys::now() >= limit)
             return asking.fail(kTimedOut, "timed out waiting for the keeper of " + target.text());
         (void)sys::is_readable(-1, kAskAgainMs); // a pause
@@ -85,14 +101,18 @@ int end_guest(Asking& asking,
     std::array<std::byte, 64> buffer;
     wire::Writer request(buffer, wire::Kind::Shutdown);
     request.number(wire::Tag::End, static_cast<std::int64_t>(end));
-    const auto reply = asking.order(
-        client, request, target,
-        {.waiting_for = "an answer of PID 1", .limit = std::min(limit, sys::now() + kAnswerLimit)});
+    const auto& paths = asking.place().paths();
+    auto ending = running_one(paths, target.guest);
+    const auto reply = asking.order(client, request, target,
+                                    {.waiting_for = "an answer of PID 1",
+                                     .limit = std::min(limit, sys::now() + kAnswerLimit),
+                                     .for_its_end = true});
     if (!reply) return asking.code();
     // Inside the guest this command goes down with it.
     if (no_wait || target.own()) return kDone;
+    if (!ending) ending = running_one(paths, target.guest);
     if (const int code = wait_for_close(asking, client, target, limit); code != kDone) return code;
-    return wait_for_cleanup(asking, target, limit);
+    return wait_for_cleanup(asking, target, ending, limit);
 }
 
 int verb_shutdown(Context& context, Arguments arguments) {

@@ -291,6 +291,29 @@ TEST_F(Life, AfterARebootOfTheHostBeginsAgain) {
     EXPECT_TRUE(runs("web"));
 }
 
+TEST_F(Life, AStopHasItsWayBesideAReboot) {
+    guest("it");
+    ASSERT_EQ(host_.stead({"start", "it"}).code, 0);
+    // So young a guest does not come back at once: the stop meets none, and it stays away.
+    ASSERT_EQ(host_.stead({"reboot", "it"}).code, 0);
+    EXPECT_EQ(host_.stead({"stop", "it"}).code, 0);
+    constexpr auto kComesBack = std::chrono::milliseconds(2200);
+    std::this_thread::sleep_for(kComesBack);
+    EXPECT_FALSE(runs("it"));
+
+    // An older one comes back at once: the stop may meet it before, while or after that.
+    for (const int pause : {0, 5, 10, 20, 40, 80}) {
+        const Outcome begun = host_.stead({"start", "it"});
+        ASSERT_EQ(begun.code, 0) << pause << ": " << begun.err;
+        std::this_thread::sleep_for(kComesBack);
+        ASSERT_EQ(host_.stead({"reboot", "it", "--no-wait"}).code, 0);
+        std::this_thread::sleep_for(std::chrono::milliseconds(pause));
+        const Outcome stopped = host_.stead({"stop", "it", "--timeout", "10s"});
+        EXPECT_EQ(stopped.code, 0) << pause << ": " << stopped.err;
+        EXPECT_FALSE(runs("it")) << pause;
+    }
+}
+
 TEST_F(Life, GoesOnAfterAnyCommandWasKilled) {
     guest("it", "\"sleep 1000\"", "hooks.post-start = \"true\"\n");
     const char* given = std::getenv("STEAD_SEED"); // NOLINT(concurrency-mt-unsafe)
