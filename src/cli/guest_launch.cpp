@@ -313,11 +313,9 @@ int start_guest(Context& context, const std::string& name, const StartWishes& wi
     auto launcher = guests::split_off();
     if (!launcher) return waiting.asking().fail(kCouldNot, describe(launcher.error()).view());
     if (launcher->is_child) {
-        code = launch_guest(context, paths,
-                            {.word = name,
-                             .name = {},
-                             .detached = true,
-                             .after_reboot = wishes.after_reboot});
+        code = launch_guest(
+            context, paths,
+            {.word = name, .name = {}, .detached = true, .after_reboot = wishes.after_reboot});
         (void)context.console.flush();
         guests::report_failure(*launcher, code);
         ::_exit(code);

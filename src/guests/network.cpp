@@ -26,6 +26,7 @@ constexpr const char* kRecord = "network.json";
 constexpr const char* kResolver = "resolv.conf";
 constexpr std::size_t kMaxNetworkRecord = 1U << 20U;
 constexpr std::size_t kMaxResolver = 1U << 16U;
+constexpr std::size_t kMaxElements = 16U << 20U;
 constexpr std::size_t kMaxLeases = 4U << 20U;
 
 /// Tells the interfaces and tables of a Stead with other folders from those of the usual one.
@@ -76,17 +77,36 @@ std::vector<Attachment> all_attachments(const Paths& paths) {
     return list;
 }
 
+/// Brings the rules that were there to those of now by what differs; false where that cannot be.
+bool change_rules(const std::string& file,
+                  const std::string& now,
+                  const std::string& instance,
+                  const sys::UniqueFd& lock) {
+    const auto before = read_file(AT_FDCWD, file.c_str(), kMaxElements);
+    if (!before) return false;
+    const auto script = network::render_changes(*before, now, instance);
+    // While nobody knows what the kernel has, there is no list.
+    const auto removed = sys::remove_at(AT_FDCWD, file.c_str(), false);
+    // Somebody may have removed our tables, or a part of them: then all are made anew.
+    return removed && script && network::apply_rules(*script, lock.get());
+}
+
 Result<void>
 put_rules(const Paths& paths, const std::vector<Attachment>& guests, const sys::UniqueFd& lock) {
+    const std::string instance = instance_of(paths);
+    const std::string file = paths.runtime + "/network.elements";
+    const std::string now = network::list_elements(guests, instance);
+    if (change_rules(file, now, instance, lock))
+        return replace_file(AT_FDCWD, file.c_str(), now, 0600);
     const std::string mark = bridge_mark(paths);
     const bool marked = sys::status_at(AT_FDCWD, mark.c_str(), AT_SYMLINK_NOFOLLOW).has_value();
     const bool needed = network::needs_bridge(guests);
     // The mark first: a mark without rules costs nothing, rules without a mark would stay.
     if (needed && !marked) TRY(replace_file(AT_FDCWD, mark.c_str(), "", 0600));
-    TRY(network::apply_rules(network::render_rules(guests, instance_of(paths), marked),
-                             lock.get()));
+    TRY(network::apply_rules(network::render_rules(guests, instance, marked), lock.get()));
     if (marked && !needed) (void)sys::remove_at(AT_FDCWD, mark.c_str(), false);
-    return {};
+    if (guests.empty()) return {};
+    return replace_file(AT_FDCWD, file.c_str(), now, 0600);
 }
 
 /// Lines "NAME NUMBER" in /var/lib/stead/addresses.

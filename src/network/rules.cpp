@@ -1,7 +1,10 @@
 #include "network/rules.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <set>
+#include <vector>
 
 namespace stead::network {
 
@@ -36,6 +39,20 @@ std::string render(const Elements& elements) {
 
 std::string quoted(const std::string& name) {
     return "\"" + name + "\"";
+}
+
+/// A table of nft: what grows with the guests, and what does not.
+struct RuleTable {
+    std::string_view family;
+    std::vector<Elements> sets;
+    std::string_view chains;
+};
+
+std::string render(const RuleTable& table, const std::string& name) {
+    std::string text = "table " + std::string(table.family) + " " + name + " {\n";
+    for (const Elements& one : table.sets)
+        text += render(one);
+    return text + std::string(table.chains.substr(1)) + "}\n";
 }
 
 bool lets_in(const Attachment& guest, const std::string& peer) {
@@ -94,12 +111,10 @@ struct Family {
         }
     }
 
-    [[nodiscard]] std::string sets() const {
-        std::string text;
-        for (const Elements* one :
+    void move_sets(std::vector<Elements>& list) {
+        for (Elements* one :
              {&guests, &routed, &hidden, &open, &sources, &peers, &ports, &ports_at})
-            text += render(*one);
-        return text;
+            list.push_back(std::move(*one));
     }
 
 private:
@@ -190,7 +205,7 @@ constexpr std::string_view kChains = R"(
     }
 )";
 
-std::string inet_table(std::span<const Attachment> guests, const std::string& name) {
+RuleTable inet_table(std::span<const Attachment> guests) {
     Elements links{"links", "ifname", {}};
     Family four(false);
     Family six(true);
@@ -200,8 +215,11 @@ std::string inet_table(std::span<const Attachment> guests, const std::string& na
         four.add(guest, guests);
         six.add(guest, guests);
     }
-    return "table inet " + name + " {\n" + render(links) + four.sets() + six.sets() +
-           std::string(kChains.substr(1)) + "}\n";
+    RuleTable table{"inet", {}, kChains};
+    table.sets.push_back(std::move(links));
+    four.move_sets(table.sets);
+    six.move_sets(table.sets);
+    return table;
 }
 
 // Between ports of a bridge nothing is routed, so the inet table does not see it. Many kernels
@@ -235,9 +253,7 @@ constexpr std::string_view kBridgeChains = R"(
     }
 )";
 
-std::string bridge_table(std::span<const Attachment> guests,
-                         const std::string& name,
-                         std::string_view instance) {
+RuleTable bridge_table(std::span<const Attachment> guests, std::string_view instance) {
     Elements links{"links", "ifname", {}};
     Elements hardware{"hardware", "ifname . ether_addr", {}};
     Elements sources4{"sources4", "ifname . ipv4_addr", {}};
@@ -260,10 +276,53 @@ std::string bridge_table(std::span<const Attachment> guests,
             neighbours.items.insert(link + " . " + from);
         }
     }
-    std::string text = "table bridge " + name + " {\n";
-    for (const Elements* one : {&links, &hardware, &sources4, &sources6, &peers, &neighbours})
-        text += render(*one);
-    return text + std::string(kBridgeChains.substr(1)) + "}\n";
+    RuleTable table{"bridge", {}, kBridgeChains};
+    for (Elements* one : {&links, &hardware, &sources4, &sources6, &peers, &neighbours})
+        table.sets.push_back(std::move(*one));
+    return table;
+}
+
+std::vector<RuleTable> tables_of(std::span<const Attachment> guests, std::string_view instance) {
+    std::vector<RuleTable> tables;
+    const bool seen = std::any_of(guests.begin(), guests.end(), [](const Attachment& one) {
+        return one.network.link != Link::Macvlan;
+    });
+    if (seen) tables.push_back(inet_table(guests));
+    if (needs_bridge(guests)) tables.push_back(bridge_table(guests, instance));
+    return tables;
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+/// One command for each set: `lines` are "FAMILY SET ITEM", in order.
+std::string
+commands(std::string_view verb, std::span<const std::string_view> lines, const std::string& name) {
+    std::string text;
+    std::string_view last;
+    for (const std::string_view line : lines) {
+        const std::size_t family = line.find(' ');
+        const std::size_t set = line.find(' ', family + 1);
+        std::string_view item = line.substr(set + 1);
+        // What a key leads to goes with it.
+        if (verb == "delete") item = item.substr(0, item.find(" : "));
+        if (line.substr(0, set) == last) {
+            text.append(", ").append(item);
+            continue;
+        }
+        if (!last.empty()) text += " }\n";
+        last = line.substr(0, set);
+        text.append(verb).append(" element ").append(line.substr(0, family)).append(" ");
+        text.append(name).append(line.substr(family, set - family)).append(" { ").append(item);
+    }
+    return last.empty() ? text : text + " }\n";
 }
 
 /// Naming a table makes it, so that there is always one to delete.
@@ -274,27 +333,65 @@ std::string emptied(std::string_view family, const std::string& name) {
 
 } // namespace
 
-std::string table_name(std::string_view instance) {
-    return instance.empty() ? "stead" : "stead_" + std::string(instance);
-}
-
 bool needs_bridge(std::span<const Attachment> guests) {
     return std::any_of(guests.begin(), guests.end(),
                        [](const Attachment& one) { return one.network.link == Link::Bridge; });
 }
 
+std::string table_name(std::string_view instance) {
+    return instance.empty() ? "stead" : "stead_" + std::string(instance);
+}
+
 std::string
 render_rules(std::span<const Attachment> guests, std::string_view instance, bool had_bridge) {
     const std::string name = table_name(instance);
-    const bool seen = std::any_of(guests.begin(), guests.end(), [](const Attachment& one) {
-        return one.network.link != Link::Macvlan;
-    });
-    const bool bridge = needs_bridge(guests);
-    std::string text = emptied("inet", name);
-    if (seen) text += inet_table(guests, name);
-    if (bridge || had_bridge) text += emptied("bridge", name);
-    if (bridge) text += bridge_table(guests, name, instance);
+    const std::vector<RuleTable> tables = tables_of(guests, instance);
+    std::string text;
+    for (const std::string_view family : {"inet", "bridge"}) {
+        if (family == "bridge" && !had_bridge && !needs_bridge(guests)) continue;
+        text += emptied(family, name);
+        for (const RuleTable& table : tables)
+            if (table.family == family) text += render(table, name);
+    }
     return text;
+}
+
+std::string list_elements(std::span<const Attachment> guests, std::string_view instance) {
+    std::vector<RuleTable> tables = tables_of(guests, instance);
+    std::string constant;
+    std::string items;
+    for (RuleTable& table : tables) {
+        for (Elements& set : table.sets) {
+            for (const std::string& item : set.items)
+                items.append(table.family).append(" ").append(set.name).append(" ").append(item) +=
+                    '\n';
+            set.items.clear();
+        }
+        constant += render(table, table_name(instance));
+    }
+    return std::to_string(std::hash<std::string>{}(constant)) + "\n" + items;
+}
+
+std::optional<std::string>
+render_changes(std::string_view before, std::string_view after, std::string_view instance) {
+    std::vector<std::string_view> old = lines_of(before);
+    std::vector<std::string_view> now = lines_of(after);
+    if (old.size() < 2 || now.size() < 2 || old.front() != now.front()) return std::nullopt;
+    for (auto* lines : {&old, &now}) {
+        lines->erase(lines->begin());
+        std::sort(lines->begin(), lines->end());
+    }
+    const auto only_in = [](const auto& these, const auto& others) {
+        std::vector<std::string_view> only;
+        std::set_difference(these.begin(), these.end(), others.begin(), others.end(),
+                            std::back_inserter(only));
+        return only;
+    };
+    const std::string name = table_name(instance);
+    std::string script = commands("delete", only_in(old, now), name);
+    script += commands("add", only_in(now, old), name);
+    if (script.empty()) return std::nullopt;
+    return script;
 }
 
 std::string render_inside(const Attachment& guest) {

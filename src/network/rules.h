@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -7,8 +8,10 @@
 #include "base/result.h"
 #include "network/network.h"
 
-/// The rules of all guests together. They are made anew as a whole at every change and put in place
-/// in one transaction of the kernel: whatever a killed command left, the next one's rules are
+/// The rules of all guests together, put in place in one transaction of the kernel. Usually only
+/// what one guest changes of the sets is: the hundredth guest's start costs what the first one's
+/// does. Wherever that may not be enough, because a command was killed, the tables are gone or
+/// Stead is another version, all are made anew as a whole: whatever was left, the rules are then
 /// those of the guests that are there.
 ///
 /// They are written in nft's own language and handed to the `nft` program: what golden texts of the
@@ -25,6 +28,13 @@ std::string table_name(std::string_view instance);
 /// needed: many a kernel has none, and that is no routed guest's business.)
 std::string
 render_rules(std::span<const Attachment> guests, std::string_view instance, bool had_bridge);
+/// What the sets hold for these guests, a line each, below a line that stands for everything else
+/// in the tables: to be kept for render_changes().
+std::string list_elements(std::span<const Attachment> guests, std::string_view instance);
+/// A script for nft that makes the rules of `before` those of `after`, two lists of the above.
+/// Nothing if they differ in more than elements, or in nothing.
+std::optional<std::string>
+render_changes(std::string_view before, std::string_view after, std::string_view instance);
 /// Whether they need rules of bridges.
 bool needs_bridge(std::span<const Attachment> guests);
 

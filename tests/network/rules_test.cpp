@@ -1,5 +1,7 @@
 #include <cstdlib>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "network/rules.h"
@@ -38,6 +40,25 @@ void expect_golden(const std::string& name, const std::string& text) {
     EXPECT_EQ(text, wanted.str()) << path;
 }
 
+/// Those whose bit is set.
+std::vector<Attachment> chosen(const std::vector<Attachment>& all, unsigned bits) {
+    std::vector<Attachment> some;
+    for (std::size_t index = 0; index < all.size(); ++index)
+        if ((bits >> index & 1U) != 0) some.push_back(all[index]);
+    return some;
+}
+
+/// All but the first.
+std::set<std::string> lines_of(const std::string& list) {
+    std::set<std::string> lines;
+    std::istringstream text(list);
+    std::string line;
+    std::getline(text, line);
+    while (std::getline(text, line))
+        lines.insert(line);
+    return lines;
+}
+
 TEST(Rules, OfSomeGuestsReadLikeThis) {
     expect_golden("guests.nft", render_rules(some_guests(), "", false));
 }
@@ -71,6 +92,61 @@ TEST(Rules, DoNotGrowWithTheGuestsButForTheirSets) {
     const std::string one = rules();
     guests.push_back(guest("db", {"10.7.0.11"}));
     EXPECT_EQ(rules(), one);
+}
+
+/// What nft's commands make of a list of elements.
+std::set<std::string> carried_out(const std::string& before, const std::string& script) {
+    std::set<std::string> lines = lines_of(before);
+    std::istringstream commands(script);
+    for (std::string line; std::getline(commands, line);) {
+        std::smatch part;
+        const std::regex command("(add|delete) element (inet|bridge) stead_7 (\\w+) \\{ (.*) \\}");
+        if (!std::regex_match(line, part, command)) ADD_FAILURE() << line;
+        std::istringstream items(part[4].str());
+        for (std::string item; std::getline(items >> std::ws, item, ',');) {
+            const std::string full = part[2].str() + " " + part[3].str() + " " + item;
+            if (part[1] == "add") {
+                EXPECT_TRUE(lines.insert(full).second) << full;
+            } else {
+                EXPECT_EQ(std::erase_if(lines,
+                                        [&](const std::string& one) {
+                                            return one == full || one.starts_with(full + " : ");
+                                        }),
+                          1U)
+                    << full;
+            }
+        }
+    }
+    return lines;
+}
+
+TEST(Rules, ChangeByWhatDiffersAndAreThoseOfAllGuestsThen) {
+    const auto all = some_guests();
+    int changes = 0;
+    for (unsigned before = 0; before < 1U << all.size(); ++before) {
+        for (unsigned after = 0; after < 1U << all.size(); ++after) {
+            const std::string old = list_elements(chosen(all, before), "7");
+            const std::string now = list_elements(chosen(all, after), "7");
+            const auto script = render_changes(old, now, "7");
+            if (!script) continue;
+            ++changes;
+            EXPECT_EQ(carried_out(old, *script), lines_of(now)) << *script;
+        }
+    }
+    EXPECT_GT(changes, 20);
+}
+
+TEST(Rules, OfANewerVersionOrWithAnotherTableAreMadeAnewAsAWhole) {
+    const std::vector<Attachment> one{guest("web", {"10.7.0.10"})};
+    const std::vector<Attachment> two{one[0], guest("db", {"10.7.0.11"})};
+    const std::string before = list_elements(one, "");
+    const std::string after = list_elements(two, "");
+    EXPECT_TRUE(render_changes(before, after, ""));
+    EXPECT_EQ(render_changes("1" + before, after, ""), std::nullopt);
+    EXPECT_EQ(render_changes("", after, ""), std::nullopt);
+    EXPECT_EQ(render_changes(before, list_elements({}, ""), ""), std::nullopt);
+    EXPECT_EQ(render_changes(before, list_elements(some_guests(), ""), ""), std::nullopt);
+    EXPECT_EQ(render_changes(before, before, ""), std::nullopt) << "nothing tells what is there";
 }
 
 TEST(Rules, InsideAMacvlanGuestLetOnlyItsAddressesOut) {

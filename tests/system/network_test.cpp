@@ -397,6 +397,35 @@ TEST_F(Networks, RulesThatAreStillBeingMadeForAKilledStartDoNotStay) {
     EXPECT_EQ(leftovers(), "");
 }
 
+TEST_F(Networks, RulesChangedBitByBitAreThoseMadeAsAWhole) {
+    const std::string web = "addresses = [\"10.7.0.10\", \"fd00:7::10\"]\n"
+                            "ports = [\"80:8080\", \"127.0.0.1:81:8080\", \"udp:53:53\"]";
+    const auto rules = [] {
+        return output_of("nft list ruleset | grep -o '[a-z0-9][^,{}]*' | sed 's/ *$//' | sort");
+    };
+    const auto forget = [&] {
+        EXPECT_TRUE(std::filesystem::remove(host.folder() + "/run/network.elements"));
+    };
+    start("web", web);
+    start("db", "addresses = [\"10.7.0.11\", \"fd00:7::11\"]\npeers = [\"web\"]");
+    const std::string both = rules();
+    ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
+    const std::string one = rules();
+    EXPECT_EQ(one.find("10.7.0.10"), std::string::npos) << one;
+    forget();
+    ASSERT_EQ(host.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(rules(), both);
+    forget();
+    ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
+    EXPECT_EQ(rules(), one);
+
+    // Somebody else has loaded rules of his own, which began with a flush.
+    ASSERT_EQ(output_of("nft flush ruleset 2>&1"), "");
+    ASSERT_EQ(host.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(rules(), both);
+    EXPECT_EQ(fetch_from("web", "10.7.0.11:8080"), kHello);
+}
+
 TEST_F(Networks, WhatCannotBeIsRefusedBeforeAnythingIsMade) {
     const auto refused = [&](const std::string& network) {
         define("web", network);
