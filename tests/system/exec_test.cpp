@@ -161,11 +161,12 @@ TEST_P(Enter, EndsItsInputWhereOursEnds) {
 }
 
 TEST_P(Enter, BringsAHundredMegabytesThroughBothWays) {
+    const std::string zeros =
+        "head -c " + std::to_string(times(100'000'000)) + " /dev/zero | tr '\\0' x | ";
     const Words pipe = {"bash", "-c",
-                        "set -o pipefail; head -c 100000000 /dev/zero | tr '\\0' x | " STEAD_BIN
-                        "/stead exec web -T -- cat | sha256sum"};
-    const Outcome direct =
-        run_program({"bash", "-c", "head -c 100000000 /dev/zero | tr '\\0' x | sha256sum"});
+                        "set -o pipefail; " + zeros +
+                            STEAD_BIN "/stead exec web -T -- cat | sha256sum"};
+    const Outcome direct = run_program({"bash", "-c", zeros + "sha256sum"});
     const Outcome through = run_program(pipe, {}, 100s);
     EXPECT_EQ(through.code, 0) << through.err;
     EXPECT_EQ(through.out, direct.out);

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -199,10 +200,17 @@ std::string Background::output() const {
     return read_text(output_file_);
 }
 
+bool emulated() {
+    static const bool is = std::getenv("STEAD_EMULATED") != nullptr;
+    return is;
+}
+
+unsigned times(unsigned wanted) {
+    return emulated() ? std::max(wanted / 8, 1U) : wanted;
+}
+
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit) {
-    // In software emulation everything takes an order of magnitude longer.
-    static const bool emulated = std::getenv("STEAD_EMULATED") != nullptr;
-    const auto end = Clock::now() + (emulated ? 4 * limit : limit);
+    const auto end = Clock::now() + (emulated() ? 4 * limit : limit);
     while (!condition()) {
         if (Clock::now() > end) return false;
         std::this_thread::sleep_for(10ms);

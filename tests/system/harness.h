@@ -50,6 +50,11 @@ private:
     std::string output_file_;
 };
 
+/// In the virtual machine, in software: everything takes an order of magnitude longer.
+bool emulated();
+/// How often, or how much of, something is to be done: less there.
+unsigned times(unsigned wanted);
+
 /// True as soon as `condition` holds, false if it does not within `limit`.
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit = 15s);
 

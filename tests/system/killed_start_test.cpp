@@ -66,7 +66,7 @@ protected:
             << seed();
     }
 
-    static constexpr int kStarts = 40;
+    const int kStarts = static_cast<int>(times(40));
 
     Host host_;
 

@@ -209,10 +209,10 @@ TEST_F(Learn, ReturnsTheProgramsCodeAndSaysThatASignalEndedIt) {
 }
 
 TEST_F(Learn, FollowsProgramsThatForkALot) {
-    const Outcome learned =
-        learn({"--", "sh", "-c",
-               "i=0; while [ $i -lt 100 ]; do (true | cat /etc/hostname >/dev/null) & i=$((i+1)); "
-               "done; wait"});
+    const Outcome learned = learn({"--", "sh", "-c",
+                                   "i=0; while [ $i -lt " + std::to_string(times(100)) +
+                                       " ]; do (true | cat /etc/hostname >/dev/null) & i=$((i+1)); "
+                                       "done; wait"});
     ASSERT_EQ(learned.code, 0) << learned.err;
     EXPECT_EQ(run(learned.out).code, 0) << learned.out;
     EXPECT_EQ(host_.remains(), "");
