@@ -137,7 +137,7 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
     Background running(host_.command({"run", guest(bind)}), host_.folder() + "/out");
     ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
 
-    constexpr int kKills = 100;
+    const int kKills = static_cast<int>(times(100));
     for (int count = 0; count < kKills; ++count) {
         const std::string victim = count % 2 == 0 ? "web/writer" : "web/logger";
         int pid = 0;

@@ -203,14 +203,15 @@ TEST_F(Store, DeleteLeavesNothingButTheRoot) {
 }
 
 TEST_F(Store, RenameAndDeleteMayBeKilledAnywhere) {
-    for (int round = 0; round < 30; ++round) {
+    for (int round = 0; round < static_cast<int>(times(30)); ++round) {
         create("a");
         host_.write("etc/guests/a.toml.d/10.toml", "hostname = \"shop\"\n");
         host_.write("lib/logs/a/main/current", "");
         for (const Words& words : {Words{"rename", "a", "b"}, Words{"delete", "b", "--yes"}}) {
             {
                 Background command(host_.command(words), host_.folder() + "/out");
-                std::this_thread::sleep_for(std::chrono::microseconds(round * 400));
+                std::this_thread::sleep_for(
+                    std::chrono::microseconds(round * (emulated() ? 8000 : 400)));
                 command.signal(SIGKILL);
                 (void)command.wait();
             }
