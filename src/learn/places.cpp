@@ -144,6 +144,12 @@ void Fold::add_written(const PlaceUse& use) {
                                  "), and a jail's own root takes no files: make a folder for it");
         return;
     }
+    const bool told = mounts_.contains(path) && mounts_.at(path).writable;
+    if (whole && is_common(path) && !told) {
+        learned_.notes.push_back("all of " + path + " is writable below, since " + use.path +
+                                 " was made or removed right in it (" + use.why +
+                                 "); a folder of its own would be less");
+    }
     mount(path, real, "written: " + use.why, true);
 }
 

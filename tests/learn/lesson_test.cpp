@@ -196,6 +196,14 @@ TEST(Lesson, SaysThatTheRootTakesNoFiles) {
     ASSERT_EQ(run.learned().notes.size(), 1U);
 }
 
+TEST(Lesson, SaysThatMuchElseBecomesWritableWithAFileRightInAFolderOfMany) {
+    Watched run({"/srv", "/srv/out"});
+    EXPECT_EQ(run.make("/srv/first").make("/srv/second").make("/srv/out/third").binds(),
+              Words{"/srv:/srv"});
+    ASSERT_EQ(run.learned().notes.size(), 1U);
+    EXPECT_NE(run.learned().notes.front().find("all of /srv is writable"), std::string::npos);
+}
+
 TEST(Lesson, BindsTheWayOverALinkAsWell) {
     Watched run({"/srv/releases/5/x"});
     run.read("/srv/releases/5/x", "/srv/current/x");
