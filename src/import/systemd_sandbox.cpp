@@ -112,7 +112,11 @@ void protect_system(Job& job, const Line& line) {
     if (const auto value = parse_boolean(line.value)) word = *value ? "yes" : "no";
     if (word != "yes" && word != "no" && word != "full" && word != "strict")
         return job.refuse(line, "there is no such word");
-    if (word != "no") job.draft.put(line.item, line.key, unitfile::text_node(word));
+    if (word == "no") return;
+    // ReadOnlyPaths=/ says more.
+    const Node* const before = job.draft.find(line.key);
+    if (before != nullptr && before->text == "strict") return job.draft.share(line.item, line.key);
+    job.draft.put(line.item, line.key, unitfile::text_node(word));
 }
 
 void protect_home(Job& job, const Line& line) {
@@ -139,6 +143,17 @@ void protect_cgroups(Job& job, const Line& line) {
         job.draft.append(line.item, "files.read-only", unitfile::text_node("-/sys/fs/cgroup"));
 }
 
+/// "/" in a list of paths: [files] has no word for it but one.
+void whole_root(Job& job, const Line& line) {
+    if (line.key == "files.read-only") {
+        job.draft.put(line.item, "files.protect-system", unitfile::text_node("strict"));
+        return job.draft.approximate(line.item, "but /dev and /proc");
+    }
+    if (line.key == "files.read-write")
+        return job.draft.explain(line.item, "what nothing else makes read-only can be written");
+    job.draft.leave_out(line.item, "the root itself is not hidden");
+}
+
 /// Paths may be missing ('-') and are below the unit's root ('+'), which is the guest's here.
 void paths(Job& job, const Line& line) {
     const auto words = job.words(line);
@@ -154,6 +169,10 @@ void paths(Job& job, const Line& line) {
             path.remove_suffix(1);
         auto text = job.text(line, path, line.key);
         if (!text) continue;
+        if (*text == "/") {
+            whole_root(job, line);
+            continue;
+        }
         // The old name is a symbolic link, and what is made writable follows none.
         if (text->starts_with("/var/run/")) text->erase(0, std::string_view("/var").size());
         job.draft.append(line.item, line.key, unitfile::text_node((optional ? "-" : "") + *text));
@@ -165,8 +184,9 @@ void temporary(Job& job, const Line& line) {
     const auto words = job.words(line);
     if (!words) return;
     for (const std::string& word : *words) {
-        if (const auto text = job.text(line, word.substr(0, word.find(':')), line.key))
-            job.draft.append(line.item, line.key, unitfile::text_node(*text));
+        const auto text = job.text(line, word.substr(0, word.find(':')), line.key);
+        if (text && *text == "/") return whole_root(job, line);
+        if (text) job.draft.append(line.item, line.key, unitfile::text_node(*text));
     }
     job.draft.approximate(line.item, "what is there is hidden, but nothing can be written");
 }

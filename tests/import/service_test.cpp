@@ -239,6 +239,24 @@ TEST(Execution, IsNotFavouredOverTheHosts) {
     EXPECT_EQ(mistakes(unit), "");
 }
 
+TEST(Sandboxes, SayTheRootAsTheWholeSystem) {
+    for (const char* lines : {"ReadOnlyDirectories=/\nProtectSystem=true\n",
+                              "ProtectSystem=true\nReadOnlyDirectories=/\n"}) {
+        const ImportedUnit unit = service(std::string(lines) + "ReadWritePaths=-/var/lib/a\n");
+        EXPECT_EQ(value(unit, "files.read-only"), "") << lines;
+        EXPECT_EQ(value(unit, "files.protect-system"), R"("strict")") << lines;
+        EXPECT_EQ(value(unit, "files.read-write"), R"(["-/var/lib/a"])") << lines;
+        EXPECT_EQ(mapping(unit, "ReadOnlyDirectories"), Mapping::Approximated) << lines;
+        EXPECT_EQ(mistakes(unit), "") << lines;
+    }
+    EXPECT_EQ(value(service("ReadWritePaths=/\n"), "files.read-write"), "");
+    for (const char* name : {"InaccessiblePaths", "TemporaryFileSystem"}) {
+        const ImportedUnit unit = service(std::string(name) + "=/\n");
+        EXPECT_EQ(value(unit, "files.hidden"), "") << name;
+        EXPECT_EQ(mapping(unit, name), Mapping::NotMapped) << name;
+    }
+}
+
 TEST(Sandboxes, TakeAwayWhatSystemdWould) {
     const ImportedUnit unit =
         service("ProtectClock=yes\nCapabilityBoundingSet=CAP_CHOWN CAP_SYS_TIME\n"
