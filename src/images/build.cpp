@@ -72,12 +72,12 @@ std::string host_sources(const std::string& suite) {
         const std::string extension = entry.path().extension().string();
         const std::string text = read_text(entry.path());
         // Others' packages are not this distribution's.
-        if (text.find(suite) == std::string::npos) continue;
+        if (!names_suite(text, suite)) continue;
         if (extension == ".sources") deb822 += text + "\n";
         if (extension == ".list") lines += text + "\n";
     }
-    if (deb822.find(suite) != std::string::npos) return deb822;
-    return lines.find(suite) != std::string::npos ? lines : std::string();
+    if (names_suite(deb822, suite)) return deb822;
+    return names_suite(lines, suite) ? lines : std::string();
 }
 
 /// Files of apt's that say how this machine reaches its mirror: proxies, and clocks that are wrong.
@@ -192,6 +192,27 @@ bool check_wishes(const BuildOptions& options, const std::string& program, Repor
 
 } // namespace
 
+bool names_suite(std::string_view sources, std::string_view suite) {
+    constexpr std::string_view kBlanks = " \t\r";
+    while (!sources.empty()) {
+        const std::size_t end = std::min(sources.find('\n'), sources.size());
+        std::string_view line = sources.substr(0, end);
+        sources.remove_prefix(std::min(end + 1, sources.size()));
+        line = line.substr(0, line.find('#'));
+        while (true) {
+            line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
+            if (line.empty()) break;
+            const std::string_view word = line.substr(0, line.find_first_of(kBlanks));
+            const bool begins = word.starts_with(suite);
+            if (begins && (word.size() == suite.size() || word[suite.size()] == '-' ||
+                           word[suite.size()] == '/'))
+                return true;
+            line.remove_prefix(word.size());
+        }
+    }
+    return false;
+}
+
 std::optional<Image>
 build_image(const Store& store, const BuildOptions& options, Progress progress, Report& report) {
     const std::string program = find_program();
@@ -216,7 +237,8 @@ build_image(const Store& store, const BuildOptions& options, Progress progress, 
     if (own_end) {
         (void)report.fail("mmdebstrap failed with code " + std::to_string(WEXITSTATUS(status)) +
                               "; its words are above",
-                          "nothing is kept of it");
+                          "nothing is kept of it; Debian's releases that mirrors have dropped are "
+                          "at --mirror=http://archive.debian.org/debian");
         return std::nullopt;
     }
     if (!filled) {

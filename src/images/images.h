@@ -103,6 +103,11 @@ struct BuildOptions {
     Limits limits;
 };
 
+/// Whether a text in one of apt's two formats (sources.list(5)) has this suite or one that goes
+/// with it ("bookworm-security", "bookworm/updates"): as a word, not inside another one, nor in a
+/// remark.
+bool names_suite(std::string_view sources, std::string_view suite);
+
 /// Makes an image of a distribution's packages by mmdebstrap(1), whose words go to `progress`.
 std::optional<Image>
 build_image(const Store& store, const BuildOptions& options, Progress progress, Report& report);
