@@ -54,27 +54,7 @@ std::string readable(std::string_view text) {
     return is_bytes(text) ? safe(text) : std::string(text);
 }
 
-/// `text` so that a unit file's substitution of `%n` gives it back unchanged.
-std::string without_percent(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        if (c == '%') result += '%';
-        result += c;
-    }
-    return result;
-}
-
-/// The same for values in which `${NAME}` is replaced, too: all but those of the environment.
-std::string unexpanded(std::string_view text) {
-    std::string result;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text.substr(at).starts_with("${")) result += '$';
-        result += text[at];
-    }
-    return without_percent(result);
-}
-
-std::vector<std::string> unexpanded(std::vector<std::string> words) {
+std::vector<std::string> all_unexpanded(std::vector<std::string> words) {
     for (std::string& word : words)
         word = unexpanded(readable(word));
     return words;
@@ -121,6 +101,24 @@ private:
 };
 
 } // namespace
+
+std::string without_percent(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if (c == '%') result += '%';
+        result += c;
+    }
+    return result;
+}
+
+std::string unexpanded(std::string_view text) {
+    std::string result;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text.substr(at).starts_with("${")) result += '$';
+        result += text[at];
+    }
+    return without_percent(result);
+}
 
 std::string quoted(std::string_view text) {
     std::string result = "\"";
@@ -211,7 +209,7 @@ jail_text(const JailOptions& options, std::string& wrong, const learn::Learned* 
         }
         lines.add(setting.substr(0, equals), as_value(setting.substr(equals + 1)));
     }
-    lines.add(unit + "command", as_list(unexpanded(options.command)));
+    lines.add(unit + "command", as_list(all_unexpanded(options.command)));
     // It is run once, and its code is the command's.
     lines.add(unit + "restart", "\"no\"");
     lines.add_given(unit + "user", options.user);

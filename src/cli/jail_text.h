@@ -35,6 +35,10 @@ inline constexpr std::string_view kJailUnit = "main";
 
 /// A basic TOML string.
 std::string quoted(std::string_view text);
+/// `text` so that a unit file's substitution of `%n` gives it back unchanged.
+std::string without_percent(std::string_view text);
+/// The same for values in which `${NAME}` is replaced, too: all but those of the environment.
+std::string unexpanded(std::string_view text);
 /// `text` if it is a TOML value already (a string, number, boolean, array or table), else quoted.
 std::string as_value(std::string_view text);
 /// The guest file, one dotted key a line, so that a setting may add to any table. An option without
