@@ -208,6 +208,20 @@ bool runs_already(const guests::Paths& paths, const std::string& name) {
 
 namespace {
 
+/// Runs the hooks before the start, and sees whether there are some after the end; false if one
+/// failed, which has been said.
+bool prepare_hooks(Context& context,
+                   const guests::Paths& paths,
+                   const unitfile::GuestSpec& guest,
+                   guests::LaunchOptions& options) {
+    guests::HookSet hooks = guests::hooks_of(guest);
+    hooks.file = std::filesystem::absolute(guest.file).string();
+    options.file = hooks.file;
+    options.epilogue = options.detached || options.service ||
+                       guests::has_hooks(paths, hooks, guests::Stage::PostStop);
+    return run_pre_start(context, paths, hooks);
+}
+
 /// The service that `launch` asks for; false, and a word, if this is none.
 bool find_service(Context& context, const Launch& launch, std::optional<guests::Service>& service) {
     if (!launch.service) return true;
@@ -266,22 +280,16 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
             return failed;
         }
     }
-    const auto compiled = compile_for(context, *guest, start->facts(), diagnostics);
-    if (!compiled) return kAskedWrongly;
-    guests::HookSet hooks = guests::hooks_of(*guest);
-    hooks.file = std::filesystem::absolute(guest->file).string();
-    if (!run_pre_start(context, paths, hooks)) return failed;
-
     guests::LaunchOptions options;
-    options.file = hooks.file;
-    options.own_init = !guest->init.empty();
-    // `stead` brings such an init to life.
-    options.loader = options.own_init || !compiled->plan.guest || !compiled->plan.guest->has_units;
     options.detached = launch.detached;
     options.service = std::move(service);
     options.handed = *std::move(handed);
-    options.epilogue = launch.detached || launch.service ||
-                       guests::has_hooks(paths, hooks, guests::Stage::PostStop);
+    const auto compiled = compile_for(context, *guest, start->facts(), diagnostics);
+    if (!compiled) return kAskedWrongly;
+    options.own_init = !guest->init.empty();
+    // `stead` brings such an init to life.
+    options.loader = options.own_init || !compiled->plan.guest || !compiled->plan.guest->has_units;
+    if (!prepare_hooks(context, paths, *guest, options)) return failed;
     (void)context.console.flush(); // From here on the keeper speaks.
     explain_failure(context, guest->name,
                     start->launch(compiled->context, compiled->image, options));

@@ -271,9 +271,10 @@ RuleTable bridge_table(std::span<const Attachment> guests, std::string_view inst
             const bool in = lets_in(guest, peer.guest) || lets_in(guest, "*");
             if (peer.network.link != Link::Bridge || &peer == &guest || !in) continue;
             const std::string from = quoted(peer.interface);
-            peers.items.insert(from + " . " + link);
-            neighbours.items.insert(from + " . " + link);
-            neighbours.items.insert(link + " . " + from);
+            const std::string inwards = std::string(from).append(" . ").append(link);
+            peers.items.insert(inwards);
+            neighbours.items.insert(inwards);
+            neighbours.items.insert(std::string(link).append(" . ").append(from));
         }
     }
     RuleTable table{"bridge", {}, kBridgeChains};

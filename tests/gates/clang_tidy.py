@@ -93,7 +93,7 @@ class Joint:
         """What clang-tidy finds: (file, line, text) each, and what it says besides."""
         folder = self.file.with_suffix("")
         folder.mkdir(exist_ok=True)
-        entry = {"directory": str(folder), "file": str(self.file), "command": shlex.join([*self.flags, f"-iquote{self.paths[0].parent}", "-c", str(self.file)])}
+        entry = {"directory": str(folder), "file": str(self.file), "command": shlex.join([*self.flags, "-Wno-unknown-warning-option", f"-iquote{self.paths[0].parent}", "-c", str(self.file)])}
         (folder / "compile_commands.json").write_text(json.dumps([entry]))
         done = subprocess.run([*command, "-p", str(folder), str(self.file)], capture_output=True, text=True)
         found = [(*self.place(where, int(line)), what) for where, line, what in FINDING.findall(done.stdout)]

@@ -10,7 +10,6 @@
 namespace stead::network {
 namespace {
 
-using test::address;
 using test::guest;
 using test::port;
 

@@ -66,7 +66,7 @@ protected:
             << seed();
     }
 
-    const int kStarts = static_cast<int>(times(40));
+    const int starts_ = static_cast<int>(times(40));
 
     Host host_;
 
@@ -79,12 +79,12 @@ private:
 TEST_F(KilledStart, OfAJailLeavesNothingBehindTheNextList) {
     learn({"jail", "--name", "it", "--", "sh", "-c", "exit 7"});
     int ran = 0;
-    for (int i = 0; i < kStarts && !HasFailure(); ++i) {
+    for (int i = 0; i < starts_ && !HasFailure(); ++i) {
         start_and_kill({"jail", "--name", "it", "--", "sleep", "1000"});
         if (stop_if_it_runs()) ++ran;
         expect_nothing({"list"});
     }
-    std::cout << ran << " of " << kStarts << " had come to run\n";
+    std::cout << ran << " of " << starts_ << " had come to run\n";
 }
 
 TEST_F(KilledStart, OfAGuestLeavesNothingBehindTheNextList) {
@@ -96,25 +96,25 @@ TEST_F(KilledStart, OfAGuestLeavesNothingBehindTheNextList) {
     learn({"run", file});
     host_.write("units/it.toml", "command = \"sleep infinity\"\n");
     int ran = 0;
-    for (int i = 0; i < kStarts && !HasFailure(); ++i) {
+    for (int i = 0; i < starts_ && !HasFailure(); ++i) {
         start_and_kill({"run", file});
         if (stop_if_it_runs()) ++ran;
         expect_nothing({"list"});
     }
-    std::cout << ran << " of " << kStarts << " had come to run\n";
+    std::cout << ran << " of " << starts_ << " had come to run\n";
 }
 
 TEST_F(KilledStart, DoesNotKeepTheNextStartOfThatNameFromWorking) {
     learn({"jail", "--name", "it", "--", "sh", "-c", "exit 7"});
     int ran = 0;
-    for (int i = 0; i < kStarts && !HasFailure(); ++i) {
+    for (int i = 0; i < starts_ && !HasFailure(); ++i) {
         start_and_kill({"jail", "--name", "it", "--", "sleep", "1000"});
         if (stop_if_it_runs()) ++ran;
         const Outcome next = host_.stead({"jail", "--name", "it", "--", "sh", "-c", "exit 7"});
         EXPECT_EQ(next.code, 7) << next.err << seed();
         EXPECT_EQ(host_.remains(), "") << seed();
     }
-    std::cout << ran << " of " << kStarts << " had come to run\n";
+    std::cout << ran << " of " << starts_ << " had come to run\n";
 }
 
 TEST_F(KilledStart, OfAnotherNameIsClearedByWhateverComesNext) {

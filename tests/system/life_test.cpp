@@ -325,8 +325,8 @@ TEST_F(Life, GoesOnAfterAnyCommandWasKilled) {
     const std::vector<Words> commands{
         {"start", "it"}, {"stop", "it"}, {"restart", "it"}, {"reboot", "it"}};
     int up = 0;
-    const int kRounds = static_cast<int>(times(40));
-    for (int round = 0; round < kRounds && !HasFailure(); ++round) {
+    const int rounds = static_cast<int>(times(40));
+    for (int round = 0; round < rounds && !HasFailure(); ++round) {
         const Words& words = commands[random() % commands.size()];
         {
             Background command(host_.command(words), host_.folder() + "/out");
@@ -343,7 +343,7 @@ TEST_F(Life, GoesOnAfterAnyCommandWasKilled) {
         EXPECT_EQ(again.code, 0) << words.front() << " killed, then " << next.err << again.err
                                  << "STEAD_SEED=" << seed;
     }
-    std::cout << up << " of " << kRounds << " were up after the kill\n";
+    std::cout << up << " of " << rounds << " were up after the kill\n";
 }
 
 } // namespace

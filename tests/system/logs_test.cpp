@@ -137,8 +137,8 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
     Background running(host_.command({"run", guest(bind)}), host_.folder() + "/out");
     ASSERT_TRUE(eventually([&] { return host_.ready("web"); })) << running.output();
 
-    const int kKills = static_cast<int>(times(100));
-    for (int count = 0; count < kKills; ++count) {
+    const int kills = static_cast<int>(times(100));
+    for (int count = 0; count < kills; ++count) {
         const std::string victim = count % 2 == 0 ? "web/writer" : "web/logger";
         int pid = 0;
         ASSERT_TRUE(eventually([&] { return (pid = host_.pid_of(victim)) > 0; })) << count;
@@ -152,7 +152,7 @@ TEST_F(Logs, NoLineIsLostBetweenAUnitAndItsLoggerWhoeverIsKilled) {
     // On a slow machine none of the killed came far.
     EXPECT_TRUE(eventually([&] {
         const std::string text = inside("cat /var/tmp/last").out;
-        return !text.empty() && std::stoi(text) > kKills;
+        return !text.empty() && std::stoi(text) > kills;
     }));
     ASSERT_EQ(host_.stead({"stop", "web/writer"}).code, 0);
     const int last = std::stoi(inside("cat /var/tmp/last").out);

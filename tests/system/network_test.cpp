@@ -358,10 +358,10 @@ TEST_F(Networks, AStartThatIsKilledAtAnyMomentIsPutRightByTheNextCommand) {
     const auto begin = std::chrono::steady_clock::now();
     ASSERT_EQ(host.stead({"run", file}).code, 7);
     const auto longest = std::chrono::steady_clock::now() - begin;
-    const int kStarts = emulated() ? 6 : 16;
-    for (int i = 0; i < kStarts; ++i) {
+    const int starts = emulated() ? 6 : 16;
+    for (int i = 0; i < starts; ++i) {
         Background starting(host.command({"run", file}), host.folder() + "/out");
-        std::this_thread::sleep_for(longest * i / kStarts);
+        std::this_thread::sleep_for(longest * i / starts);
         starting.signal(SIGKILL);
         (void)starting.wait();
         EXPECT_TRUE(eventually([&] {
