@@ -6,6 +6,7 @@
 
 #include "cli/asking.h"
 #include "cli/client_verbs.h"
+#include "cli/guest_launch.h"
 #include "cli/guest_service.h"
 #include "guests/ending.h"
 #include "guests/hooks.h"
@@ -97,11 +98,14 @@ int stop_once(Context& context, const std::string& name, const StopWishes& wishe
     bool runs = guest && *guest && (*guest)->running();
     const bool kept = guest && *guest && (*guest)->kept;
     // Who answers runs, whatever became of its record.
-    if (!runs && !kept && !Client::connect(control)) {
+    const bool by_service = !wishes.direct && guests_are_services(paths);
+    const bool gone = !runs && !kept && !Client::connect(control);
+    // Between a guest that reboots and the next one its service is about to start again.
+    if (gone && !(by_service && comes_back(paths, name))) {
         context.console.remark("guest '" + name + "' does not run");
         return kDone;
     }
-    if (!wishes.direct && guests_are_services(paths) && is_service(paths, name)) {
+    if (by_service && (gone || is_service(paths, name))) {
         return run_systemd_helper(
             context, "stop", name,
             {.no_wait = wishes.no_wait, .force = wishes.force, .limit = wishes.limit});

@@ -6,20 +6,7 @@ namespace {
 
 using test::guest;
 using test::Host;
-
-Host host_with_image() {
-    Host host;
-    for (const char* folder : {"", "/etc", "/proc", "/dev", "/run", "/tmp", "/sys", "/usr",
-                               "/usr/bin", "/usr/sbin", "/sbin"})
-        host.add("/images/bb/root" + std::string(folder), "folder");
-    host.facts.image = [](const std::string& name, const std::string& /*image*/) {
-        ImageFact fact;
-        fact.root = "/images/bb/root";
-        fact.changes = "/guests/" + name + "/disk";
-        return fact;
-    };
-    return host;
-}
+using test::host_with_image;
 
 constexpr const char* kLevels = "[limits]\ndisk-max = \"1G\"\ndisk-inodes-max = \"20k\"\n";
 

@@ -54,6 +54,21 @@ private:
     std::shared_ptr<std::map<std::string, std::string>> paths_;
 };
 
+/// A host that has an image for whatever name.
+inline Host host_with_image() {
+    Host host;
+    for (const char* folder : {"", "/etc", "/proc", "/dev", "/run", "/tmp", "/sys", "/usr",
+                               "/usr/bin", "/usr/sbin", "/sbin"})
+        host.add("/images/bb/root" + std::string(folder), "folder");
+    host.facts.image = [](const std::string& name, const std::string& /*image*/) {
+        ImageFact fact;
+        fact.root = "/images/bb/root";
+        fact.changes = "/guests/" + name + "/disk";
+        return fact;
+    };
+    return host;
+}
+
 inline UserDatabase accounts() {
     UserDatabase users;
     parse_passwd("root:x:0:0::/root:/bin/bash\n"

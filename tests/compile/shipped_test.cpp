@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "compile/fixture.h"
 
@@ -34,11 +35,17 @@ TEST(ShippedUnits, Compile) {
 
 TEST(ShippedGuests, Compile) {
     const std::filesystem::path root(STEAD_SOURCE);
-    for (const auto& file : {root / "units/guests/redis.toml", root / "units/demo/demo.toml"}) {
+    std::vector<std::filesystem::path> files{root / "units/demo/demo.toml"};
+    for (const auto& entry : std::filesystem::directory_iterator(root / "units/guests"))
+        files.push_back(entry.path());
+    EXPECT_GT(files.size(), 4U);
+    for (const auto& file : files) {
         unitfile::Diagnostics diagnostics;
         const auto spec = unitfile::load_guest(file.string(), diagnostics);
         ASSERT_TRUE(spec) << unitfile::render(diagnostics);
-        test::Host host;
+        test::Host host = test::host_with_image();
+        for (const char* program : {"/usr/bin/busybox", "/usr/bin/sh"})
+            host.add(program, "file");
         for (const unitfile::Text& folder : spec->unit_folders)
             host.add(folder.value, "folder");
         EXPECT_TRUE(compile_guest(*spec, host.facts, test::accounts(), diagnostics))

@@ -210,6 +210,15 @@ check "is machinectl's, too" until_true 20 sh -c 'machinectl show web >/dev/null
 main=$(leader web)
 machinectl reboot web
 check "machinectl reboot" until_true 60 restarted
+# The service starts it again a second after its end.
+for pause in 0 0.7; do
+    stead reboot web --no-wait
+    sleep "$pause"
+    check "a stop $pause s after a reboot was asked for" stead stop web
+    sleep 2.5
+    check "has its way" state_is web inactive
+    stead start web >/dev/null
+done
 until_true 20 sh -c 'machinectl show web >/dev/null 2>&1'
 machinectl poweroff web
 check "machinectl poweroff" until_true 60 state_is web inactive
