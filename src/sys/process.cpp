@@ -71,8 +71,12 @@ Result<std::optional<Ended>> next_ended(bool keep) {
 
 ProcessFacts facts_of(int pidfd) {
     PidfdInfo info;
-    info.mask = kInfoCgroup | kInfoExit;
-    if (pidfd < 0 || ::syscall(SYS_ioctl, pidfd, kGetInfo, &info) < 0) return {};
+    // ESRCH: it was being reaped; what it left behind is known right after that.
+    for (int attempt = 0;; ++attempt) {
+        info.mask = kInfoCgroup | kInfoExit;
+        if (::syscall(SYS_ioctl, pidfd, kGetInfo, &info) == 0) break;
+        if (errno != ESRCH || attempt == 2) return {};
+    }
     return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
             .ended = (info.mask & kInfoExit) != 0};
 }

@@ -1,8 +1,10 @@
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -71,6 +73,31 @@ TEST(Process, StaysAZombieWhileItsEndIsBooked) {
     const auto none = next_ended(/*keep=*/false);
     ASSERT_TRUE(none) << "no children at all is no failure";
     EXPECT_FALSE(*none);
+}
+
+TEST(Process, IsKnownByItsCgroupAlsoWhileItIsReaped) {
+    {
+        const Process process = child(0);
+        wait_for_end(process);
+        (void)try_reap(process);
+        if (!facts_of(process.pidfd.get()).ended)
+            GTEST_SKIP() << "needs a kernel that tells of reaped processes (6.15)";
+    }
+    for (int i = 0; i < 1000 && !HasFailure(); ++i) {
+        const Process process = child(0);
+        const std::uint64_t cgroup = facts_of(process.pidfd.get()).cgroup;
+        std::thread reaper([&] {
+            int status = 0;
+            (void)::waitpid(process.pid, &status, 0);
+        });
+        ProcessFacts facts;
+        while (!facts.ended) {
+            facts = facts_of(process.pidfd.get());
+            EXPECT_EQ(facts.cgroup, cgroup);
+            if (HasFailure()) break;
+        }
+        reaper.join();
+    }
 }
 
 TEST(Process, ThatDoesNotExistCannotBeOpened) {
