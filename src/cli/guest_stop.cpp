@@ -137,7 +137,14 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
     const auto paths = guests::Paths::from_environment();
     while (true) {
         const int code = stop_once(context, name, wishes);
-        if (code != kDone || wishes.no_wait || !came_back(paths, name)) return code;
+        if (code != kDone || wishes.no_wait) return code;
+        const bool rebooted = comes_back(paths, name);
+        if (came_back(paths, name)) continue;
+        if (!rebooted || wishes.direct || !guests_are_services(paths)) return code;
+        // Met while its keeper cleared it away: its service starts it again, whatever the file says.
+        return run_systemd_helper(
+            context, "stop", name,
+            {.no_wait = false, .force = wishes.force, .limit = wishes.limit});
     }
 }
 

@@ -211,7 +211,7 @@ main=$(leader web)
 machinectl reboot web
 check "machinectl reboot" until_true 60 restarted
 # The service starts it again a second after its end.
-for pause in 0 0.7; do
+for pause in 0 0 0.7; do
     stead reboot web --no-wait
     sleep "$pause"
     check "a stop $pause s after a reboot was asked for" stead stop web
