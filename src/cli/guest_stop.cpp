@@ -141,10 +141,10 @@ int stop_guest(Context& context, const std::string& name, const StopWishes& wish
         const bool rebooted = comes_back(paths, name);
         if (came_back(paths, name)) continue;
         if (!rebooted || wishes.direct || !guests_are_services(paths)) return code;
-        // Met while its keeper cleared it away: its service starts it again, whatever the file says.
-        return run_systemd_helper(
-            context, "stop", name,
-            {.no_wait = false, .force = wishes.force, .limit = wishes.limit});
+        // Met while its keeper cleared it away: its service starts it again, whatever the file
+        // says.
+        return run_systemd_helper(context, "stop", name,
+                                  {.no_wait = false, .force = wishes.force, .limit = wishes.limit});
     }
 }
 
