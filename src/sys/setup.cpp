@@ -93,7 +93,7 @@ Result<void> set_limit(const ResourceLimit& limit) {
 
 Result<void>
 make_device(int folder, const char* name, mode_t mode, unsigned major, unsigned minor) {
-    if (::mknodat(folder, name, S_IFCHR | mode, makedev(major, minor)) < 0) {
+    if (::mknodat(folder, name, mode, makedev(major, minor)) < 0) {
         return last_error("mknodat", name);
     }
     return {};

@@ -28,7 +28,7 @@ Result<void> bring_up(const char* name);
 Result<ResourceLimit> get_limit(std::uint32_t resource);
 /// setrlimit(2).
 Result<void> set_limit(const ResourceLimit& limit);
-/// mknodat(2) of a character device.
+/// mknodat(2) of a device; `mode` says with S_IFCHR or S_IFBLK of which kind.
 Result<void> make_device(int folder, const char* name, mode_t mode, unsigned major, unsigned minor);
 /// fchownat(2) without following a link; an empty name is the descriptor itself.
 Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid);
