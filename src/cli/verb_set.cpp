@@ -49,9 +49,9 @@ std::string add_wish(const std::string& word, std::vector<Wish>& wishes) {
     }
     const auto same = std::find_if(wishes.begin(), wishes.end(),
                                    [&](const Wish& wish) { return wish.level == level; });
-    const bool lines = level->form == resources::Form::Io ||
-                       level->form == resources::Form::IoLatency ||
-                       level->form == resources::Form::Entries;
+    const bool lines =
+        level->form == resources::Form::Io || level->form == resources::Form::IoLatency ||
+        level->form == resources::Form::Entries || level->form == resources::Form::DeviceList;
     if (same != wishes.end() && !lines) return key + " is given twice";
     if (same != wishes.end()) text = same->text + "\n" + text;
 

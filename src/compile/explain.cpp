@@ -112,6 +112,26 @@ private:
         if (context_.no_root)
             add("privileges", "uid 0 means nothing (securebits NOROOT)", origin("profile"));
         add("system calls", guest_.calls, origin("system-calls"));
+        devices();
+    }
+
+    void devices() {
+        std::string text = "null, zero, full, random, urandom, tty and its own terminals";
+        std::string place = origin("profile");
+        for (const Mount& mount : context_.mounts) {
+            if (!mount.node) continue;
+            place = mount.origin;
+            const DeviceRule& device = mount.node->device;
+            text += ", " + mount.target +
+                    (!device.write  ? " (to read)"
+                     : !device.read ? " (to write)"
+                                    : "");
+        }
+        add("devices",
+            text + (context_.limits_devices
+                        ? "; the kernel refuses to open any other, and to make any"
+                        : "; there are no other nodes, and it cannot make any"),
+            place);
     }
 
     void network() {
@@ -251,7 +271,7 @@ private:
             what = "read-only";
             break;
         case MountKind::Device:
-            what = "device";
+            what = mount.node ? "the host's device" : "device";
             break;
         case MountKind::Link:
             what = "link to " + mount.source;

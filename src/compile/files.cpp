@@ -18,7 +18,7 @@ namespace {
 using unitfile::ProtectSystem;
 
 /// One place of ExecView::view.
-struct Place {
+struct ViewPlace {
     std::string path;
     char kind = 'r';
     bool optional = false;
@@ -55,15 +55,16 @@ public:
 
     /// Whatever lies below another place comes behind it.
     void sort() {
-        std::stable_sort(places_.begin(), places_.end(), [](const Place& a, const Place& b) {
-            if (a.path != b.path) return a.path < b.path;
-            return kOrder.find(a.kind) < kOrder.find(b.kind);
-        });
+        std::stable_sort(places_.begin(), places_.end(),
+                         [](const ViewPlace& a, const ViewPlace& b) {
+                             if (a.path != b.path) return a.path < b.path;
+                             return kOrder.find(a.kind) < kOrder.find(b.kind);
+                         });
     }
 
     /// The folder above `path` of which the unit has nothing to see; null if there is none.
-    [[nodiscard]] const Place* emptied_above(const std::string& path) const {
-        for (const Place& place : places_)
+    [[nodiscard]] const ViewPlace* emptied_above(const std::string& path) const {
+        for (const ViewPlace& place : places_)
             if ((place.kind == 'h' || place.kind == 't') && lies_below(path, place.path))
                 return &place;
         return nullptr;
@@ -71,7 +72,7 @@ public:
 
     [[nodiscard]] std::vector<std::string> words() const {
         std::vector<std::string> out;
-        for (const Place& place : places_) {
+        for (const ViewPlace& place : places_) {
             std::string word(1, place.kind);
             if (place.optional) word += '-';
             out.push_back(std::move(word.append(place.path)));
@@ -81,7 +82,7 @@ public:
     }
 
 private:
-    std::vector<Place> places_;
+    std::vector<ViewPlace> places_;
 };
 
 bool is_plain(const std::string& path) {
@@ -111,7 +112,7 @@ void add_all(View& view, char kind, const unitfile::TextList& list, Report& repo
 
 void refuse_lost(const View& view, const unitfile::TextList& list, Report& report) {
     for (const unitfile::Text& item : list) {
-        const Place* above = view.emptied_above(path_of(item));
+        const ViewPlace* above = view.emptied_above(path_of(item));
         if (above != nullptr)
             report.error(item.place,
                          "[files] has '" + item.value + "', and the unit sees nothing of " +

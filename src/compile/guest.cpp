@@ -151,6 +151,7 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
     set_capabilities(draft);
     set_filters(draft);
     set_levels(draft);
+    set_devices(draft);
     set_limits(draft);
     // What costs the host something comes last: a guest with mistakes claims no ids.
     if (report.failed()) return std::nullopt;

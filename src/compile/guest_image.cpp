@@ -9,7 +9,7 @@ namespace stead::compile {
 namespace {
 
 using recipe::LayerFile;
-using Kind = LayerFile::Kind;
+using LayerKind = LayerFile::Kind;
 
 /// Where a guest's own commands for its end lead.
 constexpr const char* kStead = "/run/stead/bin/stead";
@@ -23,7 +23,7 @@ bool has_layer(const Draft& draft, const std::string& path) {
                        [&](const LayerFile& one) { return one.path == path; });
 }
 
-void add(Draft& draft, Kind kind, std::string path, std::string text = {}) {
+void add(Draft& draft, LayerKind kind, std::string path, std::string text = {}) {
     draft.context.root.layer.push_back({kind, std::move(path), std::move(text)});
 }
 
@@ -73,21 +73,21 @@ void set_layer(Draft& draft) {
             continue;
         }
         if (kind_in_image(draft, folder) == PathFact::Kind::Missing)
-            add(draft, Kind::Folder, folder);
+            add(draft, LayerKind::Folder, folder);
     }
     if (draft.jail()) return;
     if (may_hold_ours(draft, "/etc")) {
-        add(draft, Kind::File, "/etc/hostname", name + "\n");
-        add(draft, Kind::File, "/etc/hosts", hosts_text(name));
+        add(draft, LayerKind::File, "/etc/hostname", name + "\n");
+        add(draft, LayerKind::File, "/etc/hosts", hosts_text(name));
         // Its text is the start's to know.
-        add(draft, Kind::File, "/etc/machine-id");
+        add(draft, LayerKind::File, "/etc/machine-id");
     }
     for (const char* folder : {"/usr/sbin", "/usr/bin", "/sbin"}) {
         // How to end the guest is its own init's to say.
         if (draft.own_init()) break;
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
         const auto link = [&](std::string_view ending) {
-            add(draft, Kind::Link, std::string(folder) + "/" + std::string(ending), kStead);
+            add(draft, LayerKind::Link, std::string(folder) + "/" + std::string(ending), kStead);
         };
         std::for_each(kEndings.begin(), kEndings.end(), link);
         if (draft.spec.distribution.value)
@@ -99,16 +99,16 @@ void set_layer(Draft& draft) {
         const bool merged = kind_in_image(draft, "/sbin") != PathFact::Kind::Folder;
         const std::string init = merged ? "/usr/sbin/init" : "/sbin/init";
         if (kind_in_image(draft, init) == PathFact::Kind::Missing)
-            add(draft, Kind::Link, init, kStead);
+            add(draft, LayerKind::Link, init, kStead);
     }
     bool known = false;
     for (const char* folder : {"/usr/bin", "/bin"}) {
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
-        if (!known) add(draft, Kind::Link, std::string(folder) + "/stead", kStead);
+        if (!known) add(draft, LayerKind::Link, std::string(folder) + "/stead", kStead);
         known = true;
         // Some scripts name it by its path.
         if (draft.spec.distribution.value)
-            add(draft, Kind::Link, std::string(folder) + "/systemctl", kStead);
+            add(draft, LayerKind::Link, std::string(folder) + "/systemctl", kStead);
     }
 }
 
@@ -143,7 +143,7 @@ void add_bind_target(Draft& draft, const std::string& path, bool is_folder) {
         // What is there is used as it is, wherever a link leads.
         if (kind != PathFact::Kind::Missing && kind != PathFact::Kind::Folder) return;
         if (kind == PathFact::Kind::Missing && !has_layer(draft, part))
-            add(draft, last && !is_folder ? Kind::File : Kind::Folder, part);
+            add(draft, last && !is_folder ? LayerKind::File : LayerKind::Folder, part);
         if (last) return;
     }
 }

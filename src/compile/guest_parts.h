@@ -58,6 +58,8 @@ void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);
 void set_filters(Draft& draft);
 void set_levels(Draft& draft);
+/// The part of that for the devices that may be opened.
+void set_devices(Draft& draft);
 void set_limits(Draft& draft);
 
 /// The guest's system calls in words: what differs from its profile, and how many are left.

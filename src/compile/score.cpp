@@ -189,6 +189,13 @@ private:
             add(2, "root", "reads the host's programs and most of /etc",
                 "a root directory of its own", "root");
         for (const Mount& mount : context_.mounts) {
+            if (mount.node) {
+                const DeviceRule& device = mount.node->device;
+                findings_.push_back({device.block ? 15 : 4, "device",
+                                     (device.block ? "the whole disk " : "the driver of ") +
+                                         mount.target + (device.write ? ", to write" : ", to read"),
+                                     "take it out of `devices`, if nothing uses it", mount.origin});
+            }
             const bool writable =
                 mount.kind == MountKind::Bind && (mount.attributes & kReadOnly) == 0;
             if (!writable) continue;

@@ -17,6 +17,7 @@
 #include "context/ids.h"
 #include "context/mounts.h"
 #include "context/root.h"
+#include "sys/device_program.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
 #include "sys/namespaces.h"
@@ -225,6 +226,14 @@ Result<void> raise_hard_limits(const recipe::Context& recipe) {
     return {};
 }
 
+/// The second stop beside "no nodes but these, and no CAP_MKNOD": nothing that the guest runs may
+/// have begun, and our own nodes must be there already.
+void limit_devices(const Job& job) {
+    if (!job.recipe.limits_devices || job.lent.cgroup < 0) return;
+    if (!sys::limit_devices(job.lent.cgroup, job.recipe.devices))
+        job.report.lacks_device_rules = true;
+}
+
 Result<void> build(const Job& job) {
     Parts parts;
     ::umask(0);
@@ -241,6 +250,7 @@ Result<void> build(const Job& job) {
     if (is_private(job)) TRY(create_for_guest(job.recipe.ids));
     const auto places = TRY(build_tree(job, parts));
     TRY(enter_root(parts));
+    limit_devices(job);
     return make_child(job, parts, places);
 }
 

@@ -154,6 +154,10 @@ std::vector<std::string> notices_of(const Report& report) {
             "the host's abstract unix sockets are reachable: this kernel's Landlock "
             "has no scopes (Linux 6.12)");
     }
+    if (report.lacks_device_rules) {
+        notices.emplace_back("only missing nodes keep it from devices: this kernel takes no device "
+                             "program for a cgroup (CONFIG_CGROUP_BPF)");
+    }
     if (report.keeps_login) {
         notices.emplace_back("the login id could not be reset: logins inside may be refused by "
                              "pam_loginuid");

@@ -26,6 +26,7 @@ struct Report {
     int code = 0;
     bool has_marker = true;
     bool lacks_abstract_scope = false;
+    bool lacks_device_rules = false;
     bool keeps_login = false;
 
     void fail(const Error& what) {

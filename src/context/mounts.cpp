@@ -229,14 +229,20 @@ Result<void> Tree::add_copy(const recipe::Mount& mount, int copy) {
 }
 
 Result<void> Tree::add_device(const recipe::Mount& mount) {
+    // The tmpfs belongs to the host's user namespace, so that its nodes work in a guest that could
+    // not make any.
+    if (mount.node) {
+        const DeviceRule& device = mount.node->device;
+        const mode_t kind = device.block ? S_IFBLK : S_IFCHR;
+        return sys::make_device(TRY(own_parent(mount)), last_name(mount), kind | mount.node->mode,
+                                device.major, device.minor.value_or(0));
+    }
     const auto* known = std::find_if(kDevices.begin(), kDevices.end(), [&](const Device& device) {
         return device.name == mount.source;
     });
     if (known == kDevices.end()) return make_error("no such device node:", mount.source, EINVAL);
     const int parent = TRY(own_parent(mount));
-    // The tmpfs belongs to the host's user namespace, so that its nodes work in a guest that could
-    // not make any.
-    return sys::make_device(parent, last_name(mount), 0666, known->major, known->minor);
+    return sys::make_device(parent, last_name(mount), S_IFCHR | 0666, known->major, known->minor);
 }
 
 Result<void> Tree::add_link(const recipe::Mount& mount) {

@@ -88,7 +88,9 @@ Result<void> set_inside(const recipe::Context& context, const std::string& cgrou
     for (const recipe::Level& level : context.inside) {
         const resources::Level& row = *resources::find_level(level.key);
         using enum resources::Kernel;
-        if (row.kernel == TmpfsSize || row.kernel == PtyCount || row.kernel == DiskQuota) continue;
+        if (row.kernel == TmpfsSize || row.kernel == PtyCount || row.kernel == DiskQuota ||
+            row.kernel == Devices)
+            continue;
         const std::string problem = resources::impossible(subject, row);
         if (!problem.empty()) return make_error("level", level.origin + ": " + problem, 0);
         const auto set = resources::write_level(subject, row, level.value);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/device.h"
 #include "model/exec.h"
 #include "recipe/address.h"
 
@@ -74,7 +75,8 @@ enum class MountKind : std::uint8_t {
     Mask,
     /// `target` bound onto itself read-only; missing targets are left out.
     ReadOnly,
-    /// A device node of ours (`source` is its name: null, zero, full, random, urandom, tty).
+    /// A device node of ours: `node`, or `source` is its name (null, zero, full, random, urandom,
+    /// tty).
     Device,
     /// A symbolic link with text `source`, on a file system of ours.
     Link,
@@ -86,6 +88,14 @@ enum class MountKind : std::uint8_t {
     Socket
 };
 
+/// A device of the host that the guest gets a node for.
+struct DeviceNode {
+    /// All of it but what may be done: that is the guest's DeviceRule's.
+    DeviceRule device;
+    /// Permissions, for root inside, whose it is.
+    std::uint32_t mode = 0600;
+};
+
 struct Mount {
     MountKind kind = MountKind::Bind;
     std::string source;
@@ -94,6 +104,7 @@ struct Mount {
     /// MOUNT_ATTR_* of mount_setattr(2).
     std::uint64_t attributes = 0;
     std::vector<std::string> options;
+    std::optional<DeviceNode> node = {};
     bool recursive = false;
     bool idmap = false;
     /// Not an error if the source or target is missing.
@@ -243,6 +254,10 @@ struct Context {
     std::vector<std::uint64_t> init_filter;
     bool no_new_privileges = false;
     bool no_root = false;
+    /// What may be opened of devices by processes of the guest's cgroup, whatever nodes there are;
+    /// `limits_devices` without any: none. Applied where there is a cgroup.
+    bool limits_devices = false;
+    std::vector<DeviceRule> devices;
     /// Not 0: the launcher is an ordinary user's and has made a user namespace with so many ids
     /// around the context; 0 is the user. With one id the kernel denies setgroups(2) in it.
     std::uint32_t rootless_ids = 0;

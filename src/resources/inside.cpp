@@ -40,12 +40,12 @@ std::string proc_of(const Subject& subject, std::string_view name) {
     return "/proc/" + std::to_string(subject.init) + "/" + std::string(name);
 }
 
-/// The host's id of the guest's root: newer kernels let only it write such files.
-uid_t root_of(const Subject& subject) {
-    const auto map = read_text(proc_of(subject, "uid_map"));
-    if (!map) return 0;
-    const auto words = split(*map, " \t\n");
-    return words.size() > 1 ? static_cast<uid_t>(number_in(words[1], "").value_or(0)) : 0;
+/// The host's id of the first id of a map.
+std::uint32_t first_of(const Subject& subject, const char* map) {
+    const auto text = read_text(proc_of(subject, map));
+    if (!text) return 0;
+    const auto words = split(*text, " \t\n");
+    return words.size() > 1 ? static_cast<std::uint32_t>(number_in(words[1], "").value_or(0)) : 0;
 }
 
 Result<std::string> do_errand(const Errand& errand, uid_t guest_root) {
@@ -79,7 +79,8 @@ Result<std::string> do_errand(const Errand& errand, uid_t guest_root) {
 Result<std::string> run_errand(const Subject& subject, const Errand& errand) {
     const char* name = errand.kind == CLONE_NEWPID ? "ns/pid" : "ns/ipc";
     const auto space = TRY(sys::open_at(AT_FDCWD, proc_of(subject, name).c_str(), O_RDONLY));
-    const uid_t guest_root = root_of(subject);
+    // Newer kernels let only the guest's root write such files.
+    const uid_t guest_root = root_of(subject).uid;
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) < 0) return last_error("pipe2");
     const sys::UniqueFd read_end(ends[0]);
@@ -137,9 +138,7 @@ struct Mounted {
     struct statfs status {};
 };
 
-Result<Mounted> find_mount(const Subject& subject, const Level& level) {
-    const std::string target(level.object);
-    const long magic = level.kernel == Kernel::PtyCount ? kDevptsMagic : TMPFS_MAGIC;
+Result<Mounted> find_mount(const Subject& subject, const std::string& target, long magic) {
     Mounted mounted;
     mounted.line = mount_line(subject, target);
     if (mounted.line.empty()) return make_error("mount", target, ENOENT);
@@ -150,6 +149,11 @@ Result<Mounted> find_mount(const Subject& subject, const Level& level) {
     if (::fstatfs(mounted.folder.get(), &mounted.status) < 0) return last_error("statfs", target);
     if (mounted.status.f_type != magic) return make_error("mount", target, EXDEV);
     return mounted;
+}
+
+Result<Mounted> find_mount(const Subject& subject, const Level& level) {
+    const long magic = level.kernel == Kernel::PtyCount ? kDevptsMagic : TMPFS_MAGIC;
+    return find_mount(subject, std::string(level.object), magic);
 }
 
 /// The options of a file system as its mount table's last field has them.
@@ -223,6 +227,15 @@ std::optional<std::int64_t> mount_use(const Subject& subject, const Level& level
     for (const auto& entry : std::filesystem::directory_iterator(path, failed))
         terminals += entry.path().filename() == "ptmx" ? 0 : 1;
     return terminals;
+}
+
+Result<sys::UniqueFd> own_mount(const Subject& subject, const std::string& target, long magic) {
+    Mounted mounted = TRY(find_mount(subject, target, magic));
+    return std::move(mounted.folder);
+}
+
+RootIds root_of(const Subject& subject) {
+    return {first_of(subject, "uid_map"), first_of(subject, "gid_map")};
 }
 
 bool has_own_pid_max() {

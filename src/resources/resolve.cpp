@@ -59,6 +59,35 @@ resolve_line(std::string_view line, const Machine& machine, std::string& problem
     return *number + std::string(line.substr(space));
 }
 
+std::optional<HostDevice> device_at(const std::string& path, std::string& problem) {
+    struct stat status {};
+
+    if (::stat(path.c_str(), &status) < 0) {
+        problem = "the host has no " + path + "; load the driver it belongs to (modprobe)";
+        return std::nullopt;
+    }
+    if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode)) {
+        problem = path + " is no device; `bind` is for files and folders";
+        return std::nullopt;
+    }
+    return HostDevice{S_ISBLK(status.st_mode), major(status.st_rdev), minor(status.st_rdev),
+                      status.st_mode & 0777U};
+}
+
+/// "/dev/fuse rw" as the kernel numbers it: "c 10:229 rw /dev/fuse".
+std::optional<std::string>
+resolve_device(std::string_view line, const Machine& machine, std::string& problem) {
+    if (line == "none") return std::string(line);
+    const auto space = line.rfind(' ');
+    const std::string path(line.substr(0, space));
+    problem = "the host has no " + path;
+    const auto device = machine.device ? machine.device(path, problem) : std::nullopt;
+    if (!device) return std::nullopt;
+    problem.clear();
+    return (device->block ? "b " : "c ") + std::to_string(device->major) + ":" +
+           std::to_string(device->minor) + std::string(line.substr(space)) + " " + path;
+}
+
 } // namespace
 
 Machine this_machine() {
@@ -68,6 +97,7 @@ Machine this_machine() {
     if (pages > 0 && size > 0)
         machine.memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(size);
     machine.disk = disk_of;
+    machine.device = device_at;
     return machine;
 }
 
@@ -84,12 +114,14 @@ std::optional<std::string> resolve(const Level& level,
         }
         return std::to_string(machine.memory / kPercent * percent);
     }
-    if (level.form != Form::Io && level.form != Form::IoLatency) return content;
+    const bool devices = level.form == Form::DeviceList;
+    if (level.form != Form::Io && level.form != Form::IoLatency && !devices) return content;
     std::string resolved;
     std::string_view rest = content;
     while (!rest.empty()) {
         const std::string_view line = rest.substr(0, rest.find('\n'));
-        const auto one = resolve_line(line, machine, problem);
+        const auto one =
+            devices ? resolve_device(line, machine, problem) : resolve_line(line, machine, problem);
         if (!one) return std::nullopt;
         resolved += (resolved.empty() ? "" : "\n") + *one;
         rest.remove_prefix(std::min(line.size() + 1, rest.size()));

@@ -415,6 +415,17 @@ constexpr std::array kLevels{
                      -1000,
                      1000),
               "that of whoever starts it"),
+    needs(
+        starts_as(
+            inside("devices",
+                   Devices,
+                   "device program",
+                   DeviceList,
+                   "Devices of the host that may be opened, each by a node that is root's and has "
+                   "the host's permissions; null, zero, full, random, urandom, tty and "
+                   "terminals always are"),
+            "none"),
+        "CONFIG_CGROUP_BPF"),
     needs(within(inside("pid-max", PidMax, "kernel/pid_max", Number, "Highest process id"),
                  301,
                  4194304),

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "resources/devices.h"
 #include "resources/disk.h"
 #include "resources/files.h"
 #include "resources/inside.h"
@@ -140,6 +141,9 @@ std::string impossible(const Subject& subject, const Level& level) {
                ", and this kernel is older: there the number is the whole machine's; use pids-max "
                "to limit processes";
     if (level.kernel == Kernel::DiskQuota) return disk_problem(subject, level);
+    if (level.kernel == Kernel::Devices && subject.cgroup.empty())
+        return key + " of a guest without a cgroup of its own are those that it started with; "
+                     "change its file and restart it";
     if (level.kernel != Kernel::Cgroup) return {};
     if (subject.cgroup.empty())
         return key + " needs cgroup v2, and nothing of that type is mounted here; mount it "
@@ -181,6 +185,8 @@ read_level(const Subject& subject, const Level& level, const std::string& wanted
         return read_mount(subject, level);
     case Kernel::DiskQuota:
         return read_disk(subject, level);
+    case Kernel::Devices:
+        return read_devices(subject);
     case Kernel::Cgroup:
         break;
     }
@@ -205,6 +211,8 @@ Result<void> write_level(const Subject& subject, const Level& level, const std::
         return write_mount(subject, level, content);
     case Kernel::DiskQuota:
         return write_disk(subject, level, content);
+    case Kernel::Devices:
+        return write_devices(subject, content);
     case Kernel::Cgroup:
         break;
     }
@@ -232,6 +240,8 @@ bool holds(const Level& level, const std::string& wanted, const std::string& fou
     case Kernel::DiskQuota:
         // Blocks of the file system are the least that it counts.
         return level.form == Form::Space && wanted != "max" && same_memory(level, wanted, found);
+    case Kernel::Devices:
+        return same_devices(wanted, found);
     case Kernel::PtyCount:
     case Kernel::PidMax:
         return false;
@@ -278,6 +288,8 @@ std::string in_words(const Level& level, const std::string& content) {
         if (words[0] == "max" || period <= 0) return "max";
         return fmt::format("{:g}%", quota * 100 / period);
     }
+    case Form::DeviceList:
+        return devices_in_words(content);
     case Form::Time:
         return number ? fmt::format("{:g}ms", static_cast<double>(*number) / 1000) : content;
     case Form::Percent:

@@ -39,6 +39,8 @@ std::string object_name(const Level& level) {
         return "/proc/PID/" + object;
     case Kernel::DiskQuota:
         return "project quota: " + object;
+    case Kernel::Devices:
+        return "device program of the cgroup";
     }
     return object;
 }
@@ -74,6 +76,9 @@ std::string_view describe(Form form) {
         return "a disk and a duration (\"/dev/sda 10ms\"), or a list of them";
     case Form::Entries:
         return "a line as the kernel has it (\"mlx5_0 hca_handle=2\"), or a list of them";
+    case Form::DeviceList:
+        return "a device by its path, with \"r\" or \"w\" behind it if that is all (\"/dev/fuse\", "
+               "\"/dev/sdb r\"), a list of them, or \"none\"";
     case Form::Sem:
         return "four numbers (\"32000 1024000000 500 32000\")";
     case Form::LimitCount:

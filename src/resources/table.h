@@ -30,7 +30,9 @@ enum class Kernel : std::uint8_t {
     /// kernel.pid_max of the guest's pid namespace.
     PidMax,
     /// A limit of the project that the guest's own disk is (disk.h).
-    DiskQuota
+    DiskQuota,
+    /// The device program of the guest's cgroup, and nodes in its /dev (devices.h).
+    Devices
 };
 
 /// How a value is written.
@@ -63,6 +65,8 @@ enum class Form : std::uint8_t {
     IoLatency,
     /// "NAME RESOURCE=COUNT ..." or "NAME COUNT", or a list of them.
     Entries,
+    /// "/dev/fuse", "/dev/sdb r", or a list of them; "none".
+    DeviceList,
     /// The four numbers of kernel.sem.
     Sem,
     /// What setrlimit(2) counts: things, bytes, seconds, microseconds; "SOFT:HARD".
@@ -114,12 +118,24 @@ std::string object_name(const Level& level);
 /// How its values are written, for people and manual pages.
 std::string_view describe(Form form);
 
+/// A device of the host.
+struct HostDevice {
+    bool block = false;
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    /// The permissions of its node.
+    std::uint32_t mode = 0;
+};
+
 /// What values hang on.
 struct Machine {
     /// Bytes.
     std::uint64_t memory = 0;
     /// "8:0" for the disk of "/dev/sda1" or of the file system of a path; nothing if there is none.
     std::function<std::optional<std::string>(const std::string& path)> disk;
+    /// What the node at a path belongs to, links followed; nothing, and why in `problem`, if there
+    /// is none. Unset: there are no devices.
+    std::function<std::optional<HostDevice>(const std::string& path, std::string& problem)> device;
 };
 
 /// This machine.

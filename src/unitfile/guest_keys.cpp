@@ -109,7 +109,6 @@ constexpr std::array kPlainKeys{
           Strings,
           "[\"native\"]",
           "The processor architectures whose system calls are allowed"),
-    later("", "devices", Splice, "[\"...\"]", "Devices of the host"),
 
     words(now("network",
               "mode",

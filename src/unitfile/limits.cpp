@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -195,6 +197,40 @@ Parsed<std::string> parse_latency_line(std::string_view line) {
     return {std::string(words[0]) + " target=" + *time.value, {}};
 }
 
+/// Why no device of a guest can be there; empty: one can.
+std::string device_path_problem(std::string_view path) {
+    constexpr std::array<std::string_view, 17> kOwn = {
+        "null",   "zero",   "full", "random", "urandom", "tty", "ptmx", "console", "stdin",
+        "stdout", "stderr", "fd",   "log",    "core",    "pts", "shm",  "mqueue"};
+    constexpr std::string_view kFolder = "/dev/";
+    constexpr std::size_t kLongest = 255;
+    const std::string quoted = "'" + std::string(path) + "'";
+    if (!path.starts_with(kFolder) || path.size() > kLongest)
+        return quoted + " is no path below /dev";
+    const auto parts = split(path.substr(kFolder.size()), '/');
+    std::string plain = "/dev";
+    for (const std::string_view part : parts)
+        plain += part == "." || part == ".." ? "" : "/" + std::string(part);
+    if (parts.empty() || plain != path) return quoted + " is no path below /dev in its plain form";
+    if (std::find(kOwn.begin(), kOwn.end(), parts.front()) == kOwn.end()) return {};
+    return "/dev/" + std::string(parts.front()) + " is the guest's own, which it always has";
+}
+
+/// "/dev/fuse rw": the way it is compared and resolved.
+Parsed<std::string> parse_device_line(std::string_view line) {
+    const auto words = split(line, ' ');
+    if (words.empty() || words.size() > 2) return {{}, "write \"PATH\", \"PATH r\" or \"PATH w\""};
+    std::string problem = device_path_problem(words[0]);
+    if (!problem.empty()) return {{}, std::move(problem)};
+    const std::string path(words[0]);
+    const std::string_view access = words.size() > 1 ? words[1] : "rw";
+    if (access == "r" || access == "w" || access == "rw")
+        return {path + " " + std::string(access), {}};
+    if (access.find('m') != std::string_view::npos)
+        return {{}, "nobody inside makes devices, Stead makes the node; write \"" + path + " rw\""};
+    return {{}, "'" + std::string(access) + "' is none of r, w and rw"};
+}
+
 Parsed<std::string> parse_entry_line(std::string_view line) {
     const auto words = split(line, ' ');
     if (words.size() < 2) return {{}, "write a name and its count: \"NAME COUNT\""};
@@ -270,6 +306,9 @@ Parsed<std::string> parse_content(const Level& level, std::string_view text) {
         return parse_lines(text, parse_latency_line);
     case Form::Entries:
         return parse_lines(text, parse_entry_line);
+    case Form::DeviceList:
+        if (text == "none") return {"none", {}};
+        return parse_lines(text, parse_device_line);
     case Form::Sem:
         return parse_sem(text);
     case Form::LimitCount:

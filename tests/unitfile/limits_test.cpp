@@ -112,6 +112,18 @@ TEST(ParseLevel, TakesTheWordsOfTheKernelAndOfPeople) {
     EXPECT_EQ(level("oom-score-adjust", "-100", false), "oom_score_adj = -100");
 }
 
+TEST(ParseLevel, OfDevicesArePathsBelowDev) {
+    EXPECT_EQ(level("devices", "/dev/fuse", true), "device program = /dev/fuse rw");
+    EXPECT_EQ(level("devices", "/dev/net/tun r\n/dev/sdb w", true),
+              "device program = /dev/net/tun r\n/dev/sdb w");
+    EXPECT_EQ(level("devices", "none", true), "device program = none");
+    for (const char* text :
+         {"", "fuse", "/dev", "/dev/", "/dev//fuse", "/dev/./fuse", "/dev/../etc/shadow",
+          "/etc/dev", "/dev/fuse/", "/dev/null", "/dev/pts/0", "/dev/shm/x", "/dev/mqueue/q",
+          "/dev/log", "/dev/fuse rwm", "/dev/fuse m", "/dev/fuse x", "/dev/fuse r w", "none\nnone"})
+        EXPECT_EQ(level("devices", text, true), "") << text;
+}
+
 TEST(ParseLevel, OfADiskAreSizesAndThousands) {
     EXPECT_EQ(level("disk-max", "10G", true), "bytes = 10737418240");
     EXPECT_EQ(level("disk-max", "max", true), "bytes = max");

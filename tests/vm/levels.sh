@@ -68,6 +68,7 @@ mqueue-queues-max=33||
 mqueue-msg-max=9||
 mqueue-msgsize-max=4096||
 pty-max=12||
+devices=/dev/kmsg w||
 tmp-size=40M||
 run-size=20M||
 dev-shm-size=30M||
@@ -99,8 +100,9 @@ verify() { # when
     local seen
     seen=$(stead exec web -T -- sh -c 'ulimit -n; for f in shmall shmmax shmmni msgmax msgmnb msgmni; do cat /proc/sys/kernel/$f; done
         tr -s "\t" " " </proc/sys/kernel/sem; for f in queues_max msg_max msgsize_max; do cat /proc/sys/fs/mqueue/$f; done
-        for d in /tmp /run /dev/shm; do df -k --output=size $d | tail -n 1 | tr -d " "; done; grep -o "max=[0-9]*" /proc/mounts | head -n 1; cat /proc/self/oom_score_adj' | tr '\n' ' ')
-    check "$1: limits, ipc, sizes, terminals and score inside" is "$seen" "1500 100000 67108864 77 4096 8192 55 250 32000 32 100 33 9 4096 40960 20480 30720 max=12 100 "
+        for d in /tmp /run /dev/shm; do df -k --output=size $d | tail -n 1 | tr -d " "; done; grep -o "max=[0-9]*" /proc/mounts | head -n 1; cat /proc/self/oom_score_adj
+        (: >/dev/kmsg) && echo device; (: </dev/kmsg) || echo not to read' 2>/dev/null | tr '\n' ' ')
+    check "$1: limits, ipc, sizes, terminals and score inside, and its device" is "$seen" "1500 100000 67108864 77 4096 8192 55 250 32000 32 100 33 9 4096 40960 20480 30720 max=12 100 device not to read "
 }
 verify "set"
 check "every running task has the new limit" is "$(for p in $(find "$guest" -name cgroup.procs -exec cat {} +); do grep 'Max open files' /proc/$p/limits; done | awk '{print $4, $5}' | sort -u)" "1500 1500"
