@@ -134,8 +134,7 @@ void add_tmpfs(Guest& guest, std::size_t item, std::string_view path, std::strin
 std::string address_problem(std::string_view text);
 
 inline constexpr std::string_view kOneInterface = "a guest has one interface, eth0";
-inline constexpr std::string_view kNoDevices =
-    "devices of the host are not given to guests yet; null, zero, full, random, urandom, tty, "
-    "console and terminals are there";
+inline constexpr std::string_view kUsualDevices =
+    "null, zero, full, random, urandom, tty, console and terminals are always there";
 
 } // namespace stead::importing

@@ -74,6 +74,16 @@ std::string bind_text(const BindRequest& request) {
     return request.from + ":" + request.to + options;
 }
 
+void add_device(Guest& guest, std::size_t item, const BindRequest& request) {
+    const auto problem = unitfile::parse_level("devices", request.to).problem;
+    if (!problem.empty())
+        return guest.draft.leave_out(item, problem + "; " + std::string(kUsualDevices));
+    if (request.from != request.to)
+        return guest.draft.leave_out(item, "a device keeps its path inside; name it in "
+                                           "limits.devices");
+    guest.draft.append(item, "limits.devices", unitfile::text_node(request.to));
+}
+
 } // namespace
 
 void add_bind(Guest& guest, std::size_t item, BindRequest request) {
@@ -84,7 +94,8 @@ void add_bind(Guest& guest, std::size_t item, BindRequest request) {
     }
     request.from = plain_path(request.from);
     request.to = plain_path(request.to);
-    if (is_below(request.to, "/dev")) return draft.leave_out(item, kNoDevices);
+    if (is_below(request.to, "/dev")) return add_device(guest, item, request);
+    draft.explain(item, "set-user-ID files and devices have no effect there");
     if (request.to == "/") return draft.leave_out(item, "its place is the root itself");
     const bool ours = std::any_of(kOurs.begin(), kOurs.end(), [&](std::string_view path) {
         return is_below(request.to, path);

@@ -139,6 +139,16 @@ constexpr std::array kSysctls{Sysctl{"kernel.shmall", "shmall"},
 constexpr std::array<std::string_view, 9> kDevices{"1:3", "1:5", "1:7", "1:8",  "1:9",
                                                    "5:0", "5:1", "5:2", "136:*"};
 
+struct NamedDevice {
+    std::string_view number;
+    std::string_view path;
+};
+
+/// Documentation/admin-guide/devices.txt of the kernel: those that containers are given.
+constexpr std::array kNamedDevices{
+    NamedDevice{"10:229", "/dev/fuse"}, NamedDevice{"10:200", "/dev/net/tun"},
+    NamedDevice{"10:232", "/dev/kvm"}, NamedDevice{"10:238", "/dev/vhost-net"}};
+
 } // namespace
 
 void lxc_level(Guest& guest, const Given& given) {
@@ -198,7 +208,13 @@ void lxc_devices(Guest& guest, const Given& given) {
     if (usual) return guest.draft.explain(given.item, "every guest has it");
     if (makes_only)
         return guest.draft.approximate(given.item, "no device files are made inside at all");
-    guest.draft.leave_out(given.item, kNoDevices);
+    for (const NamedDevice& known : kNamedDevices) {
+        if (words.size() < 2 || words[0] != "c" || words[1] != known.number) continue;
+        std::string device(known.path);
+        if (words.size() > 2 && words[2].find('w') == std::string_view::npos) device += " r";
+        return guest.draft.append(given.item, "limits.devices", unitfile::text_node(device));
+    }
+    guest.draft.leave_out(given.item, "it has no name here; name it in limits.devices by its path");
 }
 
 } // namespace stead::importing

@@ -63,7 +63,6 @@ void bind_entry(Guest& guest, const Given& given, const MountLine& mount, const 
         if (option.ends_with("shared") || option.ends_with("slave"))
             guest.draft.approximate(given.item, "mounts of later pass neither in nor out");
     }
-    guest.draft.explain(given.item, "set-user-ID files and devices have no effect there");
     add_bind(guest, given.item, std::move(request));
 }
 

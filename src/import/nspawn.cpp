@@ -92,7 +92,6 @@ void bind(Guest& guest, const Given& given) {
         return guest.draft.leave_out(given.item, "a path of the root cannot be shown at another "
                                                  "place of it");
     if (pieces.size() == 3 && !bind_options(guest, given, pieces[2], request)) return;
-    guest.draft.explain(given.item, "set-user-ID files and devices have no effect there");
     add_bind(guest, given.item, std::move(request));
 }
 

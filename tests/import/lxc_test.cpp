@@ -69,7 +69,8 @@ TEST(Lxc, EntriesOfTheMountTableBecomeBinds) {
             "lxc.mount.auto = proc:mixed sys:ro cgroup:mixed:force\n");
     EXPECT_EQ(value(guest, "bind"), R"(["/srv/a:/a:idmap", "/srv/my b:/b:ro,noexec,idmap"])");
     EXPECT_EQ(value(guest, "limits.tmp-size"), R"("10%")");
-    EXPECT_EQ(guest.count(Mapping::NotMapped), 6U);
+    EXPECT_EQ(value(guest, "limits.devices"), R"(["/dev/fuse"])");
+    EXPECT_EQ(guest.count(Mapping::NotMapped), 5U);
     EXPECT_EQ(mapping(guest, "lxc.mount.auto"), Mapping::Exact);
     EXPECT_EQ(mapping(lxc("lxc.mount.auto = proc:rw"), "lxc.mount.auto"), Mapping::Approximated);
     EXPECT_EQ(mistakes(guest), "");
@@ -115,12 +116,16 @@ TEST(Lxc, LimitsOfProcessesAndOfTheKernel) {
     EXPECT_EQ(mistakes(guest), "");
 }
 
-TEST(Lxc, DevicesAreThoseThatEveryGuestHas) {
+TEST(Lxc, DevicesAreThoseThatEveryGuestHasAndThoseNamed) {
     const ImportedUnit guest = lxc("lxc.cgroup2.devices.deny = a\n"
                                    "lxc.cgroup2.devices.allow = c 1:3 rwm\n"
                                    "lxc.cgroup2.devices.allow = c *:* m\n"
-                                   "lxc.cgroup2.devices.allow = c 10:229 rwm\n");
-    EXPECT_EQ(guest.count(Mapping::Exact), 3U);
+                                   "lxc.cgroup2.devices.allow = c 10:229 rwm\n"
+                                   "lxc.cgroup2.devices.allow = c 10:200 r\n"
+                                   "lxc.cgroup2.devices.allow = c 99:1 rwm\n"
+                                   "lxc.mount.entry = /dev/fuse dev/fuse none bind,create=file\n");
+    EXPECT_EQ(value(guest, "limits.devices"), R"(["/dev/fuse", "/dev/net/tun r"])");
+    EXPECT_EQ(guest.count(Mapping::Exact), 6U);
     EXPECT_EQ(guest.count(Mapping::Approximated), 1U);
     EXPECT_EQ(guest.count(Mapping::NotMapped), 1U);
 }
