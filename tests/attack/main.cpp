@@ -3,6 +3,8 @@
 // code 0: nothing forbidden was allowed and nothing needed was refused; 1: something was; 2: usage.
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -62,6 +64,9 @@ bool make_scratch() {
     ::alarm(5);
     // A probe that sends signals to its group reaches only itself.
     ::setsid();
+    // What it mounts and unmounts, where it may, is none of the next one's affair.
+    if (::unshare(CLONE_NEWNS) == 0)
+        (void)::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
     Told told;
     if (make_scratch()) {
         const Outcome outcome = probe.run();
