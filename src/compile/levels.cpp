@@ -20,8 +20,9 @@ std::string level_problem(const unitfile::LevelSpec& level, const HostFacts& fac
     if (row != nullptr && row->kernel != resources::Kernel::Cgroup) return {};
     if (has_level(level.file, facts)) return {};
     if (facts.rootless_ids)
-        return level.key + " is a level of a cgroup, which only root can make; run it as root, or "
-                           "take the key out";
+        return level.key + " is a level of a cgroup, which an ordinary user has only where one is "
+                           "delegated: put 'systemd-run --user --scope -p Delegate=yes' before the "
+                           "command, run it as root, or take the key out";
     if (!facts.cgroup2)
         return level.key + " needs cgroup v2, and nothing of that type is mounted here; mount it "
                            "(mount -t cgroup2 none /sys/fs/cgroup) or take the key out";

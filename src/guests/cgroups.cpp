@@ -4,6 +4,8 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdint>
@@ -16,6 +18,7 @@
 
 #include "base/close_folder.h"
 #include "guests/rootless.h"
+#include "guests/service.h"
 #include "guests/state.h"
 #include "sys/file.h"
 
@@ -24,6 +27,8 @@ namespace stead::guests {
 namespace {
 
 constexpr std::size_t kMaxMountTable = 4U << 20U;
+/// Where keepers live beside the guests of a cgroup that was delegated to us.
+constexpr std::string_view kKeeperLeaf = "/keeper";
 constexpr std::size_t kMaxOwnCgroup = 64U << 10U;
 /// Killed processes leave within milliseconds, unless they hang in the kernel.
 constexpr int kRemoveAttempts = 500;
@@ -110,9 +115,9 @@ std::string hash_of(std::string_view text) {
 
 } // namespace
 
-std::optional<std::string> find_cgroup2() {
-    // Not an ordinary user's to write to.
-    if (rootless_ids()) return std::nullopt;
+namespace {
+
+std::optional<std::string> find_mount() {
     // The two usual places cost one call each; the mount table is read only when they are not it.
     for (const char* usual : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
         if (is_cgroup2(usual)) return usual;
@@ -131,6 +136,54 @@ std::optional<std::string> find_cgroup2() {
         rest.remove_prefix(end + 1);
     }
     return std::nullopt;
+}
+
+/// Below `cgroup2`, without a leaf of ours at the end.
+Result<std::string> own_cgroup(const std::string& cgroup2) {
+    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY));
+    std::string text(kMaxOwnCgroup, '\0');
+    text.resize(TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(text)))));
+    // The line of the second version has no controllers: "0::/system.slice/...".
+    const std::size_t line = text.starts_with("0::/") ? 0 : text.find("\n0::/") + 1;
+    const std::size_t end = text.find('\n', line);
+    if (!std::string_view(text).substr(line).starts_with("0::/") || end == std::string::npos)
+        return make_error("no cgroup2 of", "this process", ENOENT);
+    std::string own = text.substr(line + 3, end - line - 3);
+    if (own.ends_with(kKeeperLeaf)) own.resize(own.size() - kKeeperLeaf.size());
+    if (own == "/" || own.empty())
+        return make_error("this process has no cgroup of its own", {}, 0);
+    return cgroup2 + own;
+}
+
+/// Whether nobody, or nobody else, sits in it.
+bool is_ours_alone(const std::string& cgroup) {
+    const auto file = sys::open_at(AT_FDCWD, (cgroup + "/cgroup.procs").c_str(), O_RDONLY);
+    if (!file) return false;
+    std::array<char, 64> text{};
+    const auto size = sys::read_full(file->get(), std::as_writable_bytes(std::span(text)));
+    if (!size) return false;
+    const std::string_view processes(text.data(), *size);
+    return processes.empty() || processes == std::to_string(::getpid()) + "\n";
+}
+
+} // namespace
+
+std::optional<std::string> find_cgroup2() {
+    auto mount = find_mount();
+    if (mount && rootless_ids() && !own_delegated_cgroup(*mount)) return std::nullopt;
+    return mount;
+}
+
+std::optional<std::string> own_delegated_cgroup(const std::string& cgroup2) {
+    const auto own = own_cgroup(cgroup2);
+    if (!own) return std::nullopt;
+    for (const char* file : {"", "/cgroup.procs", "/cgroup.subtree_control"})
+        if (::access((*own + file).c_str(), W_OK) != 0) return std::nullopt;
+    char said = '0';
+    const bool marked = ::getxattr(own->c_str(), "user.delegate", &said, 1) == 1 && said == '1';
+    if (!marked && booted_by_systemd()) return std::nullopt;
+    if (!is_ours_alone(*own)) return std::nullopt;
+    return *own;
 }
 
 std::string cgroup_parent(const Paths& paths, std::string_view cgroup2) {
@@ -162,17 +215,8 @@ CgroupParent CgroupParent::of_all(const Paths& paths, const std::string& cgroup2
 }
 
 Result<CgroupParent> CgroupParent::of_service(const std::string& cgroup2) {
-    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY));
-    std::string text(kMaxOwnCgroup, '\0');
-    text.resize(TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(text)))));
-    // The line of the second version has no controllers: "0::/system.slice/...".
-    const std::size_t line = text.starts_with("0::/") ? 0 : text.find("\n0::/") + 1;
-    const std::size_t end = text.find('\n', line);
-    if (!std::string_view(text).substr(line).starts_with("0::/") || end == std::string::npos)
-        return make_error("no cgroup2 of", "this process", ENOENT);
-    const std::string own = text.substr(line + 3, end - line - 3);
-    if (own == "/") return make_error("this process has no cgroup of its own", {}, 0);
-    CgroupParent parent{cgroup2 + own, {cgroup2 + own}};
+    const std::string own = TRY(own_cgroup(cgroup2));
+    CgroupParent parent{own, {own}};
     const sys::UniqueFd folder = TRY(open_cgroup(AT_FDCWD, parent.path.c_str()));
     const auto made = sys::make_folder(folder.get(), "keeper", 0755);
     if (!made && made.error().code != EEXIST) return made.error();

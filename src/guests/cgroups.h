@@ -19,8 +19,15 @@ struct Cgroup {
     sys::UniqueFd folder;
 };
 
-/// Where cgroup2 is mounted, anywhere; nothing if it is not.
+/// Where cgroup2 is mounted, anywhere; nothing if it is not. For an ordinary user: nothing either,
+/// unless there is an own_delegated_cgroup.
 std::optional<std::string> find_cgroup2();
+
+/// The cgroup of this process, if it may make others below it as an ordinary user: it is writable,
+/// systemd has said that it is delegated (user.delegate, systemd.resource-control(5)) where systemd
+/// looks after cgroups, and no other process sits in it. Once this process has moved into its leaf
+/// `keeper`, it is still that one.
+std::optional<std::string> own_delegated_cgroup(const std::string& cgroup2);
 
 /// CGROUP2/stead for the usual runtime folder; another one has a parent of its own, so that two
 /// separate sets of guests never meet.

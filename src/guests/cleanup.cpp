@@ -12,6 +12,7 @@
 #include "guests/ids.h"
 #include "guests/levels.h"
 #include "guests/network.h"
+#include "guests/rootless.h"
 #include "sys/file.h"
 #include "sys/unix_socket.h"
 
@@ -51,9 +52,11 @@ void end_process(const sys::Process& child) {
 }
 
 Result<void> clear_remains(const Paths& paths, std::string_view name, const Claim& claim) {
-    // One of a service lies elsewhere, and may have gone with the service.
+    // One of a service or of an ordinary user lies elsewhere, and may have gone with what it lies
+    // in.
     const auto record = read_record(claim.folder.get());
-    if (record && record->service && !record->cgroup.empty()) TRY(remove_cgroup(record->cgroup));
+    const bool elsewhere = record && (record->service || rootless_ids());
+    if (elsewhere && !record->cgroup.empty()) TRY(remove_cgroup(record->cgroup));
     if (const auto cgroup2 = find_cgroup2()) {
         const std::string parent = cgroup_parent(paths, *cgroup2);
         TRY(remove_cgroup(parent + "/" + std::string(name)));

@@ -69,7 +69,10 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.landlock = sys::landlock_version;
     facts.cap_last = newest_capability();
     facts.cgroup2 = cgroup2.has_value();
-    if (cgroup2) facts.controllers = controllers_of(*cgroup2);
+    if (cgroup2) {
+        const auto own = rootless_ids() ? own_delegated_cgroup(*cgroup2) : std::nullopt;
+        facts.controllers = controllers_of(own ? *own : *cgroup2);
+    }
     facts.rootless_ids = rootless_ids();
     // The right to raise them is one of the machine's first user namespace.
     facts.may_raise_limits = !facts.rootless_ids && may_raise_limits();

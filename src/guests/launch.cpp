@@ -21,6 +21,7 @@
 #include "guests/keeper.h"
 #include "guests/network.h"
 #include "guests/projects.h"
+#include "guests/rootless.h"
 #include "guests/service.h"
 #include "resources/subject.h"
 #include "sys/descriptors.h"
@@ -235,7 +236,9 @@ Result<Start> Start::begin(const Paths& paths, std::string_view name) {
         if (is_alive(paths, name, claimed)) return make_error("lock", name, EBUSY);
         TRY(clear_remains(paths, name, claimed));
     }
-    return Start(paths, std::string(name), std::move(claimed));
+    Start start(paths, std::string(name), std::move(claimed));
+    if (start.cgroup2_ && rootless_ids()) TRY(start.join_service());
+    return start;
 }
 
 Result<void> Start::join_service() {

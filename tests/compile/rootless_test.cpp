@@ -87,7 +87,7 @@ TEST(Rootless, RefusesWhatOnlyRootCanGive) {
         {"root = \"/srv/root\"\nusers = \"100000:65536\"\n",
          "only root gives a guest the host's ids"},
         {"root = \"host\"\nephemeral = true\n", "only root lay memory above the host's own tree"},
-        {"root = \"/srv/root\"\n[limits]\nmemory-max = \"64M\"\n", "which only root can make"},
+        {"root = \"/srv/root\"\n[limits]\nmemory-max = \"64M\"\n", "only where one is delegated"},
         {"root = \"/srv/root\"\nnetwork = { mode = \"host\", listen = [\"tcp:127.0.0.1:80\"] }\n",
          "network.listen is kept by a cgroup that only root can make"},
         {"profile = \"jail\"\n[unit.main]\ncommand = \"true\"\nuser = \"redis\"\n",

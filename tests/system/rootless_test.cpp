@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -95,6 +96,83 @@ protected:
     std::string program_;
     std::string home_;
 };
+
+/// A cgroup that root has delegated to the user; gone with the object.
+class Delegated {
+public:
+    Delegated() {
+        for (const char* mount : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+            if (::access((std::string(mount) + "/cgroup.procs").c_str(), F_OK) != 0) continue;
+            path_ = mount + std::string("/stead-test-") + std::to_string(::getpid());
+            made_ = ::mkdir(path_.c_str(), 0755) == 0;
+            break;
+        }
+        if (!made_) return;
+        for (const char* file : {"", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"})
+            made_ = made_ && ::chown((path_ + file).c_str(), kUser, kUser) == 0;
+        // As systemd does; where it does not run nobody asks.
+        (void)::setxattr(path_.c_str(), "user.delegate", "1", 1, 0);
+    }
+
+    Delegated(const Delegated&) = delete;
+    Delegated& operator=(const Delegated&) = delete;
+    Delegated(Delegated&&) = delete;
+    Delegated& operator=(Delegated&&) = delete;
+
+    ~Delegated() {
+        (void)::rmdir((path_ + "/keeper").c_str());
+        (void)::rmdir(path_.c_str());
+    }
+
+    [[nodiscard]] bool made() const { return made_; }
+
+    /// `words`, moved there first; with `company` a process that stays sits there, too.
+    [[nodiscard]] Words in_it(const Words& words, bool company) const {
+        Words all{"sh", "-c",
+                  "echo $$ >" + path_ + "/cgroup.procs; " +
+                      (company ? "\"$@\"; exit $?" : "exec \"$@\""),
+                  "sh"};
+        all.insert(all.end(), words.begin(), words.end());
+        return all;
+    }
+
+    /// The cgroups below it, but the leaf of keepers.
+    [[nodiscard]] std::string below() const {
+        std::string names;
+        for (const auto& entry : fs::directory_iterator(path_))
+            if (entry.is_directory() && entry.path().filename() != "keeper")
+                names += entry.path().filename().string() + " ";
+        return names;
+    }
+
+private:
+    std::string path_;
+    bool made_ = false;
+};
+
+TEST_F(Rootless, InADelegatedCgroupHasOneOfItsOwn) {
+    const Delegated cgroup;
+    if (!cgroup.made()) GTEST_SKIP() << "needs a writable cgroup2 mount";
+    const Words jail = command({"jail", "--", "sh", "-c", "grep ^0: /proc/self/cgroup"});
+    const Outcome outcome = run_program(cgroup.in_it(jail, false));
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, "0::/units/main\n");
+    EXPECT_EQ(cgroup.below(), "");
+    EXPECT_EQ(remains(), "");
+}
+
+// cgroups(7): processes may sit in leaves only, and another's process is not moved.
+TEST_F(Rootless, InADelegatedCgroupWithCompanyHasNoneAndSaysSo) {
+    const Delegated cgroup;
+    if (!cgroup.made()) GTEST_SKIP() << "needs a writable cgroup2 mount";
+    const Words jail = command({"jail", "--", "true"});
+    EXPECT_EQ(run_program(cgroup.in_it(jail, true)).code, 0);
+    const Words limited = command({"jail", "-o", "limits.pids-max=20", "--", "true"});
+    const Outcome outcome = run_program(cgroup.in_it(limited, true));
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_NE(outcome.err.find("systemd-run --user --scope"), std::string::npos) << outcome.err;
+    EXPECT_EQ(cgroup.below(), "");
+}
 
 TEST_F(Rootless, JailRunsAsItsUserWithoutAnyCapability) {
     const Outcome outcome =

@@ -184,6 +184,19 @@ rm /etc/stead/guests/broken.toml /etc/stead/guests/early.toml
 systemctl daemon-reload
 check "an unknown guest" has "$(stead start webb 2>&1)" "web"
 
+echo "== an ordinary user with a delegated cgroup"
+mkdir /srv/home && chown daemon /srv/home
+systemd-run -q --unit=mine --uid=daemon -p Delegate=yes -E HOME=/srv/home "$STEAD_BIN/stead" jail --name small -o limits.memory-max=64M -o limits.pids-max=30 -- sleep 1000
+mine=/sys/fs/cgroup/system.slice/mine.service
+small() { [ "$(cat $mine/small/units/main/cgroup.procs 2>/dev/null | wc -l)" = 1 ]; }
+check "gives a jail levels" until_true 30 small
+check "which hold" is "$(cat $mine/small/memory.max $mine/small/pids.max | tr '\n' ' ')" "$((64 << 20)) 30 "
+check "and are the user's" is "$(stat -c %U $mine/small/memory.max)" daemon
+systemctl stop mine
+check "and nothing of it stays" test ! -e $mine
+systemd-run -q --pipe --wait --uid=daemon -E HOME=/srv/home "$STEAD_BIN/stead" jail -o limits.memory-max=64M -- true 2>/srv/refused
+check "without delegation they are refused" has "$(cat /srv/refused)" 'only where one is delegated'
+
 echo "== deaths"
 stead start cron
 main=$(leader web)
