@@ -286,6 +286,7 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
     options.handed = *std::move(handed);
     const auto compiled = compile_for(context, *guest, start->facts(), diagnostics);
     if (!compiled) return kAskedWrongly;
+    if (!compiled->context.host.sockets) options.handed.sockets.clear();
     options.own_init = !guest->init.empty();
     // `stead` brings such an init to life.
     options.loader = options.own_init || !compiled->plan.guest || !compiled->plan.guest->has_units;

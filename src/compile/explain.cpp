@@ -25,6 +25,7 @@ public:
         users();
         privileges();
         network();
+        host();
         for (const Mount& mount : context_.mounts)
             this->mount(mount);
         levels();
@@ -222,6 +223,20 @@ private:
         if (network.dns == recipe::NameServers::Listed)
             servers = joined(network.name_servers, false);
         add("network", "name servers: " + servers, origin("network.dns"));
+    }
+
+    /// What it leaves out of what every guest of a systemd host has.
+    void host() {
+        const recipe::HostTies& ties = context_.host;
+        if (!ties.journal)
+            add("host", "its log goes to its files only, not to the host's journal",
+                origin("host.journal"));
+        if (!ties.machine) add("host", "machined does not know it", origin("host.machine"));
+        if (!ties.notify)
+            add("host",
+                "its service is ready once PID 1 runs, and hears no more than that it lives",
+                origin("host.notify"));
+        if (!ties.sockets) add("host", "it gets no sockets of its service", origin("host.sockets"));
     }
 
     static std::string attributes_of(const Mount& mount) {

@@ -41,6 +41,8 @@ void set_identity(Draft& draft) {
     if (context.network.mode == recipe::NetworkMode::Own) context.namespaces |= CLONE_NEWNET;
     context.own_time = spec.own_uptime;
     context.log_max = spec.log_max;
+    context.host = {spec.host_journal, spec.host_machine, spec.host_notify,
+                    spec.host_sockets.value};
     // An ordinary user's guest lives in a user namespace that its launcher has made already.
     context.users =
         draft.jail() || spec.users.value == unitfile::UsersKind::Host || draft.facts.rootless_ids
@@ -103,6 +105,10 @@ std::map<std::string, std::string> origins_of(const Draft& draft) {
                             "network.peers",
                             "network.masquerade",
                             "view.uptime",
+                            "host.journal",
+                            "host.machine",
+                            "host.notify",
+                            "host.sockets",
                             "profile",
                             "target",
                             "stop-timeout",

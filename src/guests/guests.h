@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "recipe/recipe.h"
 #include "sys/process.h"
 #include "sys/unique_fd.h"
 
@@ -62,6 +63,8 @@ struct Service {
     std::string invocation;
     /// Its WatchdogSec= in milliseconds; 0: none.
     std::int64_t watchdog_ms = 0;
+    /// What of it the guest takes part in.
+    recipe::HostTies ties;
 };
 
 /// What state.json says of a guest that was started.

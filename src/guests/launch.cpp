@@ -117,6 +117,15 @@ std::vector<RecordedLevel> recorded(const recipe::Context& context) {
     return levels;
 }
 
+/// The guest will not: whoever waits for it waits for its PID 1, which is there.
+Result<void> tell_ready(const std::optional<Service>& service) {
+    if (service) return tell_service_manager(*service, "READY=1\n");
+    // Somebody's own unit around `stead run`; its address may be a stale one.
+    if (const auto manager = service_from_environment())
+        (void)tell_service_manager(*manager, "READY=1\n");
+    return {};
+}
+
 Result<sys::UniqueFd> sealed_plan(std::span<const std::byte> image) {
     sys::UniqueFd memfd = TRY(sys::make_memfd("stead-plan"));
     TRY(sys::write_full(memfd.get(), {reinterpret_cast<const char*>(image.data()), image.size()}));
@@ -298,10 +307,11 @@ Result<Start::Endpoints> Start::make_endpoints(std::span<const std::byte> image,
     const bool background = options.detached || options.service;
     const unsigned flags = (background ? 0 : wire::kKeeperForeground) |
                            (options.prefix ? wire::kKeeperPrefix : 0) |
-                           (options.epilogue ? wire::kKeeperEpilogue : 0);
+                           (options.epilogue ? wire::kKeeperEpilogue : 0) |
+                           (context.host.notify ? 0 : wire::kKeeperMute);
     made.keeper[wire::kKeeperConfig] =
         TRY(keeper_configuration(name_, flags, options.service, remains));
-    if (options.service) {
+    if (options.service && context.host.journal) {
         // No journal is no reason not to start: the files get every line.
         if (auto journal = connect_journal())
             made.keeper[wire::kKeeperJournal] = std::move(*journal);
@@ -351,6 +361,7 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     record.epilogue = options.epilogue;
     record.own_init = options.own_init;
     record.service = options.service;
+    if (record.service) record.service->ties = context.host;
     record.log_max = context.log_max;
     record.jail = !options.loader;
     record.created = static_cast<std::int64_t>(std::time(nullptr));
@@ -362,6 +373,7 @@ Result<void> Start::try_launch(const recipe::Context& wished,
     if (done && options.service)
         done = tell_service_manager(*options.service,
                                     "MAINPID=" + std::to_string(running.init.pid) + "\n");
+    if (done && !context.host.notify) done = tell_ready(options.service);
     if (done) tell_committed(endpoints.keeper[wire::kKeeperChannel]);
     if (!done) {
         end_process(running.init);

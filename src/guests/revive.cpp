@@ -50,11 +50,12 @@ Result<void> revive_keeper(const Paths& paths, const Guest& guest) {
     Remains remains{guest.record.cgroup, paths.guest(name), {}, has_network(claimed)};
     for (const std::uint32_t uid : guest.record.dynamic_uids)
         remains.claims.push_back(claim_path(paths, uid));
-    const unsigned flags = guest.record.epilogue ? wire::kKeeperEpilogue : 0;
-    KeeperDescriptors descriptors;
     const auto& service = guest.record.service;
+    const unsigned flags = (guest.record.epilogue ? wire::kKeeperEpilogue : 0) |
+                           (service && !service->ties.notify ? wire::kKeeperMute : 0);
+    KeeperDescriptors descriptors;
     descriptors[wire::kKeeperConfig] = TRY(keeper_configuration(name, flags, service, remains));
-    if (service) {
+    if (service && service->ties.journal) {
         // No journal is no reason to have no keeper: the files get every line.
         if (auto journal = connect_journal())
             descriptors[wire::kKeeperJournal] = std::move(*journal);

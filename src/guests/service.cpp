@@ -34,7 +34,7 @@ std::string service_unit(std::string_view guest) {
 }
 
 std::optional<Service> service_from_environment() {
-    Service service{variable("NOTIFY_SOCKET"), variable("INVOCATION_ID")};
+    Service service{variable("NOTIFY_SOCKET"), variable("INVOCATION_ID"), 0, {}};
     if (service.notify.empty()) return std::nullopt;
     const std::string limit = variable("WATCHDOG_USEC");
     std::int64_t microseconds = 0;

@@ -213,9 +213,11 @@ Result<void> write_record(const Claim& claim, const Record& record) {
     json["jail"] = record.jail;
     json["own-init"] = record.own_init;
     if (record.service) {
-        json["service"] = {{"notify", record.service->notify},
-                           {"invocation", record.service->invocation},
-                           {"watchdog", record.service->watchdog_ms}};
+        json["service"] = {
+            {"notify", record.service->notify},        {"invocation", record.service->invocation},
+            {"watchdog", record.service->watchdog_ms}, {"journal", record.service->ties.journal},
+            {"machine", record.service->ties.machine}, {"notify-all", record.service->ties.notify},
+            {"sockets", record.service->ties.sockets}};
     }
     json["disk"] = record.disk;
     json["no-disk"] = record.no_disk;
@@ -252,10 +254,11 @@ std::optional<Record> read_record(int folder) {
     record.pid_namespace = static_cast<std::uint64_t>(number("pid-namespace"));
     record.cgroup = text("cgroup");
     record.created = number("created");
-    const auto truth = [&](const char* key) {
-        const auto found = json.find(key);
-        return found != json.end() && found->is_boolean() && found->get<bool>();
+    const auto truth_in = [](const nlohmann::json& object, const char* key, bool usual) {
+        const auto found = object.find(key);
+        return found != object.end() && found->is_boolean() ? found->get<bool>() : usual;
     };
+    const auto truth = [&](const char* key) { return truth_in(json, key, false); };
     record.detached = truth("detached");
     record.epilogue = truth("epilogue");
     record.jail = truth("jail");
@@ -264,8 +267,12 @@ std::optional<Record> read_record(int folder) {
     record.disk = text("disk");
     record.no_disk = text("no-disk");
     if (const auto service = json.find("service"); service != json.end() && service->is_object())
-        record.service = Service{text_in(*service, "notify"), text_in(*service, "invocation"),
-                                 number_in(*service, "watchdog")};
+        record.service =
+            Service{text_in(*service, "notify"),
+                    text_in(*service, "invocation"),
+                    number_in(*service, "watchdog"),
+                    {truth_in(*service, "journal", true), truth_in(*service, "machine", true),
+                     truth_in(*service, "notify-all", true), truth_in(*service, "sockets", true)}};
     if (const auto uids = json.find("dynamic-uids"); uids != json.end() && uids->is_array()) {
         for (const auto& uid : *uids) {
             if (uid.is_number_unsigned()) record.dynamic_uids.push_back(uid.get<std::uint32_t>());

@@ -15,8 +15,8 @@ namespace stead::keep {
 /// Kind::KeeperConfig at its start:
 ///
 ///   Tag::Name      the guest's name; required
-///   Tag::Flags     kKeeperForeground | kKeeperPrefix | kKeeperTimestamp | kKeeperEpilogue;
-///                  default 0
+///   Tag::Flags     kKeeperForeground | kKeeperPrefix | kKeeperTimestamp | kKeeperEpilogue |
+///                  kKeeperMute; default 0
 ///   Tag::LogSize   bytes of one log file where a unit names none; default kDefaultLogSize
 ///   Tag::LogKeep   old files kept beside the current one where a unit names none; default
 ///                  kDefaultLogKeep. A unit never holds more than (keep + 1) * size bytes of disk
@@ -32,7 +32,8 @@ namespace stead::keep {
 /// runs the host's hooks, notes how the guest ended and, after a reboot that was asked for, starts
 /// it again.
 ///
-/// NOTIFY_SOCKET of the environment, where set, receives the guest's readiness.
+/// NOTIFY_SOCKET of the environment, where set, receives the guest's readiness; with kKeeperMute
+/// only signs of life.
 ///
 /// `--keep --attach NAME` takes over a guest whose keeper died: kKeeperChannel is then a fresh
 /// connection to PID 1's host control socket and kKeeperPidfd is not open. The keeper sends

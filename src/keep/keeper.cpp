@@ -74,6 +74,7 @@ Result<void> Keeper::open() {
     auto notifier = Notifier::open(std::getenv("NOTIFY_SOCKET")); // NOLINT(concurrency-mt-unsafe)
     if (notifier) {
         notifier_ = std::move(*notifier);
+        notifier_.set_mute(settings_.mute);
     } else {
         say(4, describe(notifier.error()).append("; readiness is told to nobody").view());
     }

@@ -16,12 +16,10 @@ namespace stead::keep {
 
 namespace {
 
-bool is_allowed(std::string_view line) {
-    constexpr const char* kAllowed =
-        "READY=\0STATUS=\0RELOADING=\0STOPPING=\0WATCHDOG=\0ERRNO=\0EXIT_STATUS=\0"
-        "EXTEND_TIMEOUT_USEC=\0MONOTONIC_USEC=\0";
-    return find_word(kAllowed, line.substr(0, line.find('=') + 1)) >= 0;
-}
+/// The first is all that one who is mute has.
+constexpr const char* kAllowed =
+    "WATCHDOG=\0READY=\0STATUS=\0RELOADING=\0STOPPING=\0ERRNO=\0EXIT_STATUS=\0"
+    "EXTEND_TIMEOUT_USEC=\0MONOTONIC_USEC=\0";
 
 } // namespace
 
@@ -41,7 +39,8 @@ Result<void> Notifier::forward(std::string_view text) {
     FixedString<2048> allowed;
     while (!text.empty()) {
         const std::string_view line = take_part(text, '\n');
-        if (is_allowed(line)) allowed.append(line).append("\n");
+        const int word = find_word(kAllowed, line.substr(0, line.find('=') + 1));
+        if (word == 0 || (word > 0 && !mute_)) allowed.append(line).append("\n");
     }
     if (allowed.empty()) return {};
     return sys::send(socket_.get(), std::as_bytes(std::span(allowed.view())));

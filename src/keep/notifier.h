@@ -21,8 +21,12 @@ public:
     /// (MAINPID, FDSTORE, ...) would speak about the host.
     Result<void> forward(std::string_view text);
 
+    /// Whether WATCHDOG alone comes out.
+    void set_mute(bool mute) { mute_ = mute; }
+
 private:
     sys::UniqueFd socket_;
+    bool mute_ = false;
 };
 
 } // namespace stead::keep

@@ -54,6 +54,7 @@ Result<Settings> read_settings(int memfd) {
     settings.prefix = (flags & wire::kKeeperPrefix) != 0;
     settings.timestamp = (flags & wire::kKeeperTimestamp) != 0;
     settings.epilogue = (flags & wire::kKeeperEpilogue) != 0;
+    settings.mute = (flags & wire::kKeeperMute) != 0;
     const std::int64_t size_limit = message->number(wire::Tag::LogSize, kDefaultLogSize);
     if (size_limit > 0) settings.log_size = static_cast<std::uint64_t>(size_limit);
     const std::int64_t keep = message->number(wire::Tag::LogKeep, kDefaultLogKeep);

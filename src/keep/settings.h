@@ -35,6 +35,7 @@ struct Settings {
     bool prefix = false;
     bool timestamp = false;
     bool epilogue = false;
+    bool mute = false;
     /// 0: no watchdog.
     int watchdog_ms = 0;
     std::uint64_t log_size = kDefaultLogSize;

@@ -224,6 +224,14 @@ struct Credential {
     std::string content;
 };
 
+/// What of a systemd host's service manager a guest takes part in.
+struct HostTies {
+    bool journal = true;
+    bool machine = true;
+    bool notify = true;
+    bool sockets = true;
+};
+
 struct Context {
     std::string name;
     std::string hostname;
@@ -232,6 +240,7 @@ struct Context {
     bool own_time = false;
     /// Bytes that all logs of the guest together may take.
     std::uint64_t log_max = 0;
+    HostTies host;
     Users users = Users::Private;
     IdRange ids;
 

@@ -95,7 +95,9 @@ int announce_start(sd_bus* bus, const guests::Paths& paths, const std::string& n
     const auto guest = guests::find(paths, name);
     // It has ended meanwhile, which is told by others.
     if (!guest || !*guest || !(*guest)->running()) return kDone;
-    tell_ignored(register_machine(bus, {name, (*guest)->record.pid}), "machined");
+    const auto& service = (*guest)->record.service;
+    if (!service || service->ties.machine)
+        tell_ignored(register_machine(bus, {name, (*guest)->record.pid}), "machined");
     tell_ignored(announce(bus, name, true));
     return kDone;
 }

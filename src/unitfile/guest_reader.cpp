@@ -80,6 +80,10 @@ constexpr std::array kBindings{
     to<&GuestSpec::masquerade>("network.masquerade"),
     to<&GuestSpec::peers>("network.peers"),
     to<&GuestSpec::own_uptime>("view.uptime"),
+    to<&GuestSpec::host_journal>("host.journal"),
+    to<&GuestSpec::host_machine>("host.machine"),
+    to<&GuestSpec::host_notify>("host.notify"),
+    to<&GuestSpec::host_sockets>("host.sockets"),
     to<&GuestSpec::log_max>("log.max"),
     Binding<GuestDraft>{"limits.*", store_limit<GuestDraft>},
 };
@@ -220,6 +224,23 @@ void check_init(GuestSpec& guest, Reporter& reporter) {
     }
 }
 
+/// A unit of a jail that listens on what the guest is not to be given would never come up.
+void check_sockets(const GuestSpec& guest, Reporter& reporter) {
+    if (guest.host_sockets.value) return;
+    for (const UnitSpec& unit : guest.units) {
+        for (const SocketSpec& socket : unit.sockets) {
+            for (const Text& from : socket.listen) {
+                if (!from.value.starts_with("host:")) continue;
+                reporter.error_at(from.place,
+                                  "'" + from.value +
+                                      "' is a socket of the guest's service, and host.sockets = "
+                                      "false takes none",
+                                  {{"host.sockets is here", guest.host_sockets.place}});
+            }
+        }
+    }
+}
+
 void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     check_others(guest, guest.after, reporter);
     check_others(guest, guest.needs, reporter);
@@ -247,6 +268,7 @@ void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
             {{"ephemeral is here", guest.keys.find("ephemeral")}});
     }
     check_network(guest, reporter);
+    check_sockets(guest, reporter);
     for (const Text& peer : guest.peers) {
         if (peer.value == "*") continue;
         if (is_host_unit(peer.value)) {

@@ -424,6 +424,11 @@ struct GuestSpec {
     Placed<MasqueradeKind> masquerade;
     /// [view] uptime: a time namespace of its own.
     bool own_uptime = false;
+    /// [host]: what of the host's service manager the guest takes part in.
+    bool host_journal = true;
+    bool host_machine = true;
+    bool host_notify = true;
+    Placed<bool> host_sockets{true, {}};
     /// Bytes of all logs together.
     std::uint64_t log_max = 1U << 30U;
 

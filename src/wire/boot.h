@@ -65,6 +65,7 @@ inline constexpr unsigned kKeeperForeground =
 inline constexpr unsigned kKeeperPrefix = 2; // "unit: line" in the foreground
 inline constexpr unsigned kKeeperTimestamp = 4;
 inline constexpr unsigned kKeeperEpilogue = 8; // `stead ended` has the last word, see keep.h
+inline constexpr unsigned kKeeperMute = 16;    // nobody is told what the guest says of itself
 
 /// `stead log-tidy` ends with this code and the number of files it has removed, at most kTidiedMost
 /// of them at a time.

@@ -43,6 +43,20 @@ TEST(Explain, NamesEveryPartOfAJailWithItsOrigin) {
         EXPECT_NE(lines.find(line), std::string::npos) << line << "in\n" << lines;
 }
 
+TEST(Explain, SaysWhatOfTheHostAGuestIsLeftOutOf) {
+    const std::string usual = story("root = \"/srv/root\"\nhost.journal = true\n");
+    EXPECT_EQ(usual.find("\nhost: "), std::string::npos) << usual;
+    const std::string lines = story("root = \"/srv/root\"\n[host]\njournal = false\n"
+                                    "machine = false\nnotify = false\nsockets = false\n");
+    for (const char* line :
+         {"host: its log goes to its files only, not to the host's journal [web.toml:3]\n",
+          "host: machined does not know it [web.toml:4]\n",
+          "host: its service is ready once PID 1 runs, and hears no more than that it lives "
+          "[web.toml:5]\n",
+          "host: it gets no sockets of its service [web.toml:6]\n"})
+        EXPECT_NE(lines.find(line), std::string::npos) << line << "in\n" << lines;
+}
+
 TEST(Explain, SaysWhatTheGuestsCallsDifferIn) {
     const std::string lines =
         story("root = \"/srv/root\"\nsystem-calls = [\"...\", \"bpf\", \"!ptrace\"]\n");

@@ -43,6 +43,26 @@ TEST(Record, ComesBackAsItWasWritten) {
     EXPECT_EQ(read->dynamic_uids, written.dynamic_uids);
 }
 
+TEST(Record, KeepsWhatOfItsServiceTheGuestTakesPartIn) {
+    const TemporaryHost host;
+    const auto claimed = claim(host.paths(), "web");
+    ASSERT_TRUE(claimed);
+    Record written = record_of_this_process();
+    written.service = Service{"/run/notify", "0123", 5000, {false, true, false, true}};
+    ASSERT_TRUE(write_record(*claimed, written));
+    const auto read = read_record(claimed->folder.get());
+    ASSERT_TRUE(read && read->service);
+    EXPECT_EQ(read->service->notify, "/run/notify");
+    EXPECT_EQ(read->service->watchdog_ms, 5000);
+    EXPECT_FALSE(read->service->ties.journal || read->service->ties.notify);
+    EXPECT_TRUE(read->service->ties.machine && read->service->ties.sockets);
+    // One of a version that knew nothing of this.
+    std::ofstream(claimed->path + "/state.json") << R"({"service": {"notify": "/run/notify"}})";
+    const auto older = read_record(claimed->folder.get());
+    ASSERT_TRUE(older && older->service);
+    EXPECT_TRUE(older->service->ties.journal && older->service->ties.notify);
+}
+
 TEST(Record, ThatIsNoJsonIsNone) {
     const TemporaryHost host;
     const auto claimed = claim(host.paths(), "web");

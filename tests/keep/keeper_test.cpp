@@ -485,6 +485,28 @@ TEST_F(Kept, ForwardsReadinessButNothingThatSpeaksAboutTheHost) {
     EXPECT_EQ(text.substr(0, static_cast<std::size_t>(got)), "READY=1\nSTATUS=3 units up\n");
 }
 
+TEST_F(Kept, PassesOnlySignsOfLifeOfAGuestThatIsToBeMute) {
+    notify_socket = (folder / "notify").string();
+    auto socket = sys::bind_unix(notify_socket, SOCK_DGRAM, 0600);
+    ASSERT_TRUE(socket);
+    (void)run(
+        [](int channel) {
+            say_text(channel, Kind::Notify, "STATUS=units up: 3\nWATCHDOG=1\nREADY=1");
+            say_text(channel, Kind::Notify, "STOPPING=1\nEXTEND_TIMEOUT_USEC=1000000");
+            end_guest(channel, EndKind::Exit, 3);
+            return 0;
+        },
+        wire::kKeeperMute);
+    std::string all;
+    std::string text(200, '\0');
+    while (true) {
+        const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
+        if (got <= 0) break;
+        all += text.substr(0, static_cast<std::size_t>(got));
+    }
+    EXPECT_EQ(all, "WATCHDOG=1\n");
+}
+
 TEST_F(Kept, FeedsTheWatchdogWithEachAnswerOfPid1AndWithNothingElse) {
     notify_socket = (folder / "notify").string();
     watchdog_ms = 20;

@@ -65,6 +65,17 @@ TEST(ReadGuest, ReadsEveryKeyOfASystem) {
     EXPECT_EQ(guest.keys.find("limits.cpu-max").line, 27U);
 }
 
+TEST(ReadGuest, TakesPartInItsHostUnlessToldOtherwise) {
+    const GuestSpec usual = good_guest("root = \"/srv\"\n");
+    EXPECT_TRUE(usual.host_journal && usual.host_machine && usual.host_notify);
+    EXPECT_TRUE(usual.host_sockets.value);
+    const GuestSpec apart = good_guest(
+        "root = \"/srv\"\n"
+        "host = { journal = false, machine = false, notify = false, sockets = false }\n");
+    EXPECT_FALSE(apart.host_journal || apart.host_machine || apart.host_notify);
+    EXPECT_FALSE(apart.host_sockets.value);
+}
+
 TEST(ReadGuest, ReadsBindsAndTheirOptions) {
     const GuestSpec guest = good_guest(good_file("guest-web"), "web");
     ASSERT_EQ(guest.binds.size(), 2U);

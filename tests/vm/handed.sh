@@ -107,6 +107,23 @@ check "the service manager is told how many are up" has "$(show each StatusText)
 check "it has a watchdog" is "$(show each WatchdogUSec)" 3min
 systemctl stop door.socket late.socket stead@each
 
+guest shut <<'T'
+host.sockets = false
+T
+cat >/srv/units-shut/main.toml <<'UNIT'
+command = ["python3", "/srv/answer.py"]
+socket.web.listen = ["host:shut"]
+restart = "no"
+UNIT
+echo ListenStream=/run/shut.sock | socket_of shut shut
+systemctl daemon-reload
+systemctl start shut.socket
+stead start shut 2>/dev/null
+check "a guest that takes no sockets runs" state_is shut active
+check "its unit that names one does not" has "$(stead status shut)" '^main +failed'
+check "PID 1 has none" is "$(tr '\0' '\n' <"/proc/$(leader shut)/environ" | grep -c LISTEN_)" 0
+systemctl stop shut.socket stead@shut
+
 echo "== the watchdog"
 guest dog </dev/null
 mkdir -p /etc/systemd/system/stead@dog.service.d

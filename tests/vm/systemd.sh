@@ -93,6 +93,30 @@ lines() { [ "$(journalctl -q STEAD_GUEST=cron STEAD_UNIT=flood -o cat | grep -c 
 check "and no line of it is lost" until_true 20 lines
 lines || journalctl -q STEAD_GUEST=cron STEAD_UNIT=flood -o cat | grep -c '^line '
 
+echo "== a guest that keeps to itself"
+guest loner <<'T'
+host = { journal = false, machine = false, notify = false }
+T
+printf 'command = ["sh", "-c", "echo hello of loner; exec sleep 100000"]\nready.path = "/run/late"\n' >/srv/units-loner/main.toml
+systemctl daemon-reload
+systemctl start stead@loner
+check "is active while its unit is not up yet" has "$(state_is loner active && stead status loner)" '^main +starting'
+stead exec loner -- touch /run/late
+check "which it is later" until_true 20 sh -c 'stead status loner | grep -qE "^main +up"'
+check "has said its line to its files" until_true 10 sh -c 'stead logs loner/main | grep -q "hello of loner"'
+check "and to no journal" is "$(journalctl -q STEAD_GUEST=loner -o cat | wc -l)" 0
+kill -9 "$(keeper_of loner)"
+stead status loner >/dev/null
+kept_again() { [ -n "$(keeper_of loner)" ]; }
+check "a keeper that follows a dead one" until_true 20 kept_again
+stead restart loner/main >/dev/null
+check "hears the unit again" until_true 20 sh -c '[ "$(stead logs loner/main | grep -c "hello of loner")" = 2 ]'
+check "and is as silent" is "$(journalctl -q STEAD_GUEST=loner -o cat | wc -l)" 0
+check "has no status" is "$(show loner StatusText)" ''
+check "is no machine" sh -c '! machinectl show loner >/dev/null 2>&1'
+check "is stopped as ever" sh -c 'stead stop loner && [ "$(systemctl is-active stead@loner)" = inactive ]'
+rm /etc/stead/guests/loner.toml
+
 echo "== the bus"
 manager="org.stead.Manager1 /org/stead/Manager1 org.stead.Manager1"
 check "ListGuests" has "$(busctl call $manager ListGuests)" "a\(ssu\) 3 .*\"web\" \"running\" $main"
