@@ -215,6 +215,23 @@ Baseline take_baseline(const Subject& subject) {
     return baseline;
 }
 
+std::optional<FullTable> find_full_table(const Subject& subject) {
+    const std::vector<pid_t> pids = processes_of(subject.cgroup);
+    for (std::size_t i = 0; i < std::min(pids.size(), kMaxProcesses); ++i) {
+        const auto status = read_text("/proc/" + std::to_string(pids[i]) + "/status");
+        const auto limit = soft_limit(pids[i], RLIMIT_NOFILE);
+        const auto most = limit ? number_in(*limit, "") : std::nullopt;
+        if (!status || !most || *most <= 0) continue;
+        // Counting a hundred thousand takes a while; who has no room for so many need not be.
+        if (number_in(*status, "FDSize:").value_or(0) < *most) continue;
+        if (use_of(pids[i], "fd").value_or(0) < *most) continue;
+        const auto name = status->find("Name:\t");
+        const std::size_t begin = name == std::string::npos ? status->size() : name + 6;
+        return FullTable{pids[i], status->substr(begin, status->find('\n', begin) - begin), *most};
+    }
+    return std::nullopt;
+}
+
 std::optional<Pressure> read_pressure(const Subject& subject, std::string_view resource) {
     const auto text = read_text(subject.cgroup + "/" + std::string(resource) + ".pressure");
     if (!text) return std::nullopt;

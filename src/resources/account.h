@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -47,6 +49,16 @@ std::optional<Pressure> read_pressure(const Subject& subject, std::string_view r
 
 /// One counter: "memory.events:oom_kill"; keys may be added up ("io.stat:rbytes+wbytes").
 std::optional<std::int64_t> counter(const Subject& subject, std::string_view name);
+
+/// A process that has as many files open as its RLIMIT_NOFILE lets it.
+struct FullTable {
+    pid_t pid = 0;
+    std::string program;
+    std::int64_t limit = 0;
+};
+
+/// One of them in the cgroup; nothing if there is none.
+std::optional<FullTable> find_full_table(const Subject& subject);
 
 /// Why it is slow or was refused something, a sentence each, with the way out; the worst first.
 std::vector<std::string> slow_reasons(const Subject& subject, const Baseline& since = {});

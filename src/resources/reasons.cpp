@@ -6,6 +6,7 @@
 #include "resources/disk.h"
 #include "resources/files.h"
 #include "resources/freeze.h"
+#include "resources/inside.h"
 
 /// Counters and pressure in sentences.
 namespace stead::resources {
@@ -34,6 +35,8 @@ public:
         processors();
         tasks();
         disks();
+        files();
+        terminals();
         return std::move(sentences_);
     }
 
@@ -89,7 +92,11 @@ private:
     }
 
     void disks() {
-        pressure("io", "a disk");
+        const auto most_io = read_level(subject_, *find_level("io-max"), "");
+        pressure("io", "a disk",
+                 most_io && !most_io->empty()
+                     ? "; io-max is " + in_words(*find_level("io-max"), *most_io)
+                     : "");
         for (const std::string_view key : {"disk-max", "disk-inodes-max"}) {
             const Level& level = *find_level(key);
             if (subject_.disk.empty() || !impossible(subject_, level).empty()) continue;
@@ -103,12 +110,31 @@ private:
         }
     }
 
-    void pressure(std::string_view resource, std::string_view what) {
+    void files() {
+        const auto full = find_full_table(subject_);
+        if (full)
+            say(fmt::format("has a process ({}, {}) with as many open files as nofile lets it have "
+                            "({}): it can open no more; raise it, or find what it does not close",
+                            full->program, full->pid, full->limit));
+    }
+
+    void terminals() {
+        const Level& level = *find_level("pty-max");
+        if (subject_.init <= 0 || subject_.unit) return;
+        const auto held = mount_use(subject_, level);
+        const auto most = read_level(subject_, level, "");
+        const auto number = most ? number_in(*most, "") : std::nullopt;
+        if (!held || !number || *held < *number) return;
+        say("has all the terminals that pty-max gives it (" + *most +
+            "): there are no more; raise it, or find what keeps them");
+    }
+
+    void pressure(std::string_view resource, std::string_view what, const std::string& more = {}) {
         const auto now = read_pressure(subject_, resource);
         if (!now || std::max(now->some10, now->some60) < kFelt) return;
         say(fmt::format("waited for {} during {:.0f} % of the last 10 s ({:.0f} % of the last "
-                        "minute)",
-                        what, now->some10, now->some60));
+                        "minute){}",
+                        what, now->some10, now->some60, more));
     }
 
     const Subject& subject_;

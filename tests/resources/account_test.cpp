@@ -1,4 +1,11 @@
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <csignal>
 
 #include <gtest/gtest.h>
 
@@ -38,6 +45,57 @@ bool says(const std::vector<std::string>& sentences, std::string_view what) {
     return std::any_of(sentences.begin(), sentences.end(),
                        [&](const std::string& one) { return one.find(what) != std::string::npos; });
 }
+
+/// A process that opens files when it is told to.
+class FileHolder {
+public:
+    explicit FileHolder(rlim_t most) {
+        if (::socketpair(AF_UNIX, SOCK_STREAM, 0, ends_.data()) < 0) std::abort();
+        pid_ = ::fork();
+        if (pid_ == 0) hold(most);
+        ::close(ends_[1]);
+    }
+
+    ~FileHolder() {
+        (void)::kill(pid_, SIGKILL);
+        (void)::waitpid(pid_, nullptr, 0);
+        ::close(ends_[0]);
+    }
+
+    FileHolder(const FileHolder&) = delete;
+    FileHolder& operator=(const FileHolder&) = delete;
+    FileHolder(FileHolder&&) = delete;
+    FileHolder& operator=(FileHolder&&) = delete;
+
+    /// Until it has so many, those that it was born with among them.
+    void open_up_to(int count) const {
+        (void)!::write(ends_[0], &count, sizeof count);
+        (void)!::read(ends_[0], &count, sizeof count);
+    }
+
+    [[nodiscard]] pid_t pid() const { return pid_; }
+
+private:
+    [[noreturn]] void hold(rlim_t most) const {
+        const int told = 3;
+        (void)::dup2(ends_[1], told);
+        for (int other = told + 1; other < 1024; ++other)
+            ::close(other);
+        const rlimit limit{most, most};
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+        int count = 0;
+        while (::read(told, &count, sizeof count) > 0) {
+            int last = told;
+            while (last + 1 < count)
+                last = ::dup2(told, last + 1);
+            (void)!::write(told, &count, sizeof count);
+        }
+        ::_exit(0);
+    }
+
+    std::array<int, 2> ends_{};
+    pid_t pid_ = 0;
+};
 
 } // namespace
 
@@ -84,6 +142,28 @@ TEST(Reasons, NameWhatHoldsAGuestUpASentenceEach) {
     EXPECT_TRUE(says(sentences, "was refused new processes 3 times: pids-max is 10"));
     EXPECT_TRUE(says(sentences, "waited for memory during 32 % of the last 10 s"));
     EXPECT_FALSE(says(sentences, "a disk"));
+}
+
+TEST(Reasons, NameTheLimitThatADiskIsWaitedForBehind) {
+    const test::FakeTree tree;
+    tree.level("io.max", "8:0 rbps=max wbps=5242880 riops=max wiops=max");
+    tree.level("io.pressure", "some avg10=90.00 avg60=80.00 avg300=1.00 total=5");
+    EXPECT_TRUE(says(slow_reasons(tree.guest()),
+                     "waited for a disk during 90 % of the last 10 s (80 % of the last minute); "
+                     "io-max is 8:0 rbps=max wbps=5242880 riops=max wiops=max"));
+}
+
+TEST(Reasons, NameAProcessThatHasAsManyFilesOpenAsItMay) {
+    const FileHolder holder(40);
+    const test::FakeTree tree;
+    tree.level("cgroup.procs", std::to_string(holder.pid()));
+    holder.open_up_to(39);
+    EXPECT_TRUE(slow_reasons(tree.guest()).empty());
+    holder.open_up_to(40);
+    const auto sentences = slow_reasons(tree.guest());
+    EXPECT_TRUE(says(sentences, ", " + std::to_string(holder.pid()) +
+                                    ") with as many open files as nofile lets it have (40)"))
+        << ::testing::PrintToString(sentences);
 }
 
 TEST(Reasons, AreNoneForWhatIsWell) {

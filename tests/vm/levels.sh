@@ -25,6 +25,9 @@ ready() { stead status "$1" --ready >/dev/null 2>&1; }
 start web
 guest=$(find /sys/fs/cgroup -type d -path '*/stead/web' | head -n 1)
 
+check "terminals, of which the whole machine has 4096, are bounded by default" has "$(stead exec web -T -- grep devpts /proc/mounts)" 'max=256'
+check "and so are the files of a process" is "$(stead exec web -T -- sh -c 'ulimit -Hn')" 524288
+
 echo "--- what the kernel of this machine offers: $(cat /sys/fs/cgroup/cgroup.controllers)"
 disk=$(lsblk -dno MAJ:MIN 2>/dev/null | head -n 1 | tr -d ' ')
 [ -n "$disk" ] || disk=$(cat /sys/block/vda/dev 2>/dev/null)
@@ -222,7 +225,12 @@ counted() { stead logs hog/"$1" 2>/dev/null | grep -q "$2"; }
 check "a file hog gets as many files as nofile gives" until_true 20 counted files '19[0-9] files, then: Too many'
 stead start hog/ptys --no-wait
 check "a pty hog gets as many terminals as pty-max gives" until_true 20 counted ptys '[0-5] terminals, then: No space'
+why=$(stead why hog)
+check "why names the files" has "$why" 'with as many open files as nofile lets it have \(200\)'
+check "and the terminals" has "$why" 'all the terminals that pty-max gives it \(5\)'
 stead stop hog/files hog/ptys
+why=$(stead why hog)
+check "and neither when they are gone" has "$(grep -cE 'nofile|pty-max' <<<"$why")" '^0$'
 
 stead start hog/forks --no-wait
 sleep 2

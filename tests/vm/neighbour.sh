@@ -1,11 +1,13 @@
 #!/bin/bash
 # Inside the machine, for its figures: what a guest that takes all it can get does to the answers of its neighbour, a web server
 # under a steady load; and the same beside what slices of systemd make of it. STEAD_ROUNDS: seconds of each measurement (15).
+# STEAD_HOGS: which of them ("io files"); all.
 # A hog's levels leave half a processor free; at equal weights nothing is limited.
 set -u
 # shellcheck source=tests/vm/systemd_setup.sh
 . /job/systemd_setup.sh
 export seconds=${STEAD_ROUNDS:-15}
+mkdir -p /srv/disk /var/hog && chmod 1777 /var/hog
 mkdir -p /srv/www && head -c 4096 /dev/zero >/srv/www/page
 cat >/srv/measure.py <<'PROGRAM'
 import http.client, os, sys, time
@@ -45,12 +47,14 @@ while True:
     except OSError:
         os.system(": more")
 PROGRAM
-hogs=(cpu memory forks io files ptys)
+read -ra hogs <<<"${STEAD_HOGS:-cpu memory forks io files ptys}"
+# What `why` is to name.
+declare -A limit=([cpu]=cpu-max [memory]=memory-max [forks]=pids-max [io]=io-max [files]=nofile [ptys]=pty-max)
 declare -A hog=(
     [cpu]="for i in 1 2 3 4; do (while :; do :; done) & done; wait"
     [memory]="while :; do tail /dev/zero; done"
     [forks]="bomb() { bomb | bomb & }; while :; do bomb; sleep 0.1; done"
-    [io]="while :; do dd if=/dev/zero of=/var/tmp/big bs=1M count=200 oflag=direct conv=notrunc 2>/dev/null; done"
+    [io]="while :; do dd if=/dev/zero of=/srv/disk/big bs=1M count=200 oflag=direct conv=notrunc 2>/dev/null; done"
     [files]="while :; do python3 /srv/files.py; done"
     [ptys]="while :; do python3 /srv/ptys.py; done"
 )
@@ -61,12 +65,14 @@ T
 printf 'command = ["busybox", "httpd", "-f", "-p", "8081", "-h", "/srv/www"]\nready.tcp = "127.0.0.1:8081"\n' >/srv/units-web/main.toml
 for kind in "${hogs[@]}"; do
     guest "hog-$kind" <<'T'
-bind = ["/srv:/srv:ro"]
+bind = ["/srv:/srv:ro", "/var/hog:/srv/disk"]
 [limits]
 cpu-max = "150%"
 memory-max = "200M"
 memory-swap-max = "0"
 pids-max = 200
+nofile = 20000
+io-max = "/var/hog wbps=5M"
 T
     printf 'command = ["sh", "-c", """%s"""]\nstop.timeout = "1s"\n' "${hog[$kind]}" >"/srv/units-hog-$kind/main.toml"
 done
@@ -84,11 +90,48 @@ say() { # name port
     printf '%-28s median %8.1f ms   p99 %8.1f ms   %s lost   %s x quiet\n' "$1" "$2" "$3" "$4" "$ratio"
     last=$3
 }
+held() { # guest, level: what stead limits tells
+    stead limits "$1" --json | python3 -c '
+import json, sys
+for line in json.load(sys.stdin)["levels"]:
+    if line["level"] == sys.argv[1]:
+        print(line["held"])' "$2"
+}
+disk() { # bytes that the machine's disk has taken
+    awk '{ print $7 * 512 }' "/sys/dev/block/$(mountpoint -d /)/stat"
+}
+most_files() { # of the guest's processes, as the kernel counts them
+    local pid most=0 count
+    for pid in $(find "/sys/fs/cgroup$(show "$1" ControlGroup)/$1" -name cgroup.procs -exec cat {} +); do
+        count=$(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)
+        [ "$count" -le $most ] || most=$count
+    done
+    echo $most
+}
+close_to() { # told, true: within 5 %
+    awk "BEGIN { exit !($1 >= $2 * 0.95 && $1 <= $2 * 1.05) }" || { echo "  told $1, true is $2"; false; }
+}
+truth() { # kind: the accounting beside what somebody else counts
+    local guest=hog-$1 from to began
+    case $1 in
+    io)
+        from=$(held "$guest" io-max) to=$(disk) began=$(date +%s%N)
+        sleep 20
+        from=$(($(held "$guest" io-max) - from)) to=$(($(disk) - to)) began=$((($(date +%s%N) - began) / 1000000))
+        printf '%28s it wrote %d kB/s of 5243 at most\n' "" $((to / began))
+        check "what it wrote is told within 5 %" close_to $from $to
+        check "and is no more than io-max gives" [ $((to / began)) -le 5505 ]
+        ;;
+    files) check "how many files are open is told within 5 %" close_to "$(held "$guest" nofile)" "$(most_files "$guest")" ;;
+    ptys) check "how many terminals there are is told within 5 %" close_to "$(held "$guest" pty-max)" $(($(cat /proc/sys/kernel/pty/nr) - terminals)) ;;
+    esac
+}
 used() { awk '/^usage_usec/ { print $2 / 1e6 }' "/sys/fs/cgroup$(show "$1" ControlGroup)/$1/cpu.stat"; }
 check "the web server's guest" stead start web
 python3 /srv/measure.py 8081 3 >/dev/null
 say quiet 8081
 quiet=$last
+terminals=$(cat /proc/sys/kernel/pty/nr)
 for kind in "${hogs[@]}"; do
     stead start --no-wait "hog-$kind"
     sleep 3
@@ -100,6 +143,12 @@ for kind in "${hogs[@]}"; do
     after=$(used "hog-$kind")
     awk "BEGIN { d = $(date +%s.%N) - $from; printf \"%28s its processors: %.2f of 1.5 at most; stead status took %d ms\n\", \"\", ($after - $before) / d, $took }"
     check "stead answers within a second" [ $took -lt 1000 ]
+    began=$(date +%s%N)
+    why=$(stead why "hog-$kind")
+    took=$((($(date +%s%N) - began) / 1000000))
+    check "so does why ($took ms)" [ $took -lt 1000 ]
+    check "which names the limit" has "$why" "${limit[$kind]}"
+    truth "$kind"
     check "its neighbour lives" state_is web active
     stead stop --timeout 20s --force "hog-$kind"
 done
