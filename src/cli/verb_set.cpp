@@ -1,6 +1,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -216,7 +217,8 @@ private:
             return asking_.fail(kAskedWrongly,
                                 target_.guest + " has no file that levels could be kept beside",
                                 "'stead jail --print' writes one");
-        resources::Plan plan = resources::plan_change(found.subject, wanted_.wishes, wanted_.dry);
+        resources::Plan plan = resources::plan_change(found.subject, live_wishes(), wanted_.dry);
+        add_later(found.subject, plan);
         for (const std::string& problem : plan.problems)
             (void)asking_.fail(kAskedWrongly, problem);
         if (!plan.problems.empty()) {
@@ -231,6 +233,34 @@ private:
             return kDone;
         }
         return take(change, found, plan);
+    }
+
+    /// What can be changed while it runs.
+    [[nodiscard]] std::vector<Wish> live_wishes() const {
+        std::vector<Wish> live;
+        std::copy_if(wanted_.wishes.begin(), wanted_.wishes.end(), std::back_inserter(live),
+                     [](const Wish& wish) { return !resources::waits_for_start(*wish.level); });
+        return live;
+    }
+
+    /// What cannot: it is kept, or refused.
+    void add_later(const resources::Subject& subject, resources::Plan& plan) const {
+        for (const Wish& wish : wanted_.wishes) {
+            if (!resources::waits_for_start(*wish.level)) continue;
+            const std::string key(wish.level->key);
+            std::string problem = resources::impossible(subject, *wish.level);
+            if (problem.empty() && !wanted_.save)
+                problem = key +
+                          " is taken by a guest's first process when it starts, and not while "
+                          "it runs; add --save, then 'stead restart " +
+                          target_.guest + "'";
+            if (!problem.empty()) {
+                plan.problems.push_back(std::move(problem));
+            } else {
+                plan.notes.push_back(key + " holds from the next start on: 'stead restart " +
+                                     target_.guest + "'");
+            }
+        }
     }
 
     /// What is not as it should be becomes what is wished.
@@ -254,7 +284,7 @@ private:
         // The destructor takes everything back if keeping it fails.
         if (wanted_.save && !write_kept(change, found.file)) return asking_.code();
         std::vector<WantedLevel> changed;
-        for (const Wish& wish : wanted_.wishes)
+        for (const Wish& wish : live_wishes())
             changed.push_back({wish, origin_for(found, wish)});
         const auto finished = change.finish(found, changed);
         if (!finished) return asking_.fail(kCouldNot, describe(finished.error()).view());

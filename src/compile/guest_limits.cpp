@@ -107,6 +107,18 @@ std::string disk_problem(const Draft& draft, const std::string& key) {
     return problem.empty() ? std::string() : key + ": the guest's disk " + problem;
 }
 
+/// What is wrong with it, or nothing.
+std::string merge_memory(Draft& draft, const std::string& key) {
+    const std::string problem =
+        draft.facts.merge_problem ? draft.facts.merge_problem() : std::string();
+    if (!problem.empty()) return key + " " + problem + "; take the key out";
+    draft.context.merge_memory = true;
+    if (draft.facts.merges_pages && !draft.facts.merges_pages())
+        draft.context.notices.push_back(key + " waits for the machine, which merges no pages: "
+                                              "'echo 1 >/sys/kernel/mm/ksm/run' begins it");
+    return {};
+}
+
 void add_default_level(Draft& draft, const std::string& file, std::uint64_t value) {
     const auto& levels = draft.context.levels;
     if (std::any_of(levels.begin(), levels.end(),
@@ -135,6 +147,12 @@ void set_levels(Draft& draft) {
             continue;
         }
         if (row->kernel == resources::Kernel::DiskQuota) problem = disk_problem(draft, spec.key);
+        if (!problem.empty()) {
+            draft.report.error(spec.place, problem);
+            continue;
+        }
+        if (row->kernel == resources::Kernel::MemoryMerge && *content == "1")
+            problem = merge_memory(draft, spec.key);
         if (!problem.empty()) {
             draft.report.error(spec.place, problem);
             continue;

@@ -62,6 +62,10 @@ struct HostFacts {
     /// Why the folder of a guest's changes, which may not be there yet, cannot be limited, and the
     /// way out; empty: it can. Unset: all can.
     std::function<std::string(const std::string& folder)> disk_problem;
+    /// Why this kernel cannot merge the memory of a guest; empty, or unset: it can.
+    std::function<std::string()> merge_problem;
+    /// Whether the host's kernel merges pages at all (/sys/kernel/mm/ksm/run); unset: it does.
+    std::function<bool()> merges_pages;
     /// Whether the host has name servers that a guest with a network of its own can reach; unset:
     /// it has.
     std::function<bool()> has_name_servers;

@@ -169,6 +169,7 @@ Result<int> prepare(const ChildTask& task) {
     const Job& job = task.job;
     const int status = TRY(enter(task));
     TRY(set_limits(job.recipe));
+    if (job.recipe.merge_memory) TRY(sys::merge_memory());
     TRY(close_abstract_sockets(job));
     const Sets sets = TRY(cut_bounding_set(job.recipe, job.report));
     const Kept kept = TRY(place_descriptors(job, task.parts, status));

@@ -86,6 +86,8 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.disk_problem = [](const std::string& folder) {
         return resources::kernel_quotas().problem(folder);
     };
+    facts.merge_problem = resources::merge_problem;
+    facts.merges_pages = resources::merges_pages;
     facts.zone = zone_changes;
     facts.id_range = [paths, claim](const std::string& guest) -> std::optional<recipe::IdRange> {
         const auto range = claim ? range_of(paths, guest) : preview_range(paths, guest);

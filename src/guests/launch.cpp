@@ -80,6 +80,13 @@ Result<void> set_levels(const recipe::Context& context, const Cgroup& cgroup) {
     return {};
 }
 
+/// With its mounts, its disk or its first process.
+bool is_set_already(resources::Kernel kernel) {
+    using enum resources::Kernel;
+    return kernel == TmpfsSize || kernel == PtyCount || kernel == DiskQuota ||
+           kernel == MemoryMerge || kernel == Devices;
+}
+
 /// The levels of the guest's namespaces, and its sizes again as the kernel has them.
 Result<void> set_inside(const recipe::Context& context, const std::string& cgroup, pid_t init) {
     resources::Subject subject;
@@ -88,10 +95,7 @@ Result<void> set_inside(const recipe::Context& context, const std::string& cgrou
     subject.init = init;
     for (const recipe::Level& level : context.inside) {
         const resources::Level& row = *resources::find_level(level.key);
-        using enum resources::Kernel;
-        if (row.kernel == TmpfsSize || row.kernel == PtyCount || row.kernel == DiskQuota ||
-            row.kernel == Devices)
-            continue;
+        if (is_set_already(row.kernel)) continue;
         const std::string problem = resources::impossible(subject, row);
         if (!problem.empty()) return make_error("level", level.origin + ": " + problem, 0);
         const auto set = resources::write_level(subject, row, level.value);

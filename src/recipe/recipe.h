@@ -279,6 +279,8 @@ struct Context {
     /// mounts or the disk that they are of, or once the guest's namespaces are there.
     std::vector<Level> inside;
     std::vector<Limit> limits;
+    /// Equal pages of its processes are kept once.
+    bool merge_memory = false;
     /// PID 1's environment, "NAME=value".
     std::vector<std::string> environment;
     std::vector<Credential> credentials;

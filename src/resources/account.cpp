@@ -120,6 +120,7 @@ void account_inside(const Subject& subject, const Level& level, std::vector<Acco
     if (level.kernel == Kernel::TmpfsSize || level.kernel == Kernel::PtyCount)
         line.held = mount_use(subject, level);
     if (level.kernel == Kernel::DiskQuota) line.held = disk_use(subject, level);
+    if (level.kernel == Kernel::MemoryMerge) line.held = merged_bytes(subject);
     // What the kernel has by itself is worth a line once it is used.
     line.limited = level.kernel == Kernel::DiskQuota || line.held.value_or(0) > 0;
     lines.push_back(std::move(line));
@@ -251,7 +252,8 @@ std::string use_in_words(const Level& level, std::int64_t use) {
     const bool time = level.form == Form::Cpu || level.key == "cpu-weight";
     if (time) return fmt::format("{:.1f}s", static_cast<double>(use) / 1e6);
     const bool bytes = level.form == Form::Memory || level.form == Form::Space ||
-                       level.form == Form::LimitBytes || level.form == Form::Io;
+                       level.form == Form::LimitBytes || level.form == Form::Io ||
+                       level.kernel == Kernel::MemoryMerge;
     if (!bytes) return std::to_string(use);
     constexpr std::string_view kUnits = "BKMGT";
     auto value = static_cast<double>(use);

@@ -3,13 +3,11 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -238,17 +236,38 @@ RootIds root_of(const Subject& subject) {
     return {first_of(subject, "uid_map"), first_of(subject, "gid_map")};
 }
 
+Result<std::string> read_merge(const Subject& subject) {
+    const std::string path = proc_of(subject, "ksm_stat");
+    const std::string text = TRY(read_text(path));
+    const std::size_t at = text.find("ksm_merge_any: ");
+    if (at == std::string::npos) return make_error("read ksm_merge_any of", path, ENOENT);
+    return std::string(text.compare(at, 18, "ksm_merge_any: yes") == 0 ? "1" : "0");
+}
+
+std::optional<std::int64_t> merged_bytes(const Subject& subject) {
+    std::int64_t pages = 0;
+    for (const pid_t pid : processes_of(subject.cgroup)) {
+        // One that has ended shares nothing.
+        const auto text = read_text("/proc/" + std::to_string(pid) + "/ksm_merging_pages");
+        pages += text ? number_in(*text, "").value_or(0) : 0;
+    }
+    return pages * ::sysconf(_SC_PAGESIZE);
+}
+
+std::string merge_problem() {
+    // Before 6.7 what a process executes has forgotten it.
+    if (sys::kernel_is(6, 7) && sys::merges_memory()) return {};
+    return "needs " + std::string(find_level("memory-merge")->needs) +
+           ", and this kernel is older or has none of it";
+}
+
+bool merges_pages() {
+    const auto run = read_text("/sys/kernel/mm/ksm/run");
+    return run && *run == "1";
+}
+
 bool has_own_pid_max() {
-    utsname name{};
-    if (::uname(&name) < 0) return false;
-    int major = 0;
-    int minor = 0;
-    const std::string_view release = name.release;
-    const auto [end, error] =
-        std::from_chars(release.data(), release.data() + release.size(), major);
-    if (error != std::errc{} || end == release.data() + release.size()) return false;
-    (void)std::from_chars(end + 1, release.data() + release.size(), minor); // Else 0.
-    return major > 6 || (major == 6 && minor >= 14);
+    return sys::kernel_is(6, 14);
 }
 
 } // namespace stead::resources

@@ -39,6 +39,12 @@ struct RootIds {
 
 RootIds root_of(const Subject& subject);
 
+/// Whether the guest's first process has its memory merged: "1" or "0". ENOENT: this kernel tells
+/// nobody (before Linux 6.14).
+Result<std::string> read_merge(const Subject& subject);
+/// Bytes of the guest's processes that are merged.
+std::optional<std::int64_t> merged_bytes(const Subject& subject);
+
 /// Linux 6.14: each pid namespace has a highest process id of its own. Before, the file is the
 /// host's.
 bool has_own_pid_max();

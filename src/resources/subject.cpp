@@ -140,6 +140,10 @@ std::string impossible(const Subject& subject, const Level& level) {
         return key + " needs " + std::string(level.needs) +
                ", and this kernel is older: there the number is the whole machine's; use pids-max "
                "to limit processes";
+    if (level.kernel == Kernel::MemoryMerge) {
+        const std::string problem = merge_problem();
+        return problem.empty() ? problem : key + " " + problem;
+    }
     if (level.kernel == Kernel::DiskQuota) return disk_problem(subject, level);
     if (level.kernel == Kernel::Devices && subject.cgroup.empty())
         return key + " of a guest without a cgroup of its own are those that it started with; "
@@ -183,6 +187,8 @@ read_level(const Subject& subject, const Level& level, const std::string& wanted
     case Kernel::TmpfsSize:
     case Kernel::PtyCount:
         return read_mount(subject, level);
+    case Kernel::MemoryMerge:
+        return read_merge(subject);
     case Kernel::DiskQuota:
         return read_disk(subject, level);
     case Kernel::Devices:
@@ -209,6 +215,9 @@ Result<void> write_level(const Subject& subject, const Level& level, const std::
     case Kernel::TmpfsSize:
     case Kernel::PtyCount:
         return write_mount(subject, level, content);
+    case Kernel::MemoryMerge:
+        // Each process says it for itself, and the guest's first one has been told at its start.
+        return make_error("set while it runs", level.key, EOPNOTSUPP);
     case Kernel::DiskQuota:
         return write_disk(subject, level, content);
     case Kernel::Devices:
@@ -244,6 +253,7 @@ bool holds(const Level& level, const std::string& wanted, const std::string& fou
         return same_devices(wanted, found);
     case Kernel::PtyCount:
     case Kernel::PidMax:
+    case Kernel::MemoryMerge:
         return false;
     case Kernel::Cgroup:
         break;

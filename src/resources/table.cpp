@@ -9,6 +9,10 @@ const Level* find_level(std::string_view key) {
     return nullptr;
 }
 
+bool waits_for_start(const Level& level) {
+    return level.kernel == Kernel::MemoryMerge;
+}
+
 const Level* find_file(std::string_view file) {
     for (const Level& level : levels()) {
         if (level.kernel == Kernel::Cgroup && level.object == file) return &level;
@@ -27,6 +31,7 @@ std::string object_name(const Level& level) {
     switch (level.kernel) {
     case Kernel::Cgroup:
     case Kernel::Rlimit:
+    case Kernel::MemoryMerge:
         return object;
     case Kernel::Sysctl:
     case Kernel::PidMax:

@@ -29,6 +29,9 @@ enum class Kernel : std::uint8_t {
     OomScore,
     /// kernel.pid_max of the guest's pid namespace.
     PidMax,
+    /// prctl(2) of PR_SET_MEMORY_MERGE by the guest's first process, which all others inherit: from
+    /// a start to the next.
+    MemoryMerge,
     /// A limit of the project that the guest's own disk is (disk.h).
     DiskQuota,
     /// The device program of the guest's cgroup, and nodes in its /dev (devices.h).
@@ -106,6 +109,8 @@ struct Level {
 };
 
 std::span<const Level> levels();
+/// Whether a guest takes the level only when it starts.
+bool waits_for_start(const Level& level);
 /// Null if there is none.
 const Level* find_level(std::string_view key);
 /// By the file of a cgroup.
@@ -126,6 +131,11 @@ struct HostDevice {
     /// The permissions of its node.
     std::uint32_t mode = 0;
 };
+
+/// Why this kernel cannot merge the memory of a guest ("needs Linux 6.7 ..."); empty: it can.
+std::string merge_problem();
+/// Whether the machine has been told to merge pages at all: /sys/kernel/mm/ksm/run.
+bool merges_pages();
 
 /// What values hang on.
 struct Machine {

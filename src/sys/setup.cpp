@@ -4,13 +4,16 @@
 #include <net/if.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstring>
 
 #include <grp.h>
@@ -27,6 +30,8 @@ struct LandlockRules {
 };
 
 constexpr std::uint64_t kScopeAbstractUnixSocket = 1;
+constexpr int kSetMemoryMerge = 67;
+constexpr int kGetMemoryMerge = 68;
 // The numbers are the same on every architecture; older headers lack them.
 constexpr long kCreateRuleset = 444;
 
@@ -114,6 +119,31 @@ int landlock_version() {
     constexpr unsigned kAskVersion = 1;
     const long version = ::syscall(kCreateRuleset, nullptr, 0, kAskVersion);
     return version < 0 ? 0 : static_cast<int>(version);
+}
+
+bool kernel_is(int major, int minor) {
+    utsname name{};
+    if (::uname(&name) < 0) return false;
+    int has_major = 0;
+    int has_minor = 0;
+    const char* const end = name.release + std::strlen(name.release);
+    const auto [dot, error] = std::from_chars(name.release, end, has_major);
+    if (error != std::errc{} || dot == end) return false;
+    (void)std::from_chars(dot + 1, end, has_minor); // Else 0.
+    return has_major > major || (has_major == major && has_minor >= minor);
+}
+
+Result<bool> merges_memory() {
+    const int merges = ::prctl(kGetMemoryMerge, 0L, 0L, 0L, 0L);
+    if (merges < 0) return last_error("prctl", "PR_GET_MEMORY_MERGE");
+    return merges == 1;
+}
+
+Result<void> merge_memory() {
+    if (::prctl(kSetMemoryMerge, 1L, 0L, 0L, 0L) < 0)
+        return last_error("prctl", "PR_SET_MEMORY_MERGE");
+    if (!TRY(merges_memory())) return make_error("prctl", "PR_SET_MEMORY_MERGE", EPROTO);
+    return {};
 }
 
 Result<void> scope_abstract_sockets() {

@@ -35,6 +35,14 @@ Result<void> change_owner(int folder, const char* name, uid_t uid, gid_t gid);
 /// faccessat(2) for writing.
 Result<void> check_writable(const char* path);
 
+/// Whether the running kernel is of this version or a later one. uname(2).
+bool kernel_is(int major, int minor);
+/// Equal pages of this process and of what it executes or forks are kept once.
+/// prctl(PR_SET_MEMORY_MERGE); EPROTO: the kernel took it and does not hold it.
+Result<void> merge_memory();
+/// EINVAL: the kernel knows nothing of it. prctl(PR_GET_MEMORY_MERGE).
+Result<bool> merges_memory();
+
 /// The version of the kernel's Landlock; 0: it has none. landlock_create_ruleset(2).
 int landlock_version();
 /// Landlock: no connection to abstract unix sockets made outside (6.12; ENOSYS, EOPNOTSUPP or

@@ -67,6 +67,37 @@ TEST_F(Store, CreateWritesACommentedFileThatWorks) {
     EXPECT_EQ(host_.stead({"start", "web"}).code, 0);
 }
 
+TEST_F(Store, ALevelOfTheFirstProcessIsKeptForTheNextStartOrRefusedByName) {
+    create("web");
+    ASSERT_EQ(host_.stead({"start", "web"}).code, 0);
+    const bool kernel_tells =
+        read_text("/proc/self/ksm_stat").find("ksm_merge_any:") != std::string::npos;
+    const auto merges = [&] {
+        return host_.stead({"exec", "web", "-T", "--", "cat", "/proc/self/ksm_stat"}).out;
+    };
+    const Outcome now = host_.stead({"set", "web", "memory-merge=true"});
+    EXPECT_EQ(now.code, 2);
+    const Outcome kept = host_.stead({"set", "web", "memory-merge=true", "--save"});
+    if (kept.code != 0) {
+        EXPECT_FALSE(kernel_tells) << kept.err;
+        EXPECT_NE(kept.err.find("memory-merge needs Linux 6.7 with CONFIG_KSM"), std::string::npos)
+            << kept.err;
+        EXPECT_NE(now.err.find("memory-merge needs Linux 6.7 with CONFIG_KSM"), std::string::npos)
+            << now.err;
+        return;
+    }
+    EXPECT_NE(now.err.find("add --save, then 'stead restart web'"), std::string::npos) << now.err;
+    EXPECT_NE(kept.out.find("holds from the next start on"), std::string::npos) << kept.out;
+    if (kernel_tells) {
+        EXPECT_NE(merges().find("ksm_merge_any: no"), std::string::npos) << merges();
+    }
+    ASSERT_EQ(host_.stead({"restart", "web"}).code, 0);
+    if (kernel_tells) {
+        EXPECT_NE(merges().find("ksm_merge_any: yes"), std::string::npos) << merges();
+        EXPECT_EQ(host_.stead({"limits", "web"}).out.find("drift"), std::string::npos);
+    }
+}
+
 TEST_F(Store, CreateWritesNothingThatIsWrong) {
     const Outcome rootless = host_.stead({"create", "web"});
     EXPECT_EQ(rootless.code, 2);

@@ -119,6 +119,7 @@ check "drift is shown" has "$(stead limits web)" 'drift: pids-max is 123 and not
 stead set web --reapply >/dev/null
 check "and restored" is "$(cat "$guest/pids.max")" 250
 before=$(cat "$guest"/memory.* "$guest"/cpu.max "$guest"/pids.max 2>/dev/null | grep -v usec | head -c 300)
+check "a level that this kernel lacks is refused with the version that has it" has "$(stead set web memory-merge=true --save 2>&1)" 'memory-merge needs Linux 6.7'
 for bad in memory-min=900M cpu-weight=20000 "io-max=/dev/nothing rbps=1M" memory-maxx=5M pids-max=5x cpuset-cpus=500; do
     stead set web pids-max=77 "$bad" >"$work/bad" 2>&1
     check "refused: $bad" test $? -ne 0
