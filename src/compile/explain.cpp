@@ -285,6 +285,9 @@ private:
         case MountKind::ReadOnly:
             what = "read-only";
             break;
+        case MountKind::Program:
+            what = "Stead's command instead of the root's";
+            break;
         case MountKind::Device:
             what = mount.node ? "the host's device" : "device";
             break;
@@ -302,7 +305,7 @@ private:
             return;
         }
         const bool plain = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly ||
-                           mount.kind == MountKind::Socket;
+                           mount.kind == MountKind::Program || mount.kind == MountKind::Socket;
         add("mount", mount.target + ": " + what + (plain ? "" : attributes_of(mount)),
             mount.origin);
     }

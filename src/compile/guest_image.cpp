@@ -128,11 +128,34 @@ void set_distribution(Draft& draft) {
     mount(recipe::MountKind::Folder, "/run/systemd/system");
     mount(recipe::MountKind::File, "/run/systemd/container", "stead\n");
     // What tells the loader.
-    mount(recipe::MountKind::File, "/run/stead/distribution");
-    if (draft.context.root.kind == recipe::RootKind::Image) return;
-    draft.context.notices.emplace_back(
-        "nothing is written into a root that is a folder: systemctl is Stead's only where "
-        "'ln -sf /run/stead/bin/stead /usr/local/bin/systemctl' was done inside");
+    const recipe::Root& root = draft.context.root;
+    const bool is_image = root.kind == recipe::RootKind::Image;
+    mount(recipe::MountKind::File, "/run/stead/distribution",
+          is_image || root.read_only ? "" : "folder\n");
+    if (is_image) return;
+    bool covered = false;
+    const std::string above = root.path == "/" ? "" : root.path;
+    const auto cover = [&](const std::string& folder, std::string_view name) {
+        const std::string path = folder + "/" + std::string(name);
+        // What a link leads to may be more than this command, as systemd is more than init.
+        if (draft.facts.look(above + folder).kind != PathFact::Kind::Folder ||
+            draft.facts.look(above + path).kind != PathFact::Kind::File)
+            return false;
+        mount(recipe::MountKind::Program, path);
+        return true;
+    };
+    for (const char* folder : {"/usr/bin", "/bin"})
+        covered = cover(folder, "systemctl") || covered;
+    for (const char* folder : {"/usr/sbin", "/sbin"}) {
+        for (const std::string_view name : kEndings)
+            cover(folder, name);
+        for (const std::string_view name : kRunlevels)
+            cover(folder, name);
+    }
+    if (root.read_only && !covered)
+        draft.context.notices.emplace_back(
+            "the root is a read-only folder without a systemctl that Stead's could lie over: "
+            "packages' scripts find none");
 }
 
 void add_bind_target(Draft& draft, const std::string& path, bool is_folder) {

@@ -329,6 +329,21 @@ Result<void> Tree::add_read_only(const recipe::Mount& mount) {
     return {};
 }
 
+/// A copy of the mount of bin/stead, which is read-only already.
+Result<void> Tree::add_program(const recipe::Mount& mount) {
+    if (parts_.loader < 0) return {};
+    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
+    if (!target) {
+        if (is_missing(target.error())) return {};
+        return target.error();
+    }
+    const int place = keep(*std::move(target));
+    if (TRY(is_folder(place))) return {};
+    TRY(note_place(mount, place));
+    TRY(enter(parts_.guest_folder));
+    return sys::bind_mount("bin/stead", sys::DescriptorPath(place).c_str());
+}
+
 /// The child mounts these; the folder they need can only be made here.
 Result<void> Tree::prepare_late(const recipe::Mount& mount) {
     if (has_only_our_names(recipe_, mount.target)) {
@@ -361,6 +376,8 @@ Result<void> Tree::apply(const recipe::Mount& mount, int source) {
         return add_mask(mount);
     case MountKind::ReadOnly:
         return add_read_only(mount);
+    case MountKind::Program:
+        return add_program(mount);
     case MountKind::Proc:
     case MountKind::Sysfs:
     case MountKind::Mqueue:
@@ -373,7 +390,8 @@ Result<void> Tree::apply(const recipe::Mount& mount, int source) {
 namespace {
 
 Tree::Pass pass_of(const recipe::Mount& mount) {
-    if (mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly)
+    if (mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly ||
+        mount.kind == MountKind::Program)
         return Tree::Pass::Covers;
     return is_below(mount.target, kGuestFolder) ? Tree::Pass::GuestFolder : Tree::Pass::Ground;
 }

@@ -140,6 +140,7 @@ std::string_view expected_type(MountKind kind) {
         return "cgroup2";
     case MountKind::Bind:
     case MountKind::ReadOnly:
+    case MountKind::Program:
     case MountKind::Device:
     case MountKind::Link:
     case MountKind::Folder:
@@ -156,7 +157,8 @@ constexpr std::uint64_t kChecked =
 Result<void> verify_mount(const recipe::Mount& asked, const std::vector<Mounted>& mounts) {
     const std::string_view type = expected_type(asked.kind);
     const bool may_be_absent = asked.optional || asked.kind == MountKind::Mask ||
-                               asked.kind == MountKind::ReadOnly || asked.kind == MountKind::Bind;
+                               asked.kind == MountKind::ReadOnly ||
+                               asked.kind == MountKind::Program || asked.kind == MountKind::Bind;
     const bool is_mount = !type.empty() || may_be_absent;
     if (!is_mount) return {};
 
@@ -168,7 +170,8 @@ Result<void> verify_mount(const recipe::Mount& asked, const std::vector<Mounted>
         return mismatch("nothing is mounted on", asked.target);
     }
     std::uint64_t wanted = asked.attributes & kChecked;
-    if (asked.kind == MountKind::Mask || asked.kind == MountKind::ReadOnly) {
+    if (asked.kind == MountKind::Mask || asked.kind == MountKind::ReadOnly ||
+        asked.kind == MountKind::Program) {
         wanted |= sys::kMountReadOnly;
     }
     if ((found->flags & wanted) != wanted) return mismatch("flags missing on", asked.target);

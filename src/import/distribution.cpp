@@ -28,14 +28,49 @@ void add_first(Distribution& distribution, std::string name, std::string source,
     distribution.units.push_back({std::move(name), std::move(source), std::move(text), true, {}});
 }
 
-/// Stead's commands lie over an image's; without this an upgrade of theirs would lie over Stead's.
+/// The launcher's word for a root that is a folder the guest may write to.
+bool is_folder_root(const RootView& root) {
+    const RootText word = root.read("/run/stead/distribution");
+    return word.text && word.text->starts_with("folder");
+}
+
+/// Nothing of Stead's lies in a root that is a folder, and what is not there cannot be covered: the
+/// guest makes links of its own, which lead nowhere outside of Stead. False: there is nothing to
+/// do.
+bool link_commands(const RootView& root, Distribution& distribution) {
+    constexpr const char* kLinks[] = {
+        "/usr/bin/stead", "/usr/bin/systemctl", "/bin/systemctl", "/sbin/init",     "/sbin/telinit",
+        "/sbin/runlevel", "/sbin/shutdown",     "/sbin/reboot",   "/sbin/poweroff", "/sbin/halt"};
+    std::string missing;
+    for (const std::string path : kLinks)
+        if (!root.link(path) && !root.exists(path)) missing += " " + path;
+    if (missing.empty() || !is_folder_root(root)) return false;
+    // Where folders are merged the first link is the second as well.
+    add_first(
+        distribution, "commands", "/run/stead/bin/stead",
+        R"(description = "Links systemctl, shutdown and their like to Stead's where there are none"
+type = "oneshot"
+remain-after-exit = false
+command = ["sh", "-c", """
+for path in)" +
+            missing +
+            R"(; do
+    [ -e $path ] || [ -L $path ] || ln -s /run/stead/bin/stead $path
+done
+:"""]
+)");
+    return true;
+}
+
+/// Stead's commands lie over the root's; without this an upgrade of theirs would lie over Stead's,
+/// or fail where Stead's is a mount.
 void keep_commands(const RootView& root, Distribution& distribution) {
     constexpr std::string_view kOurs = "/run/stead/bin/stead";
     constexpr std::string_view kMark = "/usr/bin/systemctl.distribution";
     const RootText known = root.read("/var/lib/dpkg/diversions");
     const bool done = known.text && known.text->find(kMark) != std::string::npos;
-    if (done || !has_program(root, "dpkg-divert") || root.link("/usr/bin/systemctl") != kOurs)
-        return;
+    const bool offers = root.link("/usr/bin/systemctl") == kOurs || is_folder_root(root);
+    if (done || !has_program(root, "dpkg-divert") || !offers) return;
     // dpkg knows a file by the very path that its package has, also where folders are merged.
     add_first(distribution, "diversions", "/var/lib/dpkg/diversions",
               R"(description = "Keeps packages from laying their systemctl over Stead's"
@@ -58,6 +93,7 @@ done
 std::vector<std::string> first_units(const RootView& root, Distribution& distribution) {
     constexpr const char* kOneshot = "type = \"oneshot\"\nremain-after-exit = true\n";
     std::vector<std::string> names;
+    if (link_commands(root, distribution)) names.emplace_back("commands");
     if (!root.exists("/etc/machine-id") && has_program(root, "dbus-uuidgen")) {
         add_first(distribution, "machine-id", "/etc/machine-id",
                   "description = \"Makes the machine's id\"\ntype = \"oneshot\"\n"

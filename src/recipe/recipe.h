@@ -75,6 +75,8 @@ enum class MountKind : std::uint8_t {
     Mask,
     /// `target` bound onto itself read-only; missing targets are left out.
     ReadOnly,
+    /// `stead` itself, read-only, above the file `target`; missing targets are left out.
+    Program,
     /// A device node of ours: `node`, or `source` is its name (null, zero, full, random, urandom,
     /// tty).
     Device,

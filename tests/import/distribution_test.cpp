@@ -236,6 +236,38 @@ TEST(Distribution, ClustersOfPostgresqlAreInstances) {
     EXPECT_EQ(find(found, "postgresql@15-other"), nullptr);
 }
 
+TEST(Distribution, AFolderRootMakesTheLinksThatItLacksBeforeAllElse) {
+    FakeRoot root;
+    root.file("/run/stead/distribution", "folder\n").file("/sbin/init", "x");
+    root.service("web.service").wanted("web.service");
+    const auto found = root.distribution();
+    const auto* const commands = find(found, "commands");
+    ASSERT_NE(commands, nullptr);
+    EXPECT_NE(commands->text.find(" /usr/bin/systemctl "), std::string::npos) << commands->text;
+    EXPECT_EQ(commands->text.find("/sbin/init"), std::string::npos) << commands->text;
+    EXPECT_NE(find(found, "web")->text.find("after = [\"commands\"]"), std::string::npos)
+        << find(found, "web")->text;
+}
+
+TEST(Distribution, AnImageOrAReadOnlyFolderGetsNoLinks) {
+    EXPECT_EQ(find(FakeRoot().file("/run/stead/distribution", "").distribution(), "commands"),
+              nullptr);
+    EXPECT_EQ(find(FakeRoot().distribution(), "commands"), nullptr);
+}
+
+TEST(Distribution, DpkgIsToldOfCommandsThatStandForItsOwn) {
+    const auto diversions = [](FakeRoot root) {
+        return find(root.file("/usr/bin/dpkg-divert", "x").distribution(), "diversions") != nullptr;
+    };
+    const std::string known = "/usr/bin/systemctl\n/usr/bin/systemctl.distribution\n:\n";
+    EXPECT_TRUE(diversions(FakeRoot().file("/usr/bin/systemctl", "->/run/stead/bin/stead")));
+    EXPECT_TRUE(diversions(FakeRoot().file("/run/stead/distribution", "folder\n")));
+    EXPECT_FALSE(diversions(FakeRoot().file("/usr/bin/systemctl", "x")));
+    EXPECT_FALSE(diversions(FakeRoot()
+                                .file("/run/stead/distribution", "folder\n")
+                                .file("/var/lib/dpkg/diversions", known)));
+}
+
 TEST(Distribution, LinksThatLeadInCirclesEnd) {
     const auto found = FakeRoot()
                            .file("/etc/systemd/system/a.service", "->b.service")
