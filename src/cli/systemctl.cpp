@@ -56,6 +56,8 @@ int Systemctl::run() {
         Row{"is-system-running", &Systemctl::is_system_running},
         Row{"list-units", &Systemctl::list_units},
         Row{"list-unit-files", &Systemctl::list_unit_files},
+        Row{"list-timers", &Systemctl::list_timers},
+        Row{"list-sockets", &Systemctl::list_sockets},
         Row{"get-default", &Systemctl::default_target},
         Row{"enable", &Systemctl::enable},
         Row{"disable", &Systemctl::disable},
@@ -108,7 +110,7 @@ const std::vector<UnitRecord>& Systemctl::units() {
 }
 
 std::optional<UnitRecord> Systemctl::find(const SystemctlName& name) {
-    const std::string wanted = name.unit();
+    const std::string wanted = unit_of(name);
     for (const UnitRecord& unit : units())
         if (unit.name == wanted) return unit;
     // PID 1 knows aliases.
@@ -161,9 +163,9 @@ int Systemctl::order(Kind kind, const SystemctlName& name, bool report) {
     if (!client) return asking_.code();
     std::array<std::byte, 512> buffer;
     wire::Writer request(buffer, kind);
-    request.text(Tag::Name, name.unit());
+    request.text(Tag::Name, unit_of(name));
     if (wishes_.no_block) request.number(Tag::Flags, wire::kNoWait);
-    const Target target{.guest = {}, .unit = name.unit()};
+    const Target target{.guest = {}, .unit = unit_of(name)};
     const Patience patience{.waiting_for = name.full(), .limit = sys::now() + 600_s};
     units_.reset();
     if (report) return asking_.order(*client, request, target, patience) ? kDone : kCouldNot;
@@ -183,12 +185,15 @@ int Systemctl::start() {
     int worst = kDone;
     for (const SystemctlName& name : targets()) {
         if (importing::is_standard_unit(name.full())) continue;
+        if (name.activates()) {
+            if (const int code = start_activator(name); code != kDone) worst = code;
+            continue;
+        }
         if (!find(name) && !make_instance(name)) {
             worst = missing(name);
             continue;
         }
-        // A socket or timer is there as long as its unit is known; starting it starts nothing else.
-        if (name.suffix == "socket" || name.suffix == "timer") continue;
+        if (!open_sockets_of(name)) worst = kCouldNot;
         if (const int code = order(Kind::Start, name, true); code != kDone) worst = code;
     }
     return worst;
@@ -197,12 +202,15 @@ int Systemctl::start() {
 int Systemctl::stop() {
     int worst = kDone;
     for (const SystemctlName& name : targets()) {
+        if (name.activates() && find_activator(name) != nullptr) {
+            if (const int code = stop_activator(name); code != kDone) worst = code;
+            continue;
+        }
         if (!find(name)) {
             if (unit_file(root_, name.full()).state.empty())
                 worst = fail(kNotLoaded, "Unit " + name.full() + " not loaded.");
             continue;
         }
-        if (name.suffix == "socket" || name.suffix == "timer") continue;
         if (const int code = order(Kind::Stop, name, true); code != kDone) worst = code;
     }
     return worst;
@@ -211,6 +219,12 @@ int Systemctl::stop() {
 int Systemctl::restart() {
     int worst = kDone;
     for (const SystemctlName& name : targets()) {
+        if (name.activates() && find_activator(name) != nullptr) {
+            // What is open or armed stays so: there is nothing to renew.
+            if (wishes_.verb != "restart") continue;
+            if (const int code = start_activator(name); code != kDone) worst = code;
+            continue;
+        }
         const auto unit = find(name);
         const bool has_file = !unit && !unit_file(root_, name.full()).state.empty();
         // What is left out does not run.
@@ -222,7 +236,7 @@ int Systemctl::restart() {
         const StateWords state = unit ? state_of(*unit) : StateWords{};
         const bool runs = state.active == "active" || state.active == "activating";
         if (wishes_.verb != "restart" && !runs) continue;
-        if (name.suffix == "socket" || name.suffix == "timer") continue;
+        if (!open_sockets_of(name)) worst = kCouldNot;
         const int code = order(runs ? Kind::Restart : Kind::Start, name, true);
         if (code != kDone) worst = code;
     }
@@ -232,6 +246,11 @@ int Systemctl::restart() {
 int Systemctl::reload() {
     int worst = kDone;
     for (const SystemctlName& name : targets()) {
+        if (name.activates()) {
+            worst =
+                fail(kCouldNot, "Job type reload is not applicable for unit " + name.full() + ".");
+            continue;
+        }
         const auto unit = find(name);
         const bool or_restart = wishes_.verb != "reload";
         const bool only_running = wishes_.verb == "try-reload-or-restart";
@@ -260,7 +279,7 @@ int Systemctl::kill() {
     for (const SystemctlName& name : targets()) {
         std::string signal = wishes_.signal;
         if (signal.starts_with("SIG")) signal.erase(0, 3);
-        std::vector<std::string> words{"kill", name.unit(), "-s", signal};
+        std::vector<std::string> words{"kill", unit_of(name), "-s", signal};
         if (wishes_.main_only) words.insert(words.end(), {"--whom", "main"});
         if (const int code = run_command(context_, words); code != kDone) worst = code;
     }
@@ -269,6 +288,7 @@ int Systemctl::kill() {
 
 int Systemctl::daemon_reload() {
     units_.reset();
+    activators_.reset();
     if (!wishes_.root.empty()) return kDone;
     return reload_guest(asking_, context_, {},
                         {.folders = {}, .leave_out = true, .limit = sys::now() + 60_s});

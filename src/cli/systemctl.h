@@ -56,14 +56,17 @@ int systemctl_help(Console& console);
 
 StateWords systemd_state(const UnitRecord& unit, bool stays);
 
-/// "web" and "service" of "web", "web.service"; "web.socket" is a part of "web".
+/// "web" and "service" of "web", "web.service".
 struct SystemctlName {
     std::string stem;
     std::string suffix;
 
     [[nodiscard]] std::string full() const { return stem + "." + suffix; }
 
-    /// The unit of Stead's.
+    /// A part of the unit that it starts.
+    [[nodiscard]] bool activates() const { return suffix == "socket" || suffix == "timer"; }
+
+    /// The unit of Stead's, of what is none that activates.
     [[nodiscard]] std::string unit() const { return suffix == "target" ? full() : stem; }
 };
 
@@ -95,6 +98,18 @@ private:
     int refuse();
     int order(wire::Kind kind, const SystemctlName& name, bool report);
     bool make_instance(const SystemctlName& name);
+
+    // systemctl_activators.cpp
+    const std::vector<importing::Activator>& activators();
+    const importing::Activator* find_activator(const SystemctlName& name);
+    StateWords state_of(const importing::Activator& activator);
+    std::string unit_of(const SystemctlName& name);
+    int start_activator(const SystemctlName& name);
+    int stop_activator(const SystemctlName& name);
+    bool open_sockets_of(const SystemctlName& name);
+    int list_timers();
+    int list_sockets();
+
     std::vector<SystemctlName> targets();
 
     // systemctl_looks.cpp
@@ -134,6 +149,7 @@ private:
     Asking asking_;
     importing::RootView root_;
     std::optional<std::vector<UnitRecord>> units_;
+    std::optional<std::vector<importing::Activator>> activators_;
 };
 
 } // namespace stead::cli

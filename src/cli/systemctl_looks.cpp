@@ -54,6 +54,8 @@ std::string_view type_word(UnitType type) {
 std::string Systemctl::active_of(const SystemctlName& name) {
     // What a guest always has.
     if (importing::is_standard_unit(name.full())) return "active";
+    if (const auto* const part = find_activator(name)) return std::string(state_of(*part).active);
+    if (name.activates()) return "inactive";
     const auto unit = find(name);
     return unit ? std::string(state_of(*unit).active) : "inactive";
 }
@@ -148,6 +150,15 @@ int Systemctl::status_of(const SystemctlName& name) {
         console.line("     Active: inactive (dead): " + why_not_here(root_, name.full()));
         return kNotActive;
     }
+    if (const auto* const part = find_activator(name)) {
+        const StateWords state = state_of(*part);
+        console.line("     Active: " + std::string(state.active) + " (" + std::string(state.sub) +
+                     ")");
+        if (name.suffix == "timer" && state.sub == "waiting")
+            console.line("    Trigger: in " + duration_words(unit->next_attempt - unit->now));
+        console.line("   Triggers: " + safe(full_name_of(*unit)));
+        return state.active == "active" ? kDone : kNotActive;
+    }
     const StateWords state = state_of(*unit);
     const std::string why = reason_sentence(*unit);
     console.line("     Active: " + std::string(state.active) + " (" + std::string(state.sub) +
@@ -184,14 +195,21 @@ void Systemctl::show_one(const SystemctlName& name) {
     const auto unit = find(name);
     const bool standard = importing::is_standard_unit(name.full());
     const bool masked = file.state.starts_with("masked");
-    const StateWords state = unit       ? state_of(*unit)
-                             : standard ? StateWords{"active", "active"}
-                                        : StateWords{"inactive", "dead"};
+    const importing::Activator* const part = find_activator(name);
+    const StateWords state = part != nullptr    ? state_of(*part)
+                             : name.activates() ? StateWords{"inactive", "dead"}
+                             : unit             ? state_of(*unit)
+                             : standard         ? StateWords{"active", "active"}
+                                                : StateWords{"inactive", "dead"};
     const std::string load = masked                                    ? "masked"
                              : unit || standard || !file.state.empty() ? "loaded"
                                                                        : "not-found";
     const bool is_script = file.path.starts_with("/etc/init.d/");
-    const bool activates = name.suffix == "socket" || name.suffix == "timer";
+    const bool activates = name.activates();
+    std::string triggered_by;
+    for (const importing::Activator& one : activators())
+        if (!activates && one.active && unit && one.unit == unit->name)
+            triggered_by.append(triggered_by.empty() ? "" : " ").append(one.name);
     const auto number = [](std::int64_t value) { return std::to_string(value); };
     const std::array<std::pair<std::string_view, std::string>, 22> properties{{
         {"Id", unit ? (activates ? name.full() : full_name_of(*unit)) : name.full()},
@@ -214,8 +232,8 @@ void Systemctl::show_one(const SystemctlName& name) {
         // Which units can is not told; a reload that cannot be is an error of its own.
         {"CanReload", unit && state.active == "active" ? "yes" : "no"},
         {"NeedDaemonReload", "no"},
-        {"Triggers", activates ? name.stem + ".service" : ""},
-        {"TriggeredBy", ""},
+        {"Triggers", part != nullptr ? systemctl_name(part->unit).full() : ""},
+        {"TriggeredBy", triggered_by},
         {"Transient", unit && unit->ghost ? "yes" : "no"},
     }};
     const auto print = [&](std::string_view key, const std::string& value) {
@@ -295,6 +313,17 @@ int Systemctl::list_units() {
         if (!typed || !shown || !fits_any(wishes_.names, name)) continue;
         rows.push_back({name, "loaded", std::string(state.active), std::string(state.sub),
                         safe(unit.description)});
+    }
+    for (const importing::Activator& part : activators()) {
+        const StateWords state = state_of(part);
+        const bool typed = wishes_.types.empty() ||
+                           is_among(wishes_.types, part.name.substr(part.name.rfind('.') + 1));
+        const bool shown = !wishes_.states.empty() ? is_among(wishes_.states, state.active) ||
+                                                         is_among(wishes_.states, state.sub)
+                                                   : state.active != "inactive";
+        if (!typed || !shown || !fits_any(wishes_.names, part.name)) continue;
+        rows.push_back({part.name, "loaded", std::string(state.active), std::string(state.sub),
+                        "starts " + safe(part.unit)});
     }
     std::array<std::size_t, 4> widths{4, 4, 6, 3};
     for (const auto& row : rows)

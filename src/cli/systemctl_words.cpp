@@ -180,7 +180,7 @@ int systemctl_help(Console& console) {
                 "Usage: systemctl [options] VERB [UNIT ...]\n\n"
                 "  start stop restart try-restart reload reload-or-restart kill\n"
                 "  status show cat is-active is-failed is-enabled is-system-running\n"
-                "  list-units list-unit-files get-default\n"
+                "  list-units list-unit-files list-timers list-sockets get-default\n"
                 "  enable disable reenable preset mask unmask daemon-reload\n"
                 "  poweroff halt reboot\n\n"
                 "Everything else is refused by name. Manual: stead(1), SYSTEMCTL.\n");

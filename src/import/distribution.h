@@ -76,6 +76,27 @@ inline constexpr std::string_view kUnitFolders[] = {
     "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system", "/lib/systemd/system"};
 
+/// Sockets and timers that systemctl has started or stopped, whatever their links say: a name each,
+/// until the guest's end.
+inline constexpr std::string_view kStartedByHand = "/run/systemd/started";
+inline constexpr std::string_view kStoppedByHand = "/run/systemd/stopped";
+
+/// A socket or timer that is neither masked nor left out.
+struct Activator {
+    std::string name;
+    std::string path;
+    /// Stead's unit that it is a part of, and that it starts.
+    std::string unit;
+    /// It is pulled in, or was started by hand.
+    bool active = false;
+};
+
+/// Sorted by name.
+std::vector<Activator> activators_of(const RootView& root);
+
+/// True for names of sockets and timers.
+bool is_activator(std::string_view name);
+
 /// True for names with one of systemd's suffixes.
 bool is_systemd_name(std::string_view name);
 

@@ -25,6 +25,9 @@ public:
     [[nodiscard]] std::vector<SystemdUnit> collect(const std::vector<std::string>& first,
                                                    Distribution& distribution) const;
 
+    /// The sockets and timers that are there; after pull_in().
+    [[nodiscard]] std::vector<Activator> activators() const;
+
     /// True where a unit or a link of this name exists, masked or not.
     [[nodiscard]] bool has(const std::string& name) const { return files_.contains(name); }
 
@@ -54,6 +57,9 @@ private:
     /// Names of folders ("web.service.d", "timers.target.wants") and where they lie.
     std::map<std::string, std::vector<std::string>> folders_;
     std::set<std::string> wanted_;
+    /// Names in kStartedByHand and kStoppedByHand.
+    std::set<std::string> started_;
+    std::set<std::string> stopped_;
 };
 
 /// Init scripts without a unit of systemd's, as such units.

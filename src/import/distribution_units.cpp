@@ -59,6 +59,10 @@ RootUnits::RootUnits(const RootView& root)
             if (!is_folder && is_systemd_name(name)) files_.emplace(name, path);
         }
     }
+    for (const std::string& name : root_.list(std::string(kStartedByHand)))
+        if (is_activator(name)) started_.insert(name);
+    for (const std::string& name : root_.list(std::string(kStoppedByHand)))
+        if (is_activator(name)) stopped_.insert(name);
     for (const auto& [name, path] : files_) {
         const Found found = find(name);
         if (found.name != name && !found.masked) aliases_.emplace(name, found.name);
@@ -174,6 +178,7 @@ void RootUnits::pull_in(Distribution& distribution) {
     tell_generators(distribution);
     std::deque<std::string> next{files_.contains("default.target") ? "default.target"
                                                                    : "multi-user.target"};
+    next.insert(next.end(), started_.begin(), started_.end());
     while (!next.empty() && wanted_.size() < kMaxWanted) {
         const std::string asked = next.front();
         next.pop_front();
@@ -187,6 +192,7 @@ void RootUnits::pull_in(Distribution& distribution) {
             continue;
         }
         if (found.masked || (found.path.empty() && !is_target)) continue;
+        if (stopped_.contains(found.name)) continue;
         if (!wanted_.insert(found.name).second) continue;
         for (const auto& [target, other] : kTargets)
             if (found.name == target) next.emplace_back(other);

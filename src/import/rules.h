@@ -155,4 +155,7 @@ void finish_order(Job& job);
 /// Adds the commands, and what must be said because systemd's defaults are others.
 void finish_service(Job& job);
 
+/// The unit that a socket or timer starts.
+std::string started_by(const UnitNames& names, const std::vector<Assignment>& lines);
+
 } // namespace stead::importing

@@ -100,27 +100,6 @@ private:
         }
     }
 
-    /// The unit that a socket or timer starts.
-    static std::string started_by(const UnitNames& names, const std::vector<Assignment>& lines) {
-        std::string other;
-        bool accept = false;
-        for (const Assignment& line : lines) {
-            const bool socket = line.section == "Socket";
-            if ((socket && line.name == "Service") ||
-                (line.section == "Timer" && line.name == "Unit"))
-                other = line.value;
-            if (socket && line.name == "Accept") accept = parse_boolean(line.value).value_or(false);
-        }
-        if (!other.empty()) {
-            const Expanded expanded = expand_specifiers(other, names);
-            std::string text = expanded.text;
-            // The instance is that of the socket or timer.
-            if (const auto at = text.find("@%i."); at != std::string::npos) text.erase(at + 1, 2);
-            if (expanded.problem.empty() && make_plain(text)) return names_of(text).stem;
-        }
-        return names.stem + (accept && names.stem.find('@') == std::string::npos ? "@" : "");
-    }
-
     Part& part_of(const UnitNames& names, const SystemdUnit& unit) {
         Part& part = parts_[names.stem];
         if (!part.draft) {

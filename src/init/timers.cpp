@@ -127,6 +127,13 @@ void arm_wall_clock(Supervisor& self) {
 } // namespace
 
 void arm_activation(Supervisor& self) {
+    // What a reload has taken away begins anew when another brings it back.
+    for (Timer& timer : timers_in(self)) {
+        if (timer.listens || timer_of(self, timer.unit)) continue;
+        timer.digest = 0;
+        timer.at = Instant::never();
+        timer.wall = 0;
+    }
     for (std::size_t i = 0; i < self.table.live() && self.target == kNoUnit; ++i) {
         const auto unit = static_cast<UnitId>(i);
         const UnitPolicy& policy = self.table.policy(unit);
