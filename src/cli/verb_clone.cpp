@@ -59,10 +59,14 @@ bool copy_drop_ins(const std::string& from,
     return !failed && fs::file_size(to + "/" + kOwnDropIn, failed) == own.size() && !failed;
 }
 
-/// Addresses and ports that two guests cannot both have.
-void remark_network(Asking& asking, const std::string& from, const std::string& file) {
+/// An id, addresses and ports that two guests cannot both have.
+void remark_shared(Asking& asking, const std::string& from, const std::string& file) {
     unitfile::Diagnostics ignored;
     const auto spec = unitfile::load_guest(file, ignored);
+    if (spec && spec->machine_id.given() && !spec->machine_id.value.empty())
+        asking.console().hint("its machine-id is that of '" + from +
+                              "', which no two machines may "
+                              "share; 'stead edit' changes it");
     if (!spec || (spec->addresses.empty() && spec->ports.empty())) return;
     asking.console().hint("its network.addresses or network.ports are those of '" + from +
                           "': the two cannot run at once; 'stead edit' changes them");
@@ -119,7 +123,7 @@ int write_files(Context& context, Asking& asking, const CloneWords& words, const
     }
     const auto written = guests::write_guest_file(paths, words.to, text, true);
     if (!written) return explain(asking, words.from, words.to, written.error());
-    if (own.find("network.") == std::string::npos) remark_network(asking, words.from, file);
+    if (own.find("network.") == std::string::npos) remark_shared(asking, words.from, file);
     context.console.remark(file + "; 'stead start " + words.to + "' starts it");
     return kDone;
 }

@@ -285,8 +285,8 @@ private:
         case MountKind::ReadOnly:
             what = "read-only";
             break;
-        case MountKind::Program:
-            what = "Stead's command instead of the root's";
+        case MountKind::Cover:
+            what = "a file of ours: /run/stead/" + mount.source;
             break;
         case MountKind::Device:
             what = mount.node ? "the host's device" : "device";
@@ -305,7 +305,7 @@ private:
             return;
         }
         const bool plain = mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly ||
-                           mount.kind == MountKind::Program || mount.kind == MountKind::Socket;
+                           mount.kind == MountKind::Cover || mount.kind == MountKind::Socket;
         add("mount", mount.target + ": " + what + (plain ? "" : attributes_of(mount)),
             mount.origin);
     }

@@ -152,6 +152,7 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
     set_identity(draft);
     set_root(draft);
     set_distribution(draft);
+    set_machine_id(draft);
     set_binds(draft);
     set_resolver(draft);
     set_capabilities(draft);

@@ -80,7 +80,8 @@ void set_layer(Draft& draft) {
         add(draft, LayerKind::File, "/etc/hostname", name + "\n");
         add(draft, LayerKind::File, "/etc/hosts", hosts_text(name));
         // Its text is the start's to know.
-        add(draft, LayerKind::File, "/etc/machine-id");
+        const std::string& id = draft.spec.machine_id.value;
+        add(draft, LayerKind::File, "/etc/machine-id", id.empty() ? "" : id + "\n");
     }
     for (const char* folder : {"/usr/sbin", "/usr/bin", "/sbin"}) {
         // How to end the guest is its own init's to say.
@@ -141,7 +142,7 @@ void set_distribution(Draft& draft) {
         if (draft.facts.look(above + folder).kind != PathFact::Kind::Folder ||
             draft.facts.look(above + path).kind != PathFact::Kind::File)
             return false;
-        mount(recipe::MountKind::Program, path);
+        mount(recipe::MountKind::Cover, path, "bin/stead");
         return true;
     };
     for (const char* folder : {"/usr/bin", "/bin"})
@@ -156,6 +157,30 @@ void set_distribution(Draft& draft) {
         draft.context.notices.emplace_back(
             "the root is a read-only folder without a systemctl that Stead's could lie over: "
             "packages' scripts find none");
+}
+
+void set_machine_id(Draft& draft) {
+    const unitfile::Text& id = draft.spec.machine_id;
+    if (id.value.empty()) return;
+    const recipe::Root& root = draft.context.root;
+    constexpr const char* kFile = "/etc/machine-id";
+    const std::string below = (root.path == "/" ? "" : root.path) + kFile;
+    if (!has_layer(draft, kFile) && draft.facts.look(below).kind != PathFact::Kind::File) {
+        draft.report.error(id.place, "machine-id needs a file that it can lie over, and the root "
+                                     "has no file /etc/machine-id; make one (it may be empty)");
+        return;
+    }
+    recipe::Mount file;
+    file.kind = recipe::MountKind::File;
+    file.source = id.value + "\n";
+    file.target = "/run/stead/machine-id";
+    file.origin = origin_of(id.place);
+    recipe::Mount cover = file;
+    cover.kind = recipe::MountKind::Cover;
+    cover.source = "machine-id";
+    cover.target = kFile;
+    draft.context.mounts.push_back(std::move(file));
+    draft.context.mounts.push_back(std::move(cover));
 }
 
 void add_bind_target(Draft& draft, const std::string& path, bool is_folder) {

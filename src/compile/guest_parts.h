@@ -54,6 +54,7 @@ void set_layer(Draft& draft);
 void add_bind_target(Draft& draft, const std::string& path, bool is_folder);
 /// What init = "distribution" needs beside the units.
 void set_distribution(Draft& draft);
+void set_machine_id(Draft& draft);
 void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);
 void set_filters(Draft& draft);

@@ -329,9 +329,8 @@ Result<void> Tree::add_read_only(const recipe::Mount& mount) {
     return {};
 }
 
-/// A copy of the mount of bin/stead, which is read-only already.
-Result<void> Tree::add_program(const recipe::Mount& mount) {
-    if (parts_.loader < 0) return {};
+/// What covers is in /run/stead, whose mounts are read-only already: the copy is, too.
+Result<void> Tree::add_cover(const recipe::Mount& mount) {
     auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
     if (!target) {
         if (is_missing(target.error())) return {};
@@ -341,7 +340,7 @@ Result<void> Tree::add_program(const recipe::Mount& mount) {
     if (TRY(is_folder(place))) return {};
     TRY(note_place(mount, place));
     TRY(enter(parts_.guest_folder));
-    return sys::bind_mount("bin/stead", sys::DescriptorPath(place).c_str());
+    return sys::bind_mount(mount.source.c_str(), sys::DescriptorPath(place).c_str());
 }
 
 /// The child mounts these; the folder they need can only be made here.
@@ -376,8 +375,8 @@ Result<void> Tree::apply(const recipe::Mount& mount, int source) {
         return add_mask(mount);
     case MountKind::ReadOnly:
         return add_read_only(mount);
-    case MountKind::Program:
-        return add_program(mount);
+    case MountKind::Cover:
+        return add_cover(mount);
     case MountKind::Proc:
     case MountKind::Sysfs:
     case MountKind::Mqueue:
@@ -391,7 +390,7 @@ namespace {
 
 Tree::Pass pass_of(const recipe::Mount& mount) {
     if (mount.kind == MountKind::Mask || mount.kind == MountKind::ReadOnly ||
-        mount.kind == MountKind::Program)
+        mount.kind == MountKind::Cover)
         return Tree::Pass::Covers;
     return is_below(mount.target, kGuestFolder) ? Tree::Pass::GuestFolder : Tree::Pass::Ground;
 }

@@ -32,7 +32,7 @@ public:
         Ground,
         /// What lies in /run/stead, which is made after the ground.
         GuestFolder,
-        /// Masks, read-only views and our program, which need /run/stead.
+        /// Masks, read-only views and covers, which need /run/stead.
         Covers
     };
     Result<void> apply_some(Pass pass);
@@ -68,7 +68,7 @@ private:
     Result<void> add_mask(const recipe::Mount& mount);
     bool is_missing_at_once(std::string_view target);
     Result<void> add_read_only(const recipe::Mount& mount);
-    Result<void> add_program(const recipe::Mount& mount);
+    Result<void> add_cover(const recipe::Mount& mount);
     Result<void> prepare_late(const recipe::Mount& mount);
 
     Result<int> clone_source(const recipe::Mount& mount) const;

@@ -140,7 +140,7 @@ std::string_view expected_type(MountKind kind) {
         return "cgroup2";
     case MountKind::Bind:
     case MountKind::ReadOnly:
-    case MountKind::Program:
+    case MountKind::Cover:
     case MountKind::Device:
     case MountKind::Link:
     case MountKind::Folder:
@@ -158,7 +158,7 @@ Result<void> verify_mount(const recipe::Mount& asked, const std::vector<Mounted>
     const std::string_view type = expected_type(asked.kind);
     const bool may_be_absent = asked.optional || asked.kind == MountKind::Mask ||
                                asked.kind == MountKind::ReadOnly ||
-                               asked.kind == MountKind::Program || asked.kind == MountKind::Bind;
+                               asked.kind == MountKind::Cover || asked.kind == MountKind::Bind;
     const bool is_mount = !type.empty() || may_be_absent;
     if (!is_mount) return {};
 
@@ -171,7 +171,7 @@ Result<void> verify_mount(const recipe::Mount& asked, const std::vector<Mounted>
     }
     std::uint64_t wanted = asked.attributes & kChecked;
     if (asked.kind == MountKind::Mask || asked.kind == MountKind::ReadOnly ||
-        asked.kind == MountKind::Program) {
+        asked.kind == MountKind::Cover) {
         wanted |= sys::kMountReadOnly;
     }
     if ((found->flags & wanted) != wanted) return mismatch("flags missing on", asked.target);

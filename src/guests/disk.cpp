@@ -184,7 +184,7 @@ Result<void> prepare_disk(const Paths& paths, recipe::Context& context) {
     if (root.kind != recipe::RootKind::Image) return {};
     const sys::UniqueFd home = TRY(open_home(paths, context.name));
     for (recipe::LayerFile& file : root.layer) {
-        if (file.path == "/etc/machine-id") file.text = TRY(machine_id(home.get()));
+        if (file.path == "/etc/machine-id" && file.text.empty()) file.text = TRY(machine_id(home.get()));
     }
     if (root.changes.empty()) return {};
     const images::Store store(paths.images());

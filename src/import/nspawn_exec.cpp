@@ -247,6 +247,19 @@ void ephemeral(Guest& guest, const Given& given) {
 
 constexpr std::string_view kExec = "Exec";
 
+/// With or without the dashes of a UUID.
+void machine_id(Guest& guest, const Given& given) {
+    if (given.value.empty()) return;
+    std::string id;
+    for (const char c : given.value) {
+        if (c == '-') continue;
+        id += c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    if (id.size() != 32 || id.find_first_not_of("0123456789abcdef") != std::string::npos)
+        return guest.refuse(given, "it is no id of 32 hexadecimal digits");
+    guest.draft.put(given.item, "machine-id", text_node(id));
+}
+
 constexpr std::array kRules{
     GuestRule{kExec, "Boot", Repeat::Last, boot},
     GuestRule{kExec, "PrivateUsers", Repeat::Last, private_users},
@@ -266,8 +279,7 @@ constexpr std::array kRules{
     GuestRule{kExec, "KillSignal", Repeat::Last, kill_signal},
     GuestRule{kExec, "Personality", Repeat::Last, guest_has_none, "",
               "programs of other architectures are not run"},
-    GuestRule{kExec, "MachineID", Repeat::Last, guest_has_none, "",
-              "the machine id is not set yet; it is that of the root's /etc/machine-id"},
+    GuestRule{kExec, "MachineID", Repeat::Last, machine_id},
     GuestRule{kExec, "NotifyReady", Repeat::Last, notify_ready},
     GuestRule{kExec, "SystemCallFilter", Repeat::List, calls},
     GuestRule{kExec, "Limit*", Repeat::Last, limit},

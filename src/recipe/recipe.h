@@ -75,8 +75,9 @@ enum class MountKind : std::uint8_t {
     Mask,
     /// `target` bound onto itself read-only; missing targets are left out.
     ReadOnly,
-    /// `stead` itself, read-only, above the file `target`; missing targets are left out.
-    Program,
+    /// A file of ours, `source` below /run/stead, read-only above the file `target`; missing targets
+    /// are left out.
+    Cover,
     /// A device node of ours: `node`, or `source` is its name (null, zero, full, random, urandom,
     /// tty).
     Device,

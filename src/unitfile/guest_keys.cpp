@@ -9,7 +9,13 @@ using enum KeyType;
 constexpr std::array kPlainKeys{
     now("", "description", String, "\"\"", "What the guest is, for people"),
     now("", "hostname", HostName, "the guest's name", "The host name inside"),
-    later("", "machine-id", String, "\"auto\"", "The machine id inside"),
+    now("",
+        "machine-id",
+        String,
+        "\"auto\"",
+        "The id in /etc/machine-id: of 32 digits 0-9 and a-f, or one that is chosen when a guest "
+        "on an "
+        "image starts first, and kept, and that of a root that is a folder (auto)"),
     now("", "enabled", Boolean, "false", "Whether the guest starts with the host"),
     words(now("",
               "profile",

@@ -45,6 +45,7 @@ void set_init_stop_signal(GuestDraft& draft, const Key&, Value& value, const Pla
 constexpr std::array kBindings{
     to<&GuestSpec::description>("description"),
     to<&GuestSpec::hostname>("hostname"),
+    to<&GuestSpec::machine_id>("machine-id"),
     to<&GuestSpec::profile>("profile"),
     to<&GuestSpec::unit_folders>("units"),
     to<&GuestSpec::enabled>("enabled"),
@@ -241,6 +242,24 @@ void check_sockets(const GuestSpec& guest, Reporter& reporter) {
     }
 }
 
+/// As machine-id(5) wants it. What two machines share is no id, so there is no word for the host's.
+void check_machine_id(GuestSpec& guest, Reporter& reporter) {
+    const std::string id = guest.machine_id.value;
+    if (!guest.machine_id.given()) return;
+    if (id == "auto") {
+        guest.machine_id.value.clear();
+    } else if (id == "host") {
+        reporter.error_at(guest.machine_id.place,
+                          "machine-id is the guest's own and never the host's; use auto or 32 "
+                          "digits");
+    } else if (id.size() != 32 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
+        reporter.error_at(guest.machine_id.place,
+                          "machine-id is '" + id + "'; use auto or 32 digits of 0-9 and a-f");
+    } else if (id.find_first_not_of('0') == std::string::npos) {
+        reporter.error_at(guest.machine_id.place, "machine-id is all zeros, which means none");
+    }
+}
+
 void check_guest(const GuestSpec& guest, const Node& root, Reporter& reporter) {
     check_others(guest, guest.after, reporter);
     check_others(guest, guest.needs, reporter);
@@ -319,6 +338,7 @@ std::optional<GuestSpec> read_guest_layers(const Layers& layers,
     read_keys(draft, layers.document, reporter);
     read_inner_units(draft.spec, layers.document, reporter);
     check_init(draft.spec, reporter);
+    check_machine_id(draft.spec, reporter);
     check_guest(draft.spec, layers.document, reporter);
     diagnostics.sort(first);
     if (reporter.failed()) return std::nullopt;

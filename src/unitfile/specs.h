@@ -369,6 +369,8 @@ struct GuestSpec {
 
     std::string description;
     std::string hostname;
+    /// 32 hexadecimal digits, or empty for "auto".
+    Text machine_id;
     Placed<ProfileKind> profile{ProfileKind::System, {}};
     TextList unit_folders;
 

@@ -25,7 +25,7 @@ Host host_with_commands() {
 
 bool is_covered(const Outcome& outcome, const std::string& path) {
     const recipe::Mount* const mount = outcome.mount(path);
-    return mount != nullptr && mount->kind == MountKind::Program;
+    return mount != nullptr && mount->kind == MountKind::Cover;
 }
 
 std::string notices(const Outcome& outcome) {
@@ -68,6 +68,46 @@ TEST(DistributionRoot, OtherGuestsKeepTheirOwn) {
     const auto outcome = guest("root = \"/srv/root\"\n", host_with_commands());
     ASSERT_TRUE(outcome.guest) << outcome.messages;
     EXPECT_FALSE(is_covered(outcome, "/usr/bin/systemctl"));
+}
+
+constexpr const char* kId = "machine-id = \"8d1c2ab0a3c94c5ba2e1c7a3b0c1d2e3\"\n";
+
+TEST(MachineId, LiesOverTheFileOfAFolder) {
+    Host host;
+    host.add("/srv/root/etc/machine-id", "file");
+    const auto outcome = guest(std::string("root = \"/srv/root\"\n") + kId, host);
+    ASSERT_TRUE(outcome.guest) << outcome.messages;
+    EXPECT_TRUE(is_covered(outcome, "/etc/machine-id"));
+    EXPECT_EQ(outcome.mount("/etc/machine-id")->source, "machine-id");
+    EXPECT_EQ(outcome.mount("/run/stead/machine-id")->source, "8d1c2ab0a3c94c5ba2e1c7a3b0c1d2e3\n");
+}
+
+TEST(MachineId, NeedsThatFile) {
+    for (const char* kind : {"", "folder", "->/var/lib/dbus/machine-id"}) {
+        Host host;
+        if (*kind != '\0') host.add("/srv/root/etc/machine-id", kind);
+        const auto outcome = guest(std::string("root = \"/srv/root\"\n") + kId, host);
+        EXPECT_FALSE(outcome.guest) << kind;
+        EXPECT_NE(outcome.messages.find("web.toml:2:14: error: machine-id needs a file"),
+                  std::string::npos)
+            << outcome.messages;
+    }
+}
+
+TEST(MachineId, LiesOverAnImagesToo) {
+    const auto outcome = guest(std::string("image = \"bb\"\n") + kId, host_with_image());
+    ASSERT_TRUE(outcome.guest) << outcome.messages;
+    EXPECT_TRUE(is_covered(outcome, "/etc/machine-id"));
+}
+
+TEST(MachineId, IsTheRootsOwnWithoutAWord) {
+    Host host;
+    host.add("/srv/root/etc/machine-id", "file");
+    for (const char* more : {"", "machine-id = \"auto\"\n"}) {
+        const auto outcome = guest(std::string("root = \"/srv/root\"\n") + more, host);
+        ASSERT_TRUE(outcome.guest) << outcome.messages;
+        EXPECT_EQ(outcome.mount("/etc/machine-id"), nullptr);
+    }
 }
 
 } // namespace

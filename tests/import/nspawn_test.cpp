@@ -128,6 +128,14 @@ TEST(NspawnNetwork, HasPortsWhereItIsPrivate) {
     EXPECT_EQ(mistakes(host), "");
 }
 
+TEST(NspawnFile, MachineIdsAreWrittenWithoutDashes) {
+    const auto id = [](const std::string& text) {
+        return value(nspawn("[Exec]\nMachineID=" + text + "\n"), "machine-id");
+    };
+    EXPECT_EQ(id("8D1C2AB0-a3c9-4c5b-a2e1-c7a3b0c1d2e3"), R"("8d1c2ab0a3c94c5ba2e1c7a3b0c1d2e3")");
+    EXPECT_EQ(id("8d1c"), "");
+}
+
 TEST(NspawnFile, BesideAnImageHasNoPrivileges) {
     const Import import = import_nspawn(
         {"web",

@@ -1,5 +1,6 @@
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -85,6 +86,25 @@ TEST_F(ImageGuest, HasOursAboveTheImageAndItsOwnAboveThat) {
         EXPECT_EQ(diff(users), "removed /bin/mv\nadded   /etc/hostname\nadded   /new\n");
     }
     EXPECT_EQ(fs::status(host_.folder() + "/lib/guests/host").permissions(), fs::perms::owner_all);
+}
+
+TEST_F(ImageGuest, HasTheMachineIdOfItsFile) {
+    const std::string id = "8d1c2ab0a3c94c5ba2e1c7a3b0c1d2e3";
+    create("web");
+    start("web");
+    (void)sh("web", "echo mine >/etc/machine-id");
+    stop("web");
+    const std::string file = host_.folder() + "/etc/guests/web.toml";
+    std::ifstream old(file);
+    const std::string text{std::istreambuf_iterator<char>(old), std::istreambuf_iterator<char>()};
+    std::ofstream(file) << "machine-id = \"" << id << "\"\n" << text;
+    start("web");
+    EXPECT_EQ(sh("web", "cat /etc/machine-id"), id + "\n");
+    EXPECT_EQ(sh("web", "echo other >/etc/machine-id || cat /etc/machine-id"), id + "\n");
+    stop("web");
+    std::ofstream(file) << text;
+    start("web");
+    EXPECT_EQ(sh("web", "cat /etc/machine-id"), "mine\n") << "only covered";
 }
 
 TEST_F(ImageGuest, RebootAndShutdownInsideAreSteads) {
