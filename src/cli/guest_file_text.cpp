@@ -40,6 +40,9 @@ std::string guest_file_text(const NewGuest& guest, std::string& wrong) {
                        ". guest(5) is the manual; 'stead check' finds mistakes,\n"
                        "# 'stead explain " +
                        guest.name + "' tells the whole boundary in words.\n\n";
+    for (const std::string& note : guest.notes)
+        text += "# " + note + "\n";
+    if (!guest.notes.empty()) text += "\n";
     std::vector<std::string> given;
     for (const std::string& setting : guest.settings) {
         const std::size_t equals = setting.find('=');

@@ -13,6 +13,8 @@ struct NewGuest {
     std::vector<std::string> settings;
     /// Of a jail: the program of its one unit, which has the guest's name.
     std::vector<std::string> command;
+    /// What is to be known of it, above its keys: lines without a '#'.
+    std::vector<std::string> notes;
 };
 
 /// A setting without "=" comes back in `wrong`.

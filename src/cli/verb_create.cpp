@@ -30,6 +30,7 @@ int verb_create(Context& context, Arguments arguments) {
         console.hint("letters, digits, '.', '_' and '-', 63 at most");
         return kAskedWrongly;
     }
+    add_image_words(paths, guest);
     std::string wrong;
     const std::string text = guest_file_text(guest, wrong);
     if (!wrong.empty()) {

@@ -146,13 +146,14 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
                                            const UserDatabase& host_users,
                                            unitfile::Diagnostics& diagnostics) {
     Report report(diagnostics);
-    Draft draft{guest, facts, report, {}, {}, {}};
+    Draft draft{guest, facts, report, {}, {}, {}, {}};
     if (!check_name(draft)) return std::nullopt;
     set_network(draft);
     set_identity(draft);
     set_root(draft);
     set_distribution(draft);
     set_machine_id(draft);
+    set_volumes(draft);
     set_binds(draft);
     set_resolver(draft);
     set_capabilities(draft);

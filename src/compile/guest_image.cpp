@@ -59,6 +59,7 @@ void choose_image(Draft& draft) {
         return;
     }
     root.path = fact.root;
+    draft.volumes = fact.volumes;
     if (spec.ephemeral) root.read_only = false;
     if (!spec.ephemeral && !root.read_only) root.changes = fact.changes;
 }

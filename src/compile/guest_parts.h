@@ -19,6 +19,8 @@ struct Draft {
     plan::PlanInput plan;
     /// Set once the guest's `system-calls` are known.
     std::optional<CallPolicy> calls;
+    /// The host's folder of a guest's volumes; set with an image.
+    std::string volumes;
 
     [[nodiscard]] bool jail() const { return spec.profile.value == unitfile::ProfileKind::Jail; }
 
@@ -55,6 +57,7 @@ void add_bind_target(Draft& draft, const std::string& path, bool is_folder);
 /// What init = "distribution" needs beside the units.
 void set_distribution(Draft& draft);
 void set_machine_id(Draft& draft);
+void set_volumes(Draft& draft);
 void set_binds(Draft& draft);
 void set_capabilities(Draft& draft);
 void set_filters(Draft& draft);

@@ -121,12 +121,17 @@ void add_unit_folders(Draft& draft) {
     draft.context.mounts.push_back(std::move(mount));
 }
 
-std::optional<std::string> bind_problem(const Draft& draft, const unitfile::BindSpec& bind) {
-    if (bind.to == "/" || bind.to == "/run") return "'" + bind.to + "' is the guest's own";
+std::optional<std::string> place_problem(const std::string& to) {
+    if (to == "/" || to == "/run") return "'" + to + "' is the guest's own";
     for (const std::string_view path : kOurs)
-        if (is_below(bind.to, path))
-            return "'" + bind.to + "' lies in " + std::string(path) +
+        if (is_below(to, path))
+            return "'" + to + "' lies in " + std::string(path) +
                    ", which is made by Stead; bind to another place";
+    return std::nullopt;
+}
+
+std::optional<std::string> bind_problem(const Draft& draft, const unitfile::BindSpec& bind) {
+    if (auto problem = place_problem(bind.to)) return problem;
     if (draft.facts.look(bind.from).kind == PathFact::Kind::Missing)
         return "'" + bind.from + "' does not exist on the host";
     if (bind.idmap && draft.context.users != recipe::Users::Private)
@@ -134,7 +139,67 @@ std::optional<std::string> bind_problem(const Draft& draft, const unitfile::Bind
     return std::nullopt;
 }
 
+/// "/var/lib/data" is kept in "var-lib-data".
+std::string volume_name(const std::string& path) {
+    std::string name = path.substr(1);
+    for (char& c : name) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '_' || c == '.';
+        // What two paths could share otherwise: "a-b" and "a/b".
+        if (c == '-')
+            c = '=';
+        else if (c == '/')
+            c = '-';
+        else if (!plain && c != '=')
+            c = '+';
+    }
+    return name;
+}
+
+std::optional<std::string> volume_problem(const Draft& draft, const std::string& path) {
+    constexpr std::size_t kMostVolumes = 32;
+    const recipe::Root& root = draft.context.root;
+    if (root.kind != RootKind::Image)
+        return "a root that is no image has none; bind a folder of the host";
+    if (root.volumes.size() == kMostVolumes) return "at most 32 folders";
+    if (path.size() > 200) return "'" + path + "' is too long";
+    for (std::size_t at = 0; at < path.size();) {
+        const std::size_t end = std::min(path.find('/', at + 1), path.size());
+        const std::string part = path.substr(at + 1, end - at - 1);
+        if (part.empty() || part == "." || part == "..")
+            return "'" + path + "' is no plain path: write it without '.', '..' and '//'";
+        at = end;
+    }
+    for (const recipe::Volume& other : root.volumes) {
+        if (is_below(path, other.path) || is_below(other.path, path))
+            return "'" + path + "' and '" + other.path + "' lie in each other";
+        if (other.name == volume_name(path))
+            return "'" + path + "' and '" + other.path + "' would be kept under one name";
+    }
+    return place_problem(path);
+}
+
 } // namespace
+
+void set_volumes(Draft& draft) {
+    for (const unitfile::Text& volume : draft.spec.volumes) {
+        if (const auto problem = volume_problem(draft, volume.value)) {
+            draft.report.error(volume.place, "volumes: " + *problem);
+            continue;
+        }
+        draft.context.root.volumes.push_back({volume.value, volume_name(volume.value)});
+        Mount mount;
+        mount.kind = MountKind::Bind;
+        mount.source = draft.volumes + "/" + volume_name(volume.value);
+        mount.target = volume.value;
+        mount.attributes = kNoSuid | kNoDevice;
+        // An ordinary user's files are its namespace's already.
+        mount.idmap = draft.context.users == recipe::Users::Private && !draft.facts.rootless_ids;
+        mount.origin = origin_of(volume.place);
+        add_bind_target(draft, volume.value, true);
+        draft.context.mounts.push_back(std::move(mount));
+    }
+}
 
 void set_root(Draft& draft) {
     const unitfile::GuestSpec& spec = draft.spec;

@@ -29,6 +29,8 @@ struct ImageFact {
     std::string root;
     /// The folder of the guest's changes, which the start makes.
     std::string changes;
+    /// The folder of its volumes, likewise.
+    std::string volumes;
 };
 
 /// What the machine is like. `compile` looks at nothing itself, so that every rule can be tested

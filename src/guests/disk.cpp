@@ -13,6 +13,7 @@
 #include "guests/quiet.h"
 #include "guests/state.h"
 #include "guests/store.h"
+#include "guests/volumes.h"
 #include "images/images.h"
 #include "images/names.h"
 #include "images/tree.h"
@@ -169,6 +170,7 @@ look_at_image(const Paths& paths, const std::string& guest, const std::string& n
     }
     fact.root = store.root_of(name);
     fact.changes = home_of(paths, guest) + "/" + kDisk;
+    fact.volumes = home_of(paths, guest) + "/volumes";
     const auto note = read_disk_note(fact.changes);
     if (note && (note->image != name || note->digest != image->digest)) {
         fact.problem = "the guest's changes were made above " +
@@ -184,8 +186,10 @@ Result<void> prepare_disk(const Paths& paths, recipe::Context& context) {
     if (root.kind != recipe::RootKind::Image) return {};
     const sys::UniqueFd home = TRY(open_home(paths, context.name));
     for (recipe::LayerFile& file : root.layer) {
-        if (file.path == "/etc/machine-id" && file.text.empty()) file.text = TRY(machine_id(home.get()));
+        if (file.path == "/etc/machine-id" && file.text.empty())
+            file.text = TRY(machine_id(home.get()));
     }
+    TRY(prepare_volumes(home.get(), root));
     if (root.changes.empty()) return {};
     const images::Store store(paths.images());
     // FOLDER/NAME/root
@@ -274,7 +278,8 @@ clone_disk(const Paths& paths, std::string_view from, std::string_view to, CopyP
     const Idle target = TRY(Idle::take(paths, to));
     if (is_configured(paths, to)) return make_error("clone", to, EEXIST);
     const sys::UniqueFd home = TRY(open_home(paths, to));
-    TRY(remove_disk(home.get(), kDisk));   // of a clone that was killed
+    TRY(remove_disk(home.get(), kDisk)); // of a clone that was killed
+    TRY(copy_volumes(home_of(paths, from), home.get(), progress));
     if (!has_disk(paths, from)) return {}; // It has not changed anything yet.
     TRY(copy_draft(paths, home_of(paths, from) + "/" + kDisk, home.get(), For::Guest, progress));
     return install_draft(home.get());

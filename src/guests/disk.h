@@ -16,6 +16,7 @@
 ///     /var/lib/stead/guests/NAME/disk/work       overlayfs' own
 ///     /var/lib/stead/guests/NAME/disk/image      which image they lie above: "NAME DIGEST"
 ///     /var/lib/stead/guests/NAME/machine-id
+///     /var/lib/stead/guests/NAME/volumes         see volumes.h
 ///     /var/lib/stead/guests/NAME/snapshots/SNAP  copies of `disk`
 ///
 /// Names that begin with a dot are unfinished or done with; the next of these functions removes

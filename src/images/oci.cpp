@@ -50,6 +50,27 @@ bool texts_at(const Json& object, const char* key, std::vector<std::string>& lis
     return true;
 }
 
+/// Go's sets are objects of empty objects.
+bool names_at(const Json& object, const char* key, std::vector<std::string>& list, Report& report) {
+    const auto found = object.find(key);
+    if (found == object.end() || found->is_null()) return true;
+    if (!found->is_object() || found->size() > kMaxTexts)
+        return report.fail(std::string("the configuration's ") + key + " is no set of names");
+    for (const auto& [name, nothing] : found->items()) {
+        if (name.find('\0') != std::string::npos)
+            return report.fail(std::string("the configuration's ") + key + " is no set of names");
+        list.push_back(name);
+    }
+    return true;
+}
+
+Json names_json(const std::vector<std::string>& names) {
+    Json json = Json::object();
+    for (const std::string& name : names)
+        json[name] = Json::object();
+    return json;
+}
+
 bool is_digest(std::string_view hex) {
     return hex.size() == kDigits && hex.find_first_not_of("0123456789abcdef") == hex.npos;
 }
@@ -153,7 +174,9 @@ std::optional<Configuration> parse_configuration(std::string_view text, Report& 
     if (found == json->end() || !found->is_object()) return made;
     if (!texts_at(*found, "Env", made.environment, report) ||
         !texts_at(*found, "Entrypoint", made.entrypoint, report) ||
-        !texts_at(*found, "Cmd", made.command, report))
+        !texts_at(*found, "Cmd", made.command, report) ||
+        !names_at(*found, "ExposedPorts", made.exposed_ports, report) ||
+        !names_at(*found, "Volumes", made.volumes, report))
         return std::nullopt;
     made.working_directory = text_at(*found, "WorkingDir");
     made.user = text_at(*found, "User");
@@ -205,10 +228,14 @@ std::string configuration_json(const Configuration& configuration) {
     Json json;
     json["os"] = configuration.os;
     json["architecture"] = configuration.architecture;
-    json["config"] = {
-        {"Env", configuration.environment}, {"Entrypoint", configuration.entrypoint},
-        {"Cmd", configuration.command},     {"WorkingDir", configuration.working_directory},
-        {"User", configuration.user},       {"StopSignal", configuration.stop_signal}};
+    json["config"] = {{"Env", configuration.environment},
+                      {"Entrypoint", configuration.entrypoint},
+                      {"Cmd", configuration.command},
+                      {"WorkingDir", configuration.working_directory},
+                      {"User", configuration.user},
+                      {"StopSignal", configuration.stop_signal},
+                      {"ExposedPorts", names_json(configuration.exposed_ports)},
+                      {"Volumes", names_json(configuration.volumes)}};
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -45,6 +45,9 @@ struct Configuration {
     std::string working_directory;
     std::string user;
     std::string stop_signal;
+    /// "8080/tcp", and folders that are to be kept; nothing says that either is sensible.
+    std::vector<std::string> exposed_ports;
+    std::vector<std::string> volumes;
 };
 
 /// index.json, or a nested index. After a failure, which the report has, nothing.

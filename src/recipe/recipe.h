@@ -50,6 +50,14 @@ struct LayerFile {
     std::string text;
 };
 
+/// A folder of a guest on an image that is kept apart from its changes.
+struct Volume {
+    /// Absolute, inside the guest.
+    std::string path;
+    /// Of its folder among the guest's on the host.
+    std::string name;
+};
+
 struct Root {
     RootKind kind = RootKind::Directory;
     std::string path;
@@ -58,6 +66,8 @@ struct Root {
     /// memory, or with `read_only` there are none.
     std::string changes = {};
     std::vector<LayerFile> layer = {};
+    /// Image: what the start makes and fills, where it is missing.
+    std::vector<Volume> volumes = {};
 };
 
 enum class MountKind : std::uint8_t {
@@ -75,7 +85,8 @@ enum class MountKind : std::uint8_t {
     Mask,
     /// `target` bound onto itself read-only; missing targets are left out.
     ReadOnly,
-    /// A file of ours, `source` below /run/stead, read-only above the file `target`; missing targets
+    /// A file of ours, `source` below /run/stead, read-only above the file `target`; missing
+    /// targets
     /// are left out.
     Cover,
     /// A device node of ours: `node`, or `source` is its name (null, zero, full, random, urandom,

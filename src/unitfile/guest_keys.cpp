@@ -58,6 +58,13 @@ constexpr std::array kPlainKeys{
         "Whether writes go to memory and vanish at the guest's end"),
     now("", "read-only", Boolean, "false", "Whether the root is read-only"),
     now("",
+        "volumes",
+        Paths,
+        "[]",
+        "Folders that a guest on an image has beside its changes; each is filled from the image "
+        "when "
+        "it is made, and no reset or snapshot touches it"),
+    now("",
         "bind",
         Binds,
         "[]",

@@ -60,6 +60,7 @@ constexpr std::array kBindings{
     to<&GuestSpec::root>("root"),
     to<&GuestSpec::ephemeral>("ephemeral"),
     to<&GuestSpec::read_only>("read-only"),
+    to<&GuestSpec::volumes>("volumes"),
     to<&GuestSpec::binds>("bind"),
     Binding<GuestDraft>{"init", set_init},
     Binding<GuestDraft>{"init-stop-signal", set_init_stop_signal},

@@ -392,6 +392,8 @@ struct GuestSpec {
     Text image;
     bool ephemeral = false;
     Placed<bool> read_only;
+    /// Of a guest on an image: folders apart from its changes.
+    TextList volumes;
     std::vector<BindSpec> binds;
 
     /// The root's own services, under Stead.

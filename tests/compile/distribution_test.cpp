@@ -110,5 +110,31 @@ TEST(MachineId, IsTheRootsOwnWithoutAWord) {
     }
 }
 
+TEST(Volumes, AreFoldersOfTheGuestsOwnOnTheHost) {
+    const auto outcome =
+        guest("image = \"bb\"\nvolumes = [\"/var/lib/data\", \"/a-b\"]\n", host_with_image());
+    ASSERT_TRUE(outcome.guest) << outcome.messages;
+    const recipe::Mount* const mount = outcome.mount("/var/lib/data");
+    ASSERT_NE(mount, nullptr);
+    EXPECT_EQ(mount->source, "/guests/web/volumes/var-lib-data");
+    EXPECT_TRUE(mount->idmap);
+    EXPECT_EQ(outcome.mount("/a-b")->source, "/guests/web/volumes/a=b");
+    ASSERT_EQ(outcome.context().root.volumes.size(), 2U);
+    EXPECT_EQ(outcome.context().root.volumes[0].path, "/var/lib/data");
+}
+
+TEST(Volumes, ThatCannotBeAreRefusedByPlace) {
+    const auto messages = [](const std::string& list) {
+        const auto outcome = guest("image = \"bb\"\nvolumes = [" + list + "]\n", host_with_image());
+        EXPECT_FALSE(outcome.guest) << list;
+        return outcome.messages;
+    };
+    for (const char* list : {"\"/\"", "\"/proc/x\"", "\"/run/stead\"", "\"/a//b\"",
+                             "\"/a\", \"/a/b\"", "\"/a+b\", \"/a:b\""})
+        EXPECT_NE(messages(list).find("web.toml:2:"), std::string::npos) << list;
+    const auto folder = guest("root = \"/srv/root\"\nvolumes = [\"/data\"]\n");
+    EXPECT_NE(folder.messages.find("no image has none"), std::string::npos) << folder.messages;
+}
+
 } // namespace
 } // namespace stead::compile

@@ -64,6 +64,7 @@ inline Host host_with_image() {
         ImageFact fact;
         fact.root = "/images/bb/root";
         fact.changes = "/guests/" + name + "/disk";
+        fact.volumes = "/guests/" + name + "/volumes";
         return fact;
     };
     return host;

@@ -67,7 +67,8 @@ TEST(Oci, KeepsWhatAProgramNeeds) {
     Report report;
     const auto config = parse_configuration(
         R"({"architecture": "amd64", "os": "linux", "config": {"Env": ["A=1"], "Cmd": ["nginx"],
-            "WorkingDir": "/srv", "User": "33", "StopSignal": "SIGQUIT", "Entrypoint": null}})",
+            "WorkingDir": "/srv", "User": "33", "StopSignal": "SIGQUIT", "Entrypoint": null,
+            "ExposedPorts": {"53/udp": {}, "80": {}}, "Volumes": {"/data": {}}}})",
         report);
     ASSERT_TRUE(config) << report.text();
     EXPECT_EQ(config->command, std::vector<std::string>{"nginx"});
@@ -76,6 +77,10 @@ TEST(Oci, KeepsWhatAProgramNeeds) {
     ASSERT_TRUE(again);
     EXPECT_EQ(again->environment, config->environment);
     EXPECT_EQ(again->stop_signal, "SIGQUIT");
+    EXPECT_EQ(again->exposed_ports, (std::vector<std::string>{"53/udp", "80"}));
+    EXPECT_EQ(again->volumes, std::vector<std::string>{"/data"});
+    EXPECT_FALSE(parse_configuration(R"({"config": {"Volumes": ["/data"]}})", report));
+    EXPECT_FALSE(parse_configuration(R"({"config": {"ExposedPorts": {"8\u00000": {}}}})", report));
     EXPECT_FALSE(parse_configuration(R"({"config": {"Env": [1]}})", report));
     EXPECT_FALSE(parse_configuration(R"({"config": {"Cmd": ["a\u0000b"]}})", report));
 }
