@@ -289,9 +289,11 @@ int Systemctl::cat() {
             auto names = root_.list(drop_ins);
             std::sort(names.begin(), names.end());
             for (const std::string& one : names) {
-                const auto more = root_.read(drop_ins + "/" + one);
+                std::string path = drop_ins;
+                path.append("/").append(one);
+                const auto more = root_.read(path);
                 if (!one.ends_with(".conf") || !more.text) continue;
-                context_.console.line("\n# " + safe(drop_ins + "/" + one));
+                context_.console.line("\n# " + safe(path));
                 context_.console.out(*more.text);
             }
         }

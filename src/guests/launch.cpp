@@ -121,6 +121,23 @@ std::vector<RecordedLevel> recorded(const recipe::Context& context) {
     return levels;
 }
 
+/// What the file and the launch say of it.
+Record new_record(const recipe::Context& context, const LaunchOptions& options) {
+    Record record;
+    record.file = options.file;
+    record.detached = options.detached;
+    record.epilogue = options.epilogue;
+    record.own_init = options.own_init;
+    record.service = options.service;
+    if (record.service) record.service->ties = context.host;
+    record.log_max = context.log_max;
+    record.jail = !options.loader;
+    record.created = static_cast<std::int64_t>(std::time(nullptr));
+    record.levels = recorded(context);
+    record_disk(context, record);
+    return record;
+}
+
 /// The guest will not: whoever waits for it waits for its PID 1, which is there.
 Result<void> tell_ready(const std::optional<Service>& service) {
     if (service) return tell_service_manager(*service, "READY=1\n");
@@ -356,21 +373,10 @@ Result<void> Start::try_launch(const recipe::Context& wished,
         context, lent, context.network.link == recipe::Link::None ? nullptr : &connect));
     notices_ = std::move(running.notices);
 
-    Record record;
+    Record record = new_record(context, options);
     record.name = name_;
-    record.file = options.file;
     record.cgroup = endpoints.cgroup.path;
     record.dynamic_uids = dynamic_ids_;
-    record.detached = options.detached;
-    record.epilogue = options.epilogue;
-    record.own_init = options.own_init;
-    record.service = options.service;
-    if (record.service) record.service->ties = context.host;
-    record.log_max = context.log_max;
-    record.jail = !options.loader;
-    record.created = static_cast<std::int64_t>(std::time(nullptr));
-    record.levels = recorded(context);
-    record_disk(context, record);
     Result<void> done = identify(running.init.pid, record);
     if (done) done = set_inside(context, record.cgroup, running.init.pid);
     if (done) done = write_record(claim_, record);

@@ -27,8 +27,8 @@ void detach_and_become(int stead_init, KeeperDescriptors& descriptors, const Rec
     const std::string& name = record.name;
     ::setsid();
     if (record.service) {
-        ::setenv("NOTIFY_SOCKET", record.service->notify.c_str(),
-                 1); // NOLINT(concurrency-mt-unsafe)
+        const char* manager = record.service->notify.c_str();
+        ::setenv("NOTIFY_SOCKET", manager, 1); // NOLINT(concurrency-mt-unsafe)
         // In another cgroup it would only be ended with that one.
         (void)enter_cgroup(keeper_leaf(record.cgroup));
     } else {

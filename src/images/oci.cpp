@@ -218,7 +218,7 @@ std::optional<Descriptor> choose(const std::vector<Descriptor>& from,
 std::string own_architecture() {
     utsname machine{};
     if (::uname(&machine) < 0) return {};
-    const std::string name(machine.machine);
+    std::string name(machine.machine);
     if (name == "x86_64") return "amd64";
     if (name == "aarch64") return "arm64";
     return name;

@@ -89,7 +89,8 @@ void walk(sys::UniqueFd folder, const std::string& path, int depth, const Visit&
         if (name == "." || name == "..") continue;
         const auto status = sys::status_at(number, name.c_str(), AT_SYMLINK_NOFOLLOW);
         if (!status || status->st_dev != own->st_dev) continue;
-        const std::string below = path + "/" + name;
+        std::string below = path;
+        below.append("/").append(name);
         if (S_ISCHR(status->st_mode) || S_ISBLK(status->st_mode)) {
             visit(number, name.c_str(), below, *status);
         } else if (S_ISDIR(status->st_mode) && depth < kDeepest) {
