@@ -10,7 +10,7 @@ namespace stead::compile {
 
 namespace {
 
-/// Who may use it where nobody says so on the host, as if by an accident of its drivers.
+/// Where the node on the host has gone since its numbers were read.
 constexpr std::uint32_t kUnknownMode = 0600;
 
 /// The folders on the way to a node, each once.
@@ -53,9 +53,7 @@ void set_devices(Draft& draft) {
     const bool rootless = draft.facts.rootless_ids.has_value();
     context.limits_devices = !rootless && draft.facts.cgroup2;
     context.devices = resources::usual_devices();
-    // A copy: what is added moves the lists.
-    const auto levels = context.inside;
-    for (const recipe::Level& level : levels) {
+    for (const recipe::Level& level : context.inside) {
         if (level.key != "devices") continue;
         for (const resources::DeviceLine& line : resources::device_lines(level.value)) {
             if (rootless && (!line.rule.read || !line.rule.write))

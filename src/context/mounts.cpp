@@ -297,15 +297,20 @@ bool Tree::is_missing_at_once(std::string_view target) {
     return !found->second.find(below.substr(0, below.find('/')));
 }
 
+/// Of a target that may be missing; -1: it is.
+Result<int> Tree::place_of(const recipe::Mount& mount) {
+    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
+    if (target) return keep(*std::move(target));
+    if (is_missing(target.error())) return -1;
+    return target.error();
+}
+
 /// What covers is ours and empty, and its mount is read-only already: the copy is, too.
 Result<void> Tree::add_mask(const recipe::Mount& mount) {
     if (is_missing_at_once(mount.target)) return {};
-    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
-    if (!target) {
-        if (is_missing(target.error())) return {};
-        return target.error();
-    }
-    const sys::DescriptorPath path(keep(*std::move(target)));
+    const int place = TRY(place_of(mount));
+    if (place < 0) return {};
+    const sys::DescriptorPath path(place);
     TRY(enter(parts_.guest_folder));
     auto covered = sys::bind_mount(kEmptyFile, path.c_str());
     if (covered || covered.error().code != ENOTDIR) return covered;
@@ -313,12 +318,8 @@ Result<void> Tree::add_mask(const recipe::Mount& mount) {
 }
 
 Result<void> Tree::add_read_only(const recipe::Mount& mount) {
-    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
-    if (!target) {
-        if (is_missing(target.error())) return {};
-        return target.error();
-    }
-    const int place = keep(*std::move(target));
+    const int place = TRY(place_of(mount));
+    if (place < 0) return {};
     const int copy = keep(TRY(sys::clone_mount(place, "", /*recursive=*/true)));
     sys::MountChange change;
     change.set = mount.attributes | sys::kMountReadOnly;
@@ -331,12 +332,8 @@ Result<void> Tree::add_read_only(const recipe::Mount& mount) {
 
 /// What covers is in /run/stead, whose mounts are read-only already: the copy is, too.
 Result<void> Tree::add_cover(const recipe::Mount& mount) {
-    auto target = sys::resolve_in_root(parts_.root, mount.target.c_str(), O_PATH);
-    if (!target) {
-        if (is_missing(target.error())) return {};
-        return target.error();
-    }
-    const int place = keep(*std::move(target));
+    const int place = TRY(place_of(mount));
+    if (place < 0) return {};
     if (TRY(is_folder(place))) return {};
     TRY(note_place(mount, place));
     TRY(enter(parts_.guest_folder));

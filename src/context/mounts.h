@@ -65,6 +65,7 @@ private:
     Result<void> add_folder(const recipe::Mount& mount);
     Result<void> add_file(const recipe::Mount& mount);
     Result<void> add_socket(const recipe::Mount& mount);
+    Result<int> place_of(const recipe::Mount& mount);
     Result<void> add_mask(const recipe::Mount& mount);
     bool is_missing_at_once(std::string_view target);
     Result<void> add_read_only(const recipe::Mount& mount);

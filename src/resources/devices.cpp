@@ -58,6 +58,12 @@ std::string access_of(const DeviceRule& rule) {
     return std::string(rule.read ? "r" : "") + (rule.write ? "w" : "");
 }
 
+/// "c 10:229 rw".
+std::string text_of(const DeviceRule& rule) {
+    return std::string(rule.block ? "b " : "c ") + std::to_string(rule.major) + ":" +
+           std::to_string(rule.minor.value_or(0)) + " " + access_of(rule);
+}
+
 bool is_usual(const DeviceRule& rule) {
     const auto usual = usual_devices();
     return std::find(usual.begin(), usual.end(), rule) != usual.end();
@@ -139,9 +145,7 @@ Result<void> make_node(const Subject& subject, int dev, const DeviceLine& line) 
 std::vector<std::string> rules_in(const std::string& content) {
     std::vector<std::string> rules;
     for (const DeviceLine& line : device_lines(content))
-        rules.push_back(std::string(line.rule.block ? "b " : "c ") +
-                        std::to_string(line.rule.major) + ":" +
-                        std::to_string(line.rule.minor.value_or(0)) + " " + access_of(line.rule));
+        rules.push_back(text_of(line.rule));
     std::sort(rules.begin(), rules.end());
     rules.erase(std::unique(rules.begin(), rules.end()), rules.end());
     return rules;
@@ -188,9 +192,7 @@ Result<std::string> read_devices(const Subject& subject) {
     }
     std::string content;
     for (const DeviceLine& line : lines) {
-        content += (content.empty() ? "" : "\n") + std::string(line.rule.block ? "b " : "c ") +
-                   std::to_string(line.rule.major) + ":" +
-                   std::to_string(line.rule.minor.value_or(0)) + " " + access_of(line.rule);
+        content += (content.empty() ? "" : "\n") + text_of(line.rule);
         if (!line.path.empty()) content += " " + line.path;
     }
     return content;

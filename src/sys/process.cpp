@@ -70,15 +70,17 @@ Result<std::optional<Ended>> next_ended(bool keep) {
 }
 
 ProcessFacts facts_of(int pidfd) {
-    PidfdInfo info;
-    // ESRCH: it was being reaped; what it left behind is known right after that.
-    for (int attempt = 0;; ++attempt) {
+    // A process in the middle of being reaped says ESRCH or, met a moment earlier, success with
+    // nothing in it; what it left behind is known right after that.
+    for (int attempt = 0; attempt < 3; ++attempt) {
+        PidfdInfo info;
         info.mask = kInfoCgroup | kInfoExit;
-        if (::syscall(SYS_ioctl, pidfd, kGetInfo, &info) == 0) break;
-        if (errno != ESRCH || attempt == 2) return {};
+        if (::syscall(SYS_ioctl, pidfd, kGetInfo, &info) != 0) continue;
+        if ((info.mask & (kInfoCgroup | kInfoExit)) == 0) continue;
+        return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
+                .ended = (info.mask & kInfoExit) != 0};
     }
-    return {.cgroup = (info.mask & kInfoCgroup) != 0 ? info.cgroup : 0,
-            .ended = (info.mask & kInfoExit) != 0};
+    return {};
 }
 
 } // namespace stead::sys

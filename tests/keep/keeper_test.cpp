@@ -46,6 +46,17 @@ void send(int channel, wire::Writer& message, std::span<const int> descriptors =
     }
 }
 
+/// All messages that wait in `socket`.
+std::string received(int socket) {
+    std::string all;
+    std::string text(200, '\0');
+    while (true) {
+        const ssize_t got = ::recv(socket, text.data(), text.size(), MSG_DONTWAIT);
+        if (got <= 0) return all;
+        all += text.substr(0, static_cast<std::size_t>(got));
+    }
+}
+
 void hand_pipe(int channel, std::string_view unit, int stream, int read_end) {
     std::array<std::byte, 512> buffer;
     wire::Writer message(buffer, Kind::LogPipe);
@@ -497,14 +508,7 @@ TEST_F(Kept, PassesOnlySignsOfLifeOfAGuestThatIsToBeMute) {
             return 0;
         },
         wire::kKeeperMute);
-    std::string all;
-    std::string text(200, '\0');
-    while (true) {
-        const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
-        if (got <= 0) break;
-        all += text.substr(0, static_cast<std::size_t>(got));
-    }
-    EXPECT_EQ(all, "WATCHDOG=1\n");
+    EXPECT_EQ(received(socket->get()), "WATCHDOG=1\n");
 }
 
 TEST_F(Kept, FeedsTheWatchdogWithEachAnswerOfPid1AndWithNothingElse) {
@@ -530,14 +534,7 @@ TEST_F(Kept, FeedsTheWatchdogWithEachAnswerOfPid1AndWithNothingElse) {
         return 0;
     });
     EXPECT_EQ(code, 7);
-    std::string all;
-    std::string text(200, '\0');
-    while (true) {
-        const ssize_t got = ::recv(socket->get(), text.data(), text.size(), MSG_DONTWAIT);
-        if (got <= 0) break;
-        all += text.substr(0, static_cast<std::size_t>(got));
-    }
-    EXPECT_EQ(all, "WATCHDOG=1\nWATCHDOG=1\nEXIT_STATUS=7\n");
+    EXPECT_EQ(received(socket->get()), "WATCHDOG=1\nWATCHDOG=1\nEXIT_STATUS=7\n");
 }
 
 TEST_F(Kept, AsksForAnOrderlyStopThenHurriesThenKills) {
