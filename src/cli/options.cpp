@@ -18,8 +18,8 @@ struct Options::Impl {
 
     /// CLI11's own formatter with our usage line in place of the one it derives.
     struct UsageFormatter : CLI::Formatter {
-        std::string make_usage(const CLI::App* app, std::string /*name*/) const override {
-            return static_cast<const NamedApp*>(app)->usage_line + "\n";
+        std::string make_usage(const CLI::App* named, std::string /*name*/) const override {
+            return static_cast<const NamedApp*>(named)->usage_line + "\n";
         }
     };
 

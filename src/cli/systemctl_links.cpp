@@ -170,7 +170,8 @@ int Systemctl::disable() {
         }
         uninstall(root_, links, kOwn, file);
         uninstall(root_, links, kRuntime, file);
-        for (const std::string& other : install_section(root_, file)["Also"]) {
+        auto install = install_section(root_, file);
+        for (const std::string& other : install["Also"]) {
             const UnitFile also = unit_file(root_, other);
             if (!also.path.empty()) uninstall(root_, links, kOwn, also);
         }

@@ -227,7 +227,8 @@ void await_first_word(const KeeperDescriptors& keeper) {
                                       wire::kKeeperError, wire::kKeeperTerminal};
     std::array<pollfd, kSpeakers.size()> awaited{};
     for (std::size_t at = 0; at < kSpeakers.size(); ++at)
-        awaited[at] = {keeper[kSpeakers[at]].get(), POLLIN, 0}; // -1, which is passed over: none
+        awaited[at] = {keeper[static_cast<std::size_t>(kSpeakers[at])].get(), POLLIN,
+                       0}; // none: -1, passed over
     ::poll(awaited.data(), awaited.size(), kPatienceMilliseconds);
 }
 

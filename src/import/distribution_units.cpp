@@ -149,7 +149,8 @@ std::vector<std::string> RootUnits::clusters() const {
             if (!root_.exists(own + "/postgresql.conf")) continue;
             const RootText start = root_.read(own + "/start.conf");
             bool automatic = !start.text;
-            for (std::string_view rest = start.text ? *start.text : ""; !rest.empty();) {
+            for (std::string_view rest = start.text ? std::string_view(*start.text) : "";
+                 !rest.empty();) {
                 const std::string_view line = rest.substr(0, rest.find('\n'));
                 rest.remove_prefix(std::min(rest.size(), line.size() + 1));
                 automatic = automatic || trimmed(line.substr(0, line.find('#'))) == "auto";

@@ -91,7 +91,7 @@ bool walk_tree(int parent, const char* name, int depth, const FunctionRef<void(p
         const long size = ::syscall(SYS_getdents64, folder->get(), buffer.data(), buffer.size());
         if (size <= 0) break;
         for (long at = 0; at < size;) {
-            const auto* entry = reinterpret_cast<const dirent*>(&buffer[at]);
+            const auto* entry = reinterpret_cast<const dirent*>(buffer.data() + at);
             at += entry->d_reclen;
             // "." and ".." are no groups below.
             const char* below = entry->d_name;

@@ -26,7 +26,7 @@ int reboot_command(EndKind end) {
     case EndKind::Reboot:
         return RB_AUTOBOOT;
     case EndKind::Halt:
-        return RB_HALT_SYSTEM;
+        return static_cast<int>(RB_HALT_SYSTEM);
     case EndKind::Exit:
     case EndKind::Poweroff:
         break;

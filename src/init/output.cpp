@@ -43,7 +43,8 @@ bool relay(Supervisor& self, UnitId unit, bool error_stream, int patience) {
         // What units write next waits in their own pipes.
         self.console_full = true;
         watch_outputs(self, false);
-        (void)sys::watch(self.epoll.get(), console, EPOLLOUT, event_data(Source::Console, console));
+        (void)sys::watch(self.epoll.get(), console, EPOLLOUT,
+                         event_data(Source::Console, static_cast<std::size_t>(console)));
         return false;
     }
     // A pipe with room takes so many bytes at once.

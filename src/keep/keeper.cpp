@@ -203,7 +203,8 @@ void Keeper::on_event(std::uint64_t token) {
 }
 
 void Keeper::flush_screens() {
-    const bool done = out_.flush() & err_.flush();
+    const bool first = out_.flush();
+    const bool done = err_.flush() && first;
     if (done == !out_watched_) return;
     // Only standard output is waited for; standard error carries a few lines.
     if (done) {

@@ -203,7 +203,7 @@ Result<void> Netlink::make_macvlan(int parent, bool apart, const NewInterface& i
     const Link link(rtnl_link_macvlan_alloc());
     if (!link) return no_memory();
     rtnl_link_set_link(link.get(), parent);
-    const int mode = apart ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE;
+    const std::uint32_t mode = apart ? MACVLAN_MODE_PRIVATE : MACVLAN_MODE_BRIDGE;
     TRY(check("macvlan", "mode", rtnl_link_macvlan_set_mode(link.get(), mode)));
     TRY(set_inner(link.get(), inner));
     return check("making a macvlan", inner.name,

@@ -84,11 +84,11 @@ Parsed<std::uint16_t> parse_io_priority(std::string_view text) {
         "use idle, or best-effort or real-time with a level from 0 (first) to 7: \"best-effort:4\"";
     const auto [name, level_text] = split_at_colon(text);
     const auto io_class = number_of(kIoClasses, name);
-    const auto level = level_text.empty() ? std::optional<std::uint64_t>(name == "idle" ? 0 : 4)
+    const auto level = level_text.empty() ? std::optional<std::uint64_t>(name == "idle" ? 0U : 4U)
                                           : parse_digits(level_text, 7);
     if (!io_class || !level || (name == "idle" && !level_text.empty()) || text.ends_with(':'))
         return {{}, std::string(kWayOut)};
-    return {static_cast<std::uint16_t>(*io_class << 13U | *level), {}};
+    return {static_cast<std::uint16_t>(static_cast<std::uint64_t>(*io_class) << 13U | *level), {}};
 }
 
 Parsed<CpuPolicy> parse_cpu_policy(std::string_view text) {

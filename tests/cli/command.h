@@ -5,12 +5,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include <stdlib.h> // NOLINT(modernize-deprecated-headers): setenv and mkdtemp are POSIX, not C++
 
+#include "cli/systemctl.h"
 #include "cli/verbs.h"
 
 namespace stead::cli {
@@ -55,16 +57,12 @@ public:
     /// Runs `stead ARGUMENTS...` with `input` as its standard input.
     [[nodiscard]] Outcome run(const std::vector<std::string>& arguments,
                               const std::string& input = {}) const {
-        write("stdin", input);
-        const pid_t child = ::fork();
-        if (child == 0) become(arguments);
-        int status = 0;
-        ::waitpid(child, &status, 0);
-        Outcome outcome;
-        outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-        outcome.out = read("stdout");
-        outcome.err = read("stderr");
-        return outcome;
+        return run_as(run_command, arguments, input);
+    }
+
+    /// Runs `systemctl ARGUMENTS...`, which is the same program by another name.
+    [[nodiscard]] Outcome run_systemctl(const std::vector<std::string>& arguments) const {
+        return run_as(systemctl, arguments, {});
     }
 
     [[nodiscard]] std::string read(const std::string& path) const {
@@ -77,7 +75,25 @@ public:
     std::string root;
 
 private:
-    [[noreturn]] void become(const std::vector<std::string>& arguments) const {
+    using Program = std::function<int(Context&, const std::vector<std::string>&)>;
+
+    [[nodiscard]] Outcome run_as(const Program& program,
+                                 const std::vector<std::string>& arguments,
+                                 const std::string& input) const {
+        write("stdin", input);
+        const pid_t child = ::fork();
+        if (child == 0) become(program, arguments);
+        int status = 0;
+        ::waitpid(child, &status, 0);
+        Outcome outcome;
+        outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+        outcome.out = read("stdout");
+        outcome.err = read("stderr");
+        return outcome;
+    }
+
+    [[noreturn]] void become(const Program& program,
+                             const std::vector<std::string>& arguments) const {
         // One thread in the child, and nobody else reads its environment.
         (void)::setenv("STEAD_RUNTIME_DIR", (root + "/run").c_str(),
                        1); // NOLINT(concurrency-mt-unsafe)
@@ -91,7 +107,7 @@ private:
         (void)std::freopen((root + "/stderr").c_str(), "w", stderr);
         Console console(stdout, stderr);
         Context context{console};
-        const int code = run_command(context, arguments);
+        const int code = program(context, arguments);
         (void)console.flush();
         ::_exit(code);
     }
