@@ -116,6 +116,10 @@ void roll_activation(Dice& dice, UnitInput& unit) {
                                 static_cast<std::uint8_t>(dice.upto(3)), 0660, 7, 8, address});
     unit.descriptor_store = static_cast<std::uint32_t>(dice.upto(kMaxStored));
     if (dice.flip()) unit.exec.view = {"r/", "r-/p" + std::to_string(dice.upto(99)), "h/x/y"};
+    if (dice.flip()) {
+        unit.exec.landlock.assign(kLandlockHead + 2 * dice.upto(4), dice.number());
+        unit.exec.view.emplace_back("A-/usr");
+    }
     if (dice.flip()) unit.exec.namespaces = CLONE_NEWNET | CLONE_NEWUTS;
     if (dice.flip()) return;
     TimerInput timer;
@@ -211,7 +215,7 @@ void roll_exec(Dice& dice, ExecInput& exec) {
     exec.ambient = dice.number();
     for (bool* flag : {&exec.inherit_all, &exec.own_capabilities, &exec.no_new_privileges,
                        &exec.no_root, &exec.require, &exec.inherit_input,
-                       &exec.controlling_terminal, &exec.error_follows_output}) {
+                       &exec.controlling_terminal, &exec.error_follows_output, &exec.reads_units}) {
         *flag = dice.flip();
     }
     exec.filter = dice.filter();
@@ -291,6 +295,7 @@ ExecInput read_exec(const Plan& plan, UnitId unit) {
     exec.filter = copy(view.filter.instructions);
     exec.limits = copy(view.limits);
     exec.inherit_input = view.inherit_input;
+    exec.reads_units = view.reads_units;
     exec.controlling_terminal = view.controlling_terminal;
     exec.output = view.output;
     exec.error = view.error;
@@ -314,6 +319,7 @@ ExecInput read_exec(const Plan& plan, UnitId unit) {
     exec.conditions = copy(view.conditions);
     exec.credentials = copy(view.credentials);
     exec.view = copy(view.view);
+    exec.landlock = copy(view.landlock);
     exec.namespaces = view.namespaces;
     exec.terminal = std::string(view.terminal);
     if (view.has_nice) exec.nice = view.nice;
