@@ -101,8 +101,8 @@ template <typename T>
 class [[nodiscard]] Result {
 public:
     // Implicit on purpose: `return value;` and `return error;` are the two ways out of a function.
-    Result(T value) // NOLINT(google-explicit-constructor)
-        : held_(std::move(value)) {}
+    Result(T value)                  // NOLINT(google-explicit-constructor)
+        : held_(std::move(value)) {} // NOLINT(clang-analyzer-optin.cplusplus.UninitializedObject)
 
     Result(const Error& error) // NOLINT(google-explicit-constructor)
         : failed_(error.operation)

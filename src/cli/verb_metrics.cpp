@@ -101,7 +101,7 @@ private:
         const auto use = resources::kernel_quotas().read((*guest)->record.disk);
         if (!use) return;
         out_.add(disk_bytes_, labels, static_cast<std::int64_t>(use->bytes));
-        out_.add(disk_inodes_, labels, static_cast<std::int64_t>(use->inodes));
+        if (use->inodes) out_.add(disk_inodes_, labels, static_cast<std::int64_t>(*use->inodes));
     }
 
     OpenMetrics out_;

@@ -91,7 +91,8 @@ bool set_mount_option(Draft& draft, const resources::Level& row, const recipe::L
 }
 
 /// A limit of the guest's own disk; what is wrong with it, or nothing.
-std::string disk_problem(const Draft& draft, const std::string& key) {
+std::string disk_problem(const Draft& draft, const resources::Level& level) {
+    const std::string key(level.key);
     const recipe::Root& root = draft.context.root;
     if (draft.facts.rootless_ids)
         return key + " is a quota of the host's file system, which only root can set; run it as "
@@ -103,7 +104,7 @@ std::string disk_problem(const Draft& draft, const std::string& key) {
         return key + " needs a disk of the guest's own, and this one has none: " + none +
                "; a guest with image = \"NAME\" keeps its changes on one";
     const std::string problem =
-        draft.facts.disk_problem ? draft.facts.disk_problem(root.changes) : std::string();
+        draft.facts.disk_problem ? draft.facts.disk_problem(root.changes, level) : std::string();
     return problem.empty() ? std::string() : key + ": the guest's disk " + problem;
 }
 
@@ -146,7 +147,7 @@ void set_levels(Draft& draft) {
             draft.report.error(spec.place, problem);
             continue;
         }
-        if (row->kernel == resources::Kernel::DiskQuota) problem = disk_problem(draft, spec.key);
+        if (row->kernel == resources::Kernel::DiskQuota) problem = disk_problem(draft, *row);
         if (!problem.empty()) {
             draft.report.error(spec.place, problem);
             continue;

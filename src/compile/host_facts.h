@@ -61,9 +61,10 @@ struct HostFacts {
     std::function<PathFact(const std::string& path)> look;
     /// The image `name` for this guest; unset: there are none.
     std::function<ImageFact(const std::string& guest, const std::string& name)> image;
-    /// Why the folder of a guest's changes, which may not be there yet, cannot be limited, and the
-    /// way out; empty: it can. Unset: all can.
-    std::function<std::string(const std::string& folder)> disk_problem;
+    /// Why the folder of a guest's changes, which may not be there yet, cannot have this level, and
+    /// the way out; empty: it can. Unset: all can.
+    std::function<std::string(const std::string& folder, const resources::Level& level)>
+        disk_problem;
     /// Why this kernel cannot merge the memory of a guest; empty, or unset: it can.
     std::function<std::string()> merge_problem;
     /// Whether the host's kernel merges pages at all (/sys/kernel/mm/ksm/run); unset: it does.

@@ -49,7 +49,7 @@ Result<sys::UniqueFd> open_home(const Paths& paths, std::string_view guest) {
     TRY(sys::set_mode(home.get(), 0700));
     const sys::UniqueFd reading = TRY(sys::open_at(home.get(), ".", O_RDONLY | O_DIRECTORY));
     for (const std::string& name : TRY(images::names_in(reading.get()))) {
-        if (name.starts_with('.')) TRY(remove_disk(home.get(), name.c_str()));
+        if (name.starts_with('.')) TRY(remove_disk(paths, home.get(), name.c_str()));
     }
     return home;
 }
@@ -60,10 +60,11 @@ enum class For : std::uint8_t { Guest, Snapshot };
 
 /// An empty disk of the name kDraft; its `upper` has the owner and the mode of the image's root.
 Result<void> make_draft(const Paths& paths, int home, const DiskNote& note, For whom) {
-    TRY(sys::make_folder(home, kDraft, 0700));
-    const sys::UniqueFd draft = TRY(sys::open_at(home, kDraft, O_RDONLY | O_DIRECTORY));
-    // First: what is made in it is counted with it, and stays so by whatever way it is made.
-    if (whom == For::Guest) give_project(paths, draft.get());
+    // A project first: what is made in it is counted with it, by whatever way it is made.
+    if (whom == For::Snapshot) TRY(sys::make_folder(home, kDraft, 0700));
+    const sys::UniqueFd draft =
+        TRY(whom == For::Guest ? make_project(paths, home, kDraft)
+                               : sys::open_at(home, kDraft, O_RDONLY | O_DIRECTORY));
     // Whoever starts this is root of the files' user namespace, whatever creates files now.
     TRY(sys::change_owner(draft.get(), "", 0, 0));
     for (const char* name : {"upper", "work"}) {
@@ -94,11 +95,11 @@ copy_draft(const Paths& paths, const std::string& from, int home, For whom, Copy
 }
 
 /// The draft becomes the disk, whether there is one already or not.
-Result<void> install_draft(int home) {
+Result<void> install_draft(const Paths& paths, int home) {
     const Result<void> moved = sys::rename_new(home, kDraft, kDisk);
     if (moved || moved.error().code != EEXIST) return moved;
     TRY(sys::exchange_names(home, kDraft, kDisk));
-    return remove_disk(home, kDraft);
+    return remove_disk(paths, home, kDraft);
 }
 
 /// 32 hexadecimal digits, as machine-id(5) wants them.
@@ -200,12 +201,12 @@ Result<void> prepare_disk(const Paths& paths, recipe::Context& context) {
     const auto note = read_disk_note(root.changes);
     if (!note) {
         TRY(make_draft(paths, home.get(), {name, image->digest}, For::Guest));
-        TRY(install_draft(home.get()));
+        TRY(install_draft(paths, home.get()));
     } else if (wants_project(context)) {
         // Made when its file system did not count what it takes. What cannot be opened (links,
         // device nodes) cannot change its project, so it takes a copy.
         TRY(copy_draft(paths, root.changes, home.get(), For::Guest, [](std::uint64_t) {}));
-        TRY(install_draft(home.get()));
+        TRY(install_draft(paths, home.get()));
     }
     return limit_disk(context);
 }
@@ -260,7 +261,7 @@ Result<void> restore_snapshot(const Paths& paths,
     if (now && (now->image != wanted.image || now->digest != wanted.digest))
         return make_error("the snapshot was made above image", wanted.image, EINVAL);
     TRY(copy_draft(paths, from, home.get(), For::Guest, progress));
-    return install_draft(home.get());
+    return install_draft(paths, home.get());
 }
 
 Result<void> reset_disk(const Paths& paths, std::string_view guest, const std::string& image) {
@@ -269,7 +270,7 @@ Result<void> reset_disk(const Paths& paths, std::string_view guest, const std::s
     const Idle idle = TRY(Idle::take(paths, guest));
     const sys::UniqueFd home = TRY(open_home(paths, guest));
     TRY(make_draft(paths, home.get(), {image, found->digest}, For::Guest));
-    return install_draft(home.get());
+    return install_draft(paths, home.get());
 }
 
 Result<void>
@@ -278,11 +279,11 @@ clone_disk(const Paths& paths, std::string_view from, std::string_view to, CopyP
     const Idle target = TRY(Idle::take(paths, to));
     if (is_configured(paths, to)) return make_error("clone", to, EEXIST);
     const sys::UniqueFd home = TRY(open_home(paths, to));
-    TRY(remove_disk(home.get(), kDisk)); // of a clone that was killed
+    TRY(remove_disk(paths, home.get(), kDisk)); // of a clone that was killed
     TRY(copy_volumes(home_of(paths, from), home.get(), progress));
     if (!has_disk(paths, from)) return {}; // It has not changed anything yet.
     TRY(copy_draft(paths, home_of(paths, from) + "/" + kDisk, home.get(), For::Guest, progress));
-    return install_draft(home.get());
+    return install_draft(paths, home.get());
 }
 
 } // namespace stead::guests

@@ -83,8 +83,8 @@ host_facts(const Paths& paths, bool claim, const std::optional<std::string>& cgr
     facts.image = [paths](const std::string& guest, const std::string& name) {
         return look_at_image(paths, guest, name);
     };
-    facts.disk_problem = [](const std::string& folder) {
-        return resources::kernel_quotas().problem(folder);
+    facts.disk_problem = [](const std::string& folder, const resources::Level& level) {
+        return resources::kernel_quotas().problem(folder, resources::counted_by(level));
     };
     facts.merge_problem = resources::merge_problem;
     facts.merges_pages = resources::merges_pages;

@@ -9,8 +9,10 @@
 #include "guests/state.h"
 #include "images/tree.h"
 #include "resources/disk.h"
+#include "sys/btrfs.h"
 #include "sys/file.h"
 #include "sys/quota.h"
+#include "sys/tree.h"
 
 namespace stead::guests {
 
@@ -57,22 +59,57 @@ Result<std::uint32_t> free_project(int folder) {
     return make_error("project", "", ENOSPC);
 }
 
+Result<sys::UniqueFd> lock_projects(const Paths& paths) {
+    const std::string path = paths.state + "/projects.lock";
+    sys::UniqueFd lock =
+        TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    TRY(sys::wait_for_lock(lock.get()));
+    return lock;
+}
+
 Result<void> try_project(const Paths& paths, int draft) {
     if (!TRY(sys::project_quotas(draft)).counted) return {};
     // Of somebody else's project: only the host's administrator can take it out of that.
     if (TRY(sys::project_of(draft)).inherited) return {};
     // Until the folder has it, nobody else can see that it is taken.
-    const std::string path = paths.state + "/projects.lock";
-    const sys::UniqueFd lock =
-        TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
-    TRY(sys::wait_for_lock(lock.get()));
+    const sys::UniqueFd lock = TRY(lock_projects(paths));
     const std::uint32_t id = TRY(free_project(draft));
     return sys::set_project(draft, {id, true});
 }
 
-void forget_project(int home, const char* name) {
+/// The kernel counts a subvolume for a while after the last name of it is gone, and from 6.11 on
+/// lets go of its count by itself. Before, that is asked for here: for what is going now, and for
+/// all that once went.
+Result<void> forget_groups(const Paths& paths, int folder, std::optional<std::uint64_t> going) {
+    constexpr const char* kGone = "old-qgroups";
+    const sys::UniqueFd lock = TRY(lock_projects(paths));
+    const sys::UniqueFd state =
+        TRY(sys::open_at(AT_FDCWD, paths.state.c_str(), O_RDONLY | O_DIRECTORY));
+    std::string known;
+    if (auto text = read_file(state.get(), kGone, kMaxProjects)) known = *std::move(text);
+    std::string gone = known;
+    if (going) gone += std::to_string(*going) + "\n";
+    std::string left;
+    for (const char* at = gone.data(); at < gone.data() + gone.size(); ++at) {
+        std::uint64_t subvolume = 0;
+        at = std::from_chars(at, gone.data() + gone.size(), subvolume).ptr;
+        const auto forgotten = sys::forget_qgroup(folder, subvolume);
+        if (subvolume != 0 && !forgotten && forgotten.error().code == EBUSY)
+            left += std::to_string(subvolume) + "\n";
+    }
+    if (left == known) return {};
+    if (!left.empty()) return replace_file(state.get(), kGone, left, 0600);
+    return images::remove_tree(state.get(), kGone);
+}
+
+void forget_project(const Paths& paths, int home, const char* name) {
     const auto folder = sys::open_at(home, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!folder) return;
+    if (const auto subvolume = sys::subvolume_of(folder->get())) {
+        (void)sys::limit_qgroup(folder->get(), *subvolume, 0);
+        (void)forget_groups(paths, home, *subvolume); // a number that counts nothing any more
+        return;
+    }
     const auto project = sys::project_of(folder->get());
     // A limit that cannot be taken off keeps the number taken, and that is all.
     if (project && is_ours(*project)) (void)sys::limit_project(folder->get(), project->id, 0, 0);
@@ -85,21 +122,29 @@ bool is_disk_level(const recipe::Level& level) {
 
 } // namespace
 
-void give_project(const Paths& paths, int draft) {
-    (void)try_project(paths, draft); // Who asks for a level hears of it.
+Result<sys::UniqueFd> make_project(const Paths& paths, int home, const char* name) {
+    const auto counting = sys::is_btrfs(home) ? sys::has_qgroups(home) : Result<bool>(false);
+    if (counting && *counting) (void)forget_groups(paths, home, std::nullopt);
+    const bool subvolume = counting && *counting && sys::make_subvolume(home, name);
+    if (!subvolume) TRY(sys::make_folder(home, name, 0700));
+    sys::UniqueFd made = TRY(sys::open_at(home, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY(sys::set_mode(made.get(), 0700));
+    // Who asks for a level hears why there is none.
+    if (!subvolume) (void)try_project(paths, made.get());
+    return made;
 }
 
-void forget_projects(const std::string& home) {
+void forget_projects(const Paths& paths, const std::string& home) {
     const auto folder = sys::open_at(AT_FDCWD, home.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!folder) return;
     const auto names = images::names_in(folder->get());
     if (!names) return;
     for (const std::string& name : *names)
-        forget_project(folder->get(), name.c_str());
+        forget_project(paths, folder->get(), name.c_str());
 }
 
-Result<void> remove_disk(int home, const char* name) {
-    forget_project(home, name);
+Result<void> remove_disk(const Paths& paths, int home, const char* name) {
+    forget_project(paths, home, name);
     return images::remove_tree(home, name);
 }
 

@@ -134,7 +134,7 @@ Result<void> delete_guest(const Paths& paths, std::string_view name) {
         const std::string text(name);
         TRY(remove_path(paths.guest_file(name) + ".d"));
         TRY(remove_path(paths.logs(name)));
-        forget_projects(paths.state + "/guests/" + text);
+        forget_projects(paths, paths.state + "/guests/" + text);
         TRY(remove_path(paths.state + "/guests/" + text));
         TRY(forget_range(paths, name));
         TRY(rename_address(paths, name, {}));

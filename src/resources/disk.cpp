@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <charconv>
 
+#include "sys/btrfs.h"
 #include "sys/file.h"
 #include "sys/quota.h"
 
@@ -32,11 +33,11 @@ std::string way_out(long of_type, const sys::QuotaState& state) {
                "a remount does not do; of the root file system: rootflags=prjquota for the kernel)";
     if (of_type != EXT4_SUPER_MAGIC)
         return "is on " +
-               std::string(of_type == BTRFS_SUPER_MAGIC       ? "btrfs"
-                           : of_type == TMPFS_MAGIC           ? "a tmpfs"
+               std::string(of_type == TMPFS_MAGIC             ? "a tmpfs"
                            : of_type == OVERLAYFS_SUPER_MAGIC ? "an overlay"
                                                               : "a file system") +
-               ", which has no project quotas; put /var/lib/stead on ext4 or xfs that has";
+               ", which has no project quotas; put /var/lib/stead on ext4 or xfs that has, or on "
+               "btrfs";
     if (state.counted)
         return "is on ext4 whose project quotas are counted and not enforced; mount it with "
                "-o prjquota";
@@ -44,15 +45,33 @@ std::string way_out(long of_type, const sys::QuotaState& state) {
            "DEVICE', mount it with -o prjquota";
 }
 
+/// Of guests' disks the state folder, which is there before any of them is.
+std::string folder_above(const std::string& disk) {
+    const std::size_t guests = disk.rfind("/guests/");
+    return guests == std::string::npos ? disk : disk.substr(0, guests);
+}
+
+std::string btrfs_problem(int folder, const std::string& path, DiskCount count) {
+    if (count == DiskCount::Inodes)
+        return "is on btrfs, which counts bytes and no inodes; ext4 and xfs count both";
+    const auto counting = sys::has_qgroups(folder);
+    if (!counting) return "cannot be looked at: " + std::string(describe(counting.error()).view());
+    if (!*counting) return "is on btrfs without quotas; 'btrfs quota enable " + path + "'";
+    if (::geteuid() != 0) return "is limited by the host's file system, which takes root";
+    return {};
+}
+
 class KernelQuotas : public DiskQuotas {
 public:
-    std::string problem(const std::string& folder) const override {
+    std::string problem(const std::string& folder, DiskCount count) const override {
         const auto open = open_nearest(folder);
         if (!open) return "cannot be looked at: " + std::string(describe(open.error()).view());
 
         struct statfs status {};
 
         if (::fstatfs(open->get(), &status) < 0) return "cannot be looked at";
+        if (status.f_type == BTRFS_SUPER_MAGIC)
+            return btrfs_problem(open->get(), folder_above(folder), count);
         const auto state = sys::project_quotas(open->get());
         if (!state || !state->enforced)
             return way_out(status.f_type, state ? *state : sys::QuotaState{});
@@ -68,6 +87,11 @@ public:
 
     Result<DiskUse> read(const std::string& folder) const override {
         const Opened opened = TRY(open(folder));
+        if (opened.subvolume) {
+            const sys::QgroupUse use =
+                TRY(sys::read_qgroup(opened.folder.get(), *opened.subvolume));
+            return DiskUse{use.bytes, std::nullopt, use.most_bytes, 0};
+        }
         const sys::ProjectQuota quota =
             TRY(sys::read_project_quota(opened.folder.get(), opened.project));
         return DiskUse{quota.bytes, quota.inodes, quota.most_bytes, quota.most_inodes};
@@ -77,6 +101,11 @@ public:
                        std::optional<std::uint64_t> bytes,
                        std::optional<std::uint64_t> inodes) const override {
         const Opened opened = TRY(open(folder));
+        if (opened.subvolume) {
+            if (inodes) return make_error("qgroup of", folder, EOPNOTSUPP);
+            return bytes ? sys::limit_qgroup(opened.folder.get(), *opened.subvolume, *bytes)
+                         : Result<void>();
+        }
         return sys::limit_project(opened.folder.get(), opened.project, bytes, inodes);
     }
 
@@ -84,12 +113,18 @@ private:
     struct Opened {
         sys::UniqueFd folder;
         std::uint32_t project = 0;
+        /// On btrfs, in place of it.
+        std::optional<std::uint64_t> subvolume;
     };
 
     static Result<Opened> open(const std::string& path) {
         Opened opened;
         opened.folder =
             TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+        if (sys::is_btrfs(opened.folder.get())) {
+            opened.subvolume = TRY(sys::subvolume_of(opened.folder.get()));
+            return opened;
+        }
         const sys::Project project = TRY(sys::project_of(opened.folder.get()));
         // Anybody else's limits are not ours to change.
         if (!project.inherited || project.id < kFirstProject || project.id > kLastProject)
@@ -104,10 +139,14 @@ const DiskQuotas& quotas_of(const Subject& subject) {
 }
 
 bool counts_bytes(const Level& level) {
-    return level.form == Form::Space;
+    return counted_by(level) == DiskCount::Bytes;
 }
 
 } // namespace
+
+DiskCount counted_by(const Level& level) {
+    return level.form == Form::Space ? DiskCount::Bytes : DiskCount::Inodes;
+}
 
 const DiskQuotas& kernel_quotas() {
     static const KernelQuotas kKernel;
@@ -123,7 +162,7 @@ std::string disk_problem(const Subject& subject, const Level& level) {
         return key + " needs a disk of the guest's own, and " + subject.name +
                " has none: " + subject.no_disk +
                "; a guest with image = \"NAME\" keeps its changes on one";
-    const std::string problem = quotas_of(subject).problem(subject.disk);
+    const std::string problem = quotas_of(subject).problem(subject.disk, counted_by(level));
     if (!problem.empty()) return key + ": the disk of " + subject.name + " " + problem;
     const auto use = quotas_of(subject).read(subject.disk);
     if (!use && use.error().code == ENODATA)
@@ -151,8 +190,8 @@ Result<void> write_disk(const Subject& subject, const Level& level, const std::s
 
 std::optional<std::int64_t> disk_use(const Subject& subject, const Level& level) {
     const auto use = quotas_of(subject).read(subject.disk);
-    if (!use) return std::nullopt;
-    return static_cast<std::int64_t>(counts_bytes(level) ? use->bytes : use->inodes);
+    if (!use || (!counts_bytes(level) && !use->inodes)) return std::nullopt;
+    return static_cast<std::int64_t>(counts_bytes(level) ? use->bytes : *use->inodes);
 }
 
 } // namespace stead::resources

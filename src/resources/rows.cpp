@@ -90,7 +90,7 @@ constexpr Level
 disk(std::string_view key, std::string_view object, Form form, std::string_view doc) {
     Level level = inside(key, DiskQuota, object, form, doc, "project quota");
     level.default_text = "max";
-    level.needs = "ext4 or xfs mounted with prjquota";
+    level.needs = "ext4 or xfs mounted with prjquota; of btrfs the bytes";
     level.low = 1;
     return level;
 }

@@ -21,7 +21,8 @@ TEST(DiskLevels, OfAGuestOnAnImageWaitForItsDisk) {
 
 TEST(DiskLevels, AreRefusedWithTheReasonOfTheFileSystem) {
     Host host = host_with_image();
-    host.facts.disk_problem = [](const std::string& folder) {
+    host.facts.disk_problem = [](const std::string& folder, const resources::Level& level) {
+        EXPECT_TRUE(level.key.starts_with("disk-"));
         return "in " + folder + " is on a tmpfs, which has none; put it elsewhere";
     };
     const auto outcome = guest(std::string("image = \"bb\"\n") + kLevels, host);

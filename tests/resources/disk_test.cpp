@@ -11,8 +11,9 @@ namespace {
 /// A file system with one disk. It counts in blocks of 4096, as xfs does.
 class FakeQuotas : public DiskQuotas {
 public:
-    std::string problem(const std::string& folder) const override {
+    std::string problem(const std::string& folder, DiskCount count) const override {
         EXPECT_EQ(folder, "/disk");
+        if (count == DiskCount::Inodes && !use.inodes) return "is on btrfs";
         return refusal;
     }
 
@@ -30,7 +31,7 @@ public:
         return {};
     }
 
-    mutable DiskUse use;
+    mutable DiskUse use{.inodes = 0};
     std::string refusal;
     bool uncounted = false;
     bool full = false;
@@ -133,6 +134,15 @@ TEST_F(Disk, IsAccounted) {
                           "or raise it");
 }
 
+TEST_F(Disk, WhoseInodesNobodyCountsHasNoLevelOfThem) {
+    quotas_.use.inodes.reset();
+    EXPECT_EQ(impossible(subject_, *find_level("disk-max")), "");
+    EXPECT_EQ(impossible(subject_, *find_level("disk-inodes-max")),
+              "disk-inodes-max: the disk of web is on btrfs");
+    for (const Account& line : account(subject_))
+        EXPECT_NE(line.level->key, "disk-inodes-max");
+}
+
 TEST_F(Disk, IsRefusedByNameWithTheWayOut) {
     const Level& level = *find_level("disk-max");
     EXPECT_EQ(impossible(subject_, level), "");
@@ -165,8 +175,10 @@ TEST_F(Disk, WhatTheKernelRefusesChangesNothing) {
 }
 
 TEST(KernelQuotas, NameWhatAFileSystemLacks) {
-    EXPECT_NE(kernel_quotas().problem("/dev/shm/not/there").find("tmpfs"), std::string::npos);
-    EXPECT_NE(kernel_quotas().problem("/proc").find("no project quotas"), std::string::npos);
+    EXPECT_NE(kernel_quotas().problem("/dev/shm/not/there", DiskCount::Bytes).find("tmpfs"),
+              std::string::npos);
+    EXPECT_NE(kernel_quotas().problem("/proc", DiskCount::Inodes).find("no project quotas"),
+              std::string::npos);
     EXPECT_FALSE(kernel_quotas().read("/proc"));
     EXPECT_FALSE(kernel_quotas().limit("/not/there", 1, 1));
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Inside the machine: disk-max and disk-inodes-max of guests on images, by the project quotas of ext4 (the machine's own disk)
-# and of xfs: filled to the limit, raised and lowered live, seen by df inside, kept over stop, clone, snapshot, restore, reset
+# and of xfs, disk-max by the qgroups of btrfs: filled to the limit, raised and lowered live, seen by df inside, kept over stop, clone, snapshot, restore, reset
 # and rename, gone after delete; what has no project quotas is refused by name, and made to have them.
 set -u
 # shellcheck source=tests/vm/checks.sh
@@ -275,6 +275,126 @@ if [ -f /job/xfs.img.gz ] && modprobe xfs; then
     umount "$work/other"
 else
     echo "not tried: xfs (needs mkfs.xfs of xfsprogs where the machine is made)"
+fi
+
+on_btrfs() { # Each disk is a subvolume; what it takes is known after a commit of the file system, its limit holds at once.
+    local disk=$STEAD_STATE_DIR/guests/web/disk out groups before
+    groups=$(echo /sys/fs/btrfs/*/qgroups)
+    group_of() { echo "$groups/0_$(python3 "$work/subvolume.py" "$STEAD_STATE_DIR/guests/$1/disk")"; }
+    most_of() { cat "$(group_of "$1")/max_referenced"; }
+    counted() { # how many subvolumes are counted besides the file system's own; dropped ones are for a while
+        local left
+        for _ in $(seq 60); do
+            sync
+            left=$(cat "$groups"/0_*/referenced | grep -c -v '^0$')
+            [ "$((left - 1))" = "$1" ] && break
+            sleep 0.5
+        done
+        echo "$((left - 1))"
+    }
+    goes() { # A group of a dropped subvolume; before Linux 6.11 it is let go when the next one comes or goes.
+        for _ in $(seq 60); do
+            [ -e "$1" ] || return 0
+            sync
+            stead clone web next >/dev/null && stead delete next --yes >/dev/null
+            sleep 0.5
+        done
+        return 1
+    }
+    echo "--- btrfs"
+    check "btrfs: the image" stead image import "$work/bb.tar" --name bb
+    check "btrfs: a guest with a limited disk" stead create web image=bb limits.disk-max=20M
+    check "btrfs: starts" stead start --direct web
+    check "btrfs: its disk is nobody else's to look into" is "$(stat -c %a "$disk")" 700
+    check "btrfs: the kernel has the limit" is "$(most_of web)" 20971520
+    out=$(fill web fill)
+    check "btrfs: writing ends at the limit" has "$out" '(No space left|quota exceeded)'
+    check "btrfs: nearly all of it can be used" near "$(size_in "$out")" 19000000 20971520
+    sync
+    check "btrfs: limits tells what is held" has "$(stead limits web)" 'disk-max +(19|20)[.0-9]*M .* 20M .*web'
+    check "btrfs: metrics has it" has "$(stead metrics)" 'stead_guest_disk_bytes\{guest="web"\} 2[0-9]{7}'
+    check "btrfs: and no inodes, which nobody counts" is "$(stead metrics | grep -c stead_guest_disk_inodes.guest)" 0
+    check "btrfs: why says it" has "$(stead why web)" 'used up disk-max \(20M\)'
+    check "btrfs: the limit is raised live" has "$(stead set web disk-max=30M)" 'disk-max: 20M -> 30M'
+    check "btrfs: there is room for as much more" near "$(size_in "$(fill web more)")" 9000000 10500000
+    fails "btrfs: no level of inodes" 'disk-inodes-max: the disk of web is on btrfs, which counts bytes and no inodes' \
+        stead set web disk-max=40M disk-inodes-max=100
+    check "btrfs: nothing changed by it" is "$(most_of web)" 31457280
+    fails "btrfs: nor in a file" 'disk-inodes-max: the guest.s disk is on btrfs' stead create more image=bb limits.disk-inodes-max=9
+    check "btrfs: lowering says what will happen" has "$(stead set web disk-max=10M)" 'is below the .*in use: nothing is lost'
+    check "btrfs: nothing more is written then" has "$(inside web 'echo much >/srv/small; sync /srv/small')" '(No space left|quota exceeded)'
+    inside web 'rm /srv/fill /srv/more' >/dev/null
+    sync
+    check "btrfs: until there is room" is "$(inside web 'echo much >/srv/small; cat /srv/small')" much
+    check "btrfs: max takes the limit off" stead set web disk-max=max
+    check "btrfs: in the kernel too" is "$(most_of web)" 0
+    check "btrfs: --save keeps" has "$(stead set web disk-max=25M --save)" 'kept in .*90-set.toml'
+    fails "btrfs: a set that the kernel refuses half-way is taken back" 'cpuset-cpus' stead set web disk-max=5M cpuset-cpus=500
+    check "btrfs: so the limit is as before" is "$(most_of web)" 26214400
+    stead stop --direct web
+    check "btrfs: start" stead start --direct web
+    check "btrfs: the limit is there again" is "$(most_of web)" 26214400
+    check "btrfs: a clone of the running guest" stead clone web web2
+    check "btrfs: is a subvolume of its own" test "$(group_of web2)" != "$(group_of web)"
+    check "btrfs: it starts" stead start --direct web2
+    check "btrfs: with a limit of its own" stead set web2 disk-max=12M
+    check "btrfs: which is nobody else's" is "$(most_of web) $(most_of web2)" "26214400 12582912"
+    stead stop --direct web2
+    before=$(group_of web2)
+    check "btrfs: a guest that is deleted" stead delete web2 --yes
+    check "btrfs: leaves nothing that is counted" is "$(counted 1)" 1
+    check "btrfs: nor its group" goes "$before"
+    check "btrfs: a snapshot" stead snapshot web s
+    stead stop --direct web
+    check "btrfs: restored" stead restore web s
+    check "btrfs: starts" stead start --direct web
+    check "btrfs: limited" is "$(most_of web)" 26214400
+    check "btrfs: as it was" is "$(inside web 'cat /srv/small')" much
+    stead stop --direct web
+    for delay in 0.02 0.05 0.08; do
+        stead clone web torn >/dev/null 2>&1 &
+        sleep $delay
+        kill -KILL $! 2>/dev/null
+        wait $! 2>/dev/null
+    done
+    stead clone web torn >/dev/null 2>&1 # It may be whole by now.
+    check "btrfs: of clones that were killed nothing is counted" is "$(counted 2)" 2
+    stead delete torn --yes
+    check "btrfs: reset" stead reset web --yes
+    check "btrfs: delete" stead delete web --yes
+    check "btrfs: nothing is left that is counted" is "$(counted 0)" 0
+    stead image delete bb >/dev/null
+}
+if [ -f /job/btrfs.img.gz ] && modprobe btrfs; then
+    # The number of the subvolume whose root this is (BTRFS_IOC_INO_LOOKUP); with "enable": counts them from now on.
+    cat >"$work/subvolume.py" <<'P'
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+if sys.argv[2:] == ["enable"]:
+    fcntl.ioctl(fd, 0xC0109428, struct.pack("QQ", 1, 0))
+else:
+    assert os.fstat(fd).st_ino == 256, "no subvolume"
+    lookup = bytearray(struct.pack("QQ4080x", 0, 256))
+    fcntl.ioctl(fd, 0xD0009412, lookup)
+    print(struct.unpack_from("Q", lookup)[0])
+P
+    gunzip -c /job/btrfs.img.gz >"$work/btrfs.img"
+    mount -o loop "$work/btrfs.img" "$work/other"
+    without btrfs "btrfs without quotas; 'btrfs quota enable $STEAD_STATE_DIR'"
+    check "as the message says" python3 "$work/subvolume.py" "$work/other" enable
+    check "a disk of before starts" stead start --direct web
+    fails "but is not counted yet" "made before its file system counted" stead set web disk-max=10M
+    stead stop --direct web
+    check "kept for the next start" stead set web disk-max=10M --save
+    check "it starts" stead start --direct web
+    check "limited" near "$(size_in "$(fill web fill)")" 9000000 10485760
+    stead stop --direct web
+    stead delete web --yes
+    stead image delete bb >/dev/null
+    on_btrfs
+    umount "$work/other"
+else
+    echo "not tried: btrfs (needs mkfs.btrfs of btrfs-progs where the machine is made)"
 fi
 echo "$failed failed"
 exit $failed
