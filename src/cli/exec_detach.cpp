@@ -9,6 +9,7 @@
 #include "compile/compile.h"
 #include "model/names.h"
 #include "plan/writer.h"
+#include "recipe/guest_paths.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "unitfile/specs.h"
@@ -45,7 +46,7 @@ compile_unit(Asking& asking, const Target& target, const Detached& wishes) {
     compile::UnitOptions options;
     // PID 1 cuts it to what the guest has.
     options.ceiling = ~std::uint64_t{0};
-    options.foreign = target.own() && !sys::open_at(AT_FDCWD, "/run/stead/bin/stead", O_PATH);
+    options.foreign = target.own() && !sys::open_at(AT_FDCWD, recipe::kGuestStead, O_PATH);
     unitfile::Diagnostics diagnostics;
     const plan::PlanInput plan =
         compile::compile_units({describe_unit(wishes)}, {}, options, diagnostics);

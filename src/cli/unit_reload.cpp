@@ -9,6 +9,7 @@
 #include "cli/distribution.h"
 #include "cli/words.h"
 #include "guests/rootless.h"
+#include "recipe/guest_paths.h"
 #include "sys/clock.h"
 #include "sys/file.h"
 #include "sys/memory.h"
@@ -27,7 +28,6 @@ constexpr int kSeals = sys::kSealShrink | sys::kSealGrow | sys::kSealWrite | sys
 /// The loader's own limit, and what starting it may take.
 constexpr Duration kCompileLimit = 40_s;
 constexpr std::size_t kMaxMistakes = std::size_t{256} << 10U;
-constexpr const char* kLoader = "/run/stead/bin/stead";
 
 /// The guest's own allow-list is the bounding set that PID 1 gave us; with none to see, everything:
 /// PID 1 cuts the plan anyway.
@@ -109,7 +109,8 @@ int wait_for_program(
                 message.text(Tag::Text).empty()
                     ? error_words(static_cast<int>(message.number(Tag::ReasonError) & 0xfff))
                     : safe(message.text(Tag::Text));
-            asking.fail(kCouldNot, target.text() + ": " + kLoader + " does not run there: " + why);
+            asking.fail(kCouldNot,
+                        target.text() + ": " + recipe::kGuestStead + " does not run there: " + why);
         }
         return code;
     }
@@ -142,7 +143,7 @@ compile_here(Asking& asking, Context& context, const ReloadWishes& wishes) {
     set.folders = wishes.folders;
     set.leave_out = wishes.leave_out;
     // A launched guest is told by its own folder, which only its launcher makes.
-    set.foreign = !sys::open_at(AT_FDCWD, kLoader, O_PATH);
+    set.foreign = !sys::open_at(AT_FDCWD, recipe::kGuestStead, O_PATH);
     look_around(set);
     if (const int code = compile_unit_set(context, set); code != kDone) {
         asking.fail(code, "nothing has changed");
@@ -220,7 +221,7 @@ int run_there(Asking& asking,
     (void)sys::set_nonblocking(messages->read.get(), true); // a pipe of our own
     std::vector<std::byte> buffer(4096);
     wire::Writer request(buffer, Kind::Exec);
-    request.text(Tag::Argv, kLoader);
+    request.text(Tag::Argv, recipe::kGuestStead);
     for (const std::string& word : words)
         request.text(Tag::Argv, word);
     const std::array descriptors = {null->get(), output, messages->write.get()};

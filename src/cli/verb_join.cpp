@@ -10,6 +10,7 @@
 
 #include "cli/options.h"
 #include "cli/own_init.h"
+#include "recipe/guest_paths.h"
 #include "sys/namespaces.h"
 #include "sys/process.h"
 #include "sys/signals.h"
@@ -127,7 +128,7 @@ std::vector<std::string> joined_command(std::int64_t init,
                                         const std::optional<Account>& account,
                                         const std::string& directory,
                                         const std::vector<std::string>& command) {
-    std::vector<std::string> words{"/run/stead/bin/stead", "join"};
+    std::vector<std::string> words{recipe::kGuestStead, "join"};
     if (account) {
         std::string ids = std::to_string(account->uid) + "," + std::to_string(account->gid);
         for (const std::uint32_t group : account->groups)

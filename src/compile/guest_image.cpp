@@ -2,6 +2,7 @@
 #include <array>
 
 #include "compile/guest_parts.h"
+#include "recipe/guest_paths.h"
 
 /// A root that is made of an image: what lies above it.
 namespace stead::compile {
@@ -12,7 +13,6 @@ using recipe::LayerFile;
 using LayerKind = LayerFile::Kind;
 
 /// Where a guest's own commands for its end lead.
-constexpr const char* kStead = "/run/stead/bin/stead";
 constexpr std::array<std::string_view, 4> kEndings{"shutdown", "reboot", "poweroff", "halt"};
 
 constexpr std::array<std::string_view, 2> kRunlevels{"runlevel", "telinit"};
@@ -89,7 +89,8 @@ void set_layer(Draft& draft) {
         if (draft.own_init()) break;
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
         const auto link = [&](std::string_view ending) {
-            add(draft, LayerKind::Link, std::string(folder) + "/" + std::string(ending), kStead);
+            add(draft, LayerKind::Link, std::string(folder) + "/" + std::string(ending),
+                recipe::kGuestStead);
         };
         std::for_each(kEndings.begin(), kEndings.end(), link);
         if (draft.spec.distribution.value)
@@ -101,16 +102,17 @@ void set_layer(Draft& draft) {
         const bool merged = kind_in_image(draft, "/sbin") != PathFact::Kind::Folder;
         const std::string init = merged ? "/usr/sbin/init" : "/sbin/init";
         if (kind_in_image(draft, init) == PathFact::Kind::Missing)
-            add(draft, LayerKind::Link, init, kStead);
+            add(draft, LayerKind::Link, init, recipe::kGuestStead);
     }
     bool known = false;
     for (const char* folder : {"/usr/bin", "/bin"}) {
         if (kind_in_image(draft, folder) != PathFact::Kind::Folder) continue;
-        if (!known) add(draft, LayerKind::Link, std::string(folder) + "/stead", kStead);
+        if (!known)
+            add(draft, LayerKind::Link, std::string(folder) + "/stead", recipe::kGuestStead);
         known = true;
         // Some scripts name it by its path.
         if (draft.spec.distribution.value)
-            add(draft, LayerKind::Link, std::string(folder) + "/systemctl", kStead);
+            add(draft, LayerKind::Link, std::string(folder) + "/systemctl", recipe::kGuestStead);
     }
 }
 

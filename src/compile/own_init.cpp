@@ -4,6 +4,7 @@
 
 #include "compile/guest_parts.h"
 #include "compile/levels.h"
+#include "recipe/guest_paths.h"
 
 /// An init of the guest's own ("/sbin/init"): one unit of ours, whose first process makes a pid
 /// namespace for it and names it our main process (`stead own-init`, cli/verb_own_init.cpp).
@@ -11,7 +12,6 @@ namespace stead::compile {
 
 namespace {
 
-constexpr const char* kStead = "/run/stead/bin/stead";
 /// systemd says that it is up once its default target is, and its own jobs have limits of minutes.
 constexpr Duration kStartLimit = 10_min;
 
@@ -43,14 +43,14 @@ unitfile::UnitSpec own_init_unit(const Draft& draft) {
     unit.type = UnitType::Notify;
     unit.essential = true;
     unit.delegate = true;
-    unit.command = {kStead, "own-init", "--"};
+    unit.command = {recipe::kGuestStead, "own-init", "--"};
     unit.command.insert(unit.command.end(), draft.spec.init.begin(), draft.spec.init.end());
     unit.environment = {{"container", "stead"}};
     unit.ready_timeout = kStartLimit;
     unit.restart = RestartPolicy::No;
     // How the kernel tells the end of a pid namespace, reboot(2): HUP for a restart, else INT.
     unit.exit_map = {{128 + SIGINT, 0}, {128 + SIGHUP, 0}};
-    unit.post_stop = {{kStead, "own-init", "--ended"}};
+    unit.post_stop = {{recipe::kGuestStead, "own-init", "--ended"}};
     StopStep step;
     step.signal = draft.spec.init_stop_signal;
     step.wait_ms = plan_ms(draft.spec.stop_timeout);

@@ -13,6 +13,7 @@
 #include "compile/unit_filter.h"
 #include "model/condition.h"
 #include "model/names.h"
+#include "recipe/guest_paths.h"
 
 namespace stead::compile {
 
@@ -49,7 +50,7 @@ struct ProbeParts {
 /// HTTP is spoken by a helper; PID 1 reads no text.
 unitfile::Argv http_helper(const std::string& url, const UnitOptions& options) {
     // A launched guest has our own program at a fixed place, somebody else's container in PATH.
-    return {options.foreign ? "stead" : "/run/stead/bin/stead", "probe", url};
+    return {options.foreign ? "stead" : recipe::kGuestStead, "probe", url};
 }
 
 ProbeParts probe_parts(const unitfile::ProbeSpec& probe,

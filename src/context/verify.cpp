@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "context/paths.h"
+#include "recipe/guest_paths.h"
 #include "sys/file.h"
 #include "sys/mounts.h"
 #include "sys/namespaces.h"
@@ -199,7 +200,7 @@ Result<void> verify_root(const recipe::Context& recipe, const std::vector<Mounte
 bool is_accounted(const recipe::Context& recipe,
                   const std::vector<std::string>& places,
                   const Mounted& mounted) {
-    if (mounted.target == "/run/stead" || mounted.target == "/run/stead/bin/stead") return true;
+    if (mounted.target == "/run/stead" || mounted.target == recipe::kGuestStead) return true;
     for (const recipe::Mount& asked : recipe.mounts) {
         if (asked.target == mounted.target) return true;
         const bool brings_more = asked.recursive || asked.kind == MountKind::ReadOnly;

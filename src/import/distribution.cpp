@@ -4,6 +4,7 @@
 
 #include "import/distribution_parts.h"
 #include "import/rules.h"
+#include "recipe/guest_paths.h"
 
 /// Both halves together, and the units that come before all others.
 namespace stead::importing {
@@ -47,7 +48,7 @@ bool link_commands(const RootView& root, Distribution& distribution) {
     if (missing.empty() || !is_folder_root(root)) return false;
     // Where folders are merged the first link is the second as well.
     add_first(
-        distribution, "commands", "/run/stead/bin/stead",
+        distribution, "commands", recipe::kGuestStead,
         R"(description = "Links systemctl, shutdown and their like to Stead's where there are none"
 type = "oneshot"
 remain-after-exit = false
@@ -65,11 +66,11 @@ done
 /// Stead's commands lie over the root's; without this an upgrade of theirs would lie over Stead's,
 /// or fail where Stead's is a mount.
 void keep_commands(const RootView& root, Distribution& distribution) {
-    constexpr std::string_view kOurs = "/run/stead/bin/stead";
     constexpr std::string_view kMark = "/usr/bin/systemctl.distribution";
     const RootText known = root.read("/var/lib/dpkg/diversions");
     const bool done = known.text && known.text->find(kMark) != std::string::npos;
-    const bool offers = root.link("/usr/bin/systemctl") == kOurs || is_folder_root(root);
+    const bool offers =
+        root.link("/usr/bin/systemctl") == recipe::kGuestStead || is_folder_root(root);
     if (done || !has_program(root, "dpkg-divert") || !offers) return;
     // dpkg knows a file by the very path that its package has, also where folders are merged.
     add_first(distribution, "diversions", "/var/lib/dpkg/diversions",
@@ -116,7 +117,7 @@ std::vector<std::string> first_units(const RootView& root, Distribution& distrib
         std::string text = "description = \"Makes the files that tmpfiles.d lists\"\n" +
                            std::string(kOneshot) + "command = \"";
         text += own ? "systemd-tmpfiles --create --remove --boot --exclude-prefix=/dev"
-                    : "/run/stead/bin/stead tmpfiles";
+                    : recipe::kGuestStead + std::string(" tmpfiles");
         // What cannot be made is no reason for anything else to fail.
         text += "\"\nsuccess-exit = [0, 65, 73]\nafter = [";
         for (const std::string& name : names)

@@ -156,7 +156,11 @@ std::vector<std::string> RootUnits::clusters() const {
                 automatic = automatic || trimmed(line.substr(0, line.find('#'))) == "auto";
             }
             if (automatic && found.size() < kMaxSources)
-                found.push_back("postgresql@" + version + "-" + cluster + ".service");
+                found.emplace_back("postgresql@")
+                    .append(version)
+                    .append("-")
+                    .append(cluster)
+                    .append(".service");
         }
     }
     return found;
@@ -220,7 +224,7 @@ void RootUnits::add_drop_ins(SystemdUnit& unit, Distribution& distribution) cons
         for (const std::string& folder : folders->second) {
             for (const std::string& file : root_.list(folder))
                 if (file.ends_with(".conf") && !file.starts_with('.') && found.size() < kMaxSources)
-                    found.emplace(file, folder + "/" + file);
+                    found.emplace(file, std::string(folder).append("/").append(file));
         }
     }
     for (const auto& [file, path] : found) {
