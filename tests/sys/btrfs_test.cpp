@@ -1,11 +1,10 @@
-#include "sys/btrfs.h"
-
 #include <fcntl.h>
 
 #include <cerrno>
 
 #include <gtest/gtest.h>
 
+#include "sys/btrfs.h"
 #include "sys/file.h"
 
 namespace stead::sys {
