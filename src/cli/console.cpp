@@ -41,6 +41,7 @@ bool wants_colour() {
 }
 
 void write(std::FILE* to, std::string_view text) {
+    if (text.empty()) return; // It may have no address, which fwrite must be given.
     // A lost byte shows in the stream's error flag, which flush() reports.
     (void)std::fwrite(text.data(), 1, text.size(), to);
 }

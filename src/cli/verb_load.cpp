@@ -1,6 +1,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/sanitized.h"
 #include "cli/options.h"
 #include "cli/unit_reload.h"
 #include "cli/verbs.h"
@@ -11,7 +12,7 @@ namespace stead::cli {
 
 namespace {
 
-constexpr rlim_t kMaxMemory = 512U << 20U;
+constexpr rlim_t kMaxMemory = space_limit(512U << 20U);
 constexpr rlim_t kMaxProcessorSeconds = 10;
 constexpr unsigned kMaxSeconds = 30;
 

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/sanitized.h"
 #include "sys/file.h"
 #include "sys/namespaces.h"
 #include "sys/privileges.h"
@@ -30,7 +31,7 @@ namespace {
 constexpr std::uint64_t kCapabilities =
     1U << 0U | 1U << 1U | 1U << 3U | 1U << 4U | std::uint64_t{1} << 31U;
 /// The largest window of zstd, and a manifest in the making.
-constexpr rlim_t kMemory = rlim_t{3} << 30U;
+constexpr rlim_t kMemory = space_limit(std::uint64_t{3} << 30U);
 constexpr std::size_t kMaxMessage = std::size_t{1} << 20U;
 constexpr std::size_t kMaxMessages = 10000;
 

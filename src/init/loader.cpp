@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "base/sanitized.h"
 #include "base/words.h"
 #include "init/children.h"
 #include "init/environment.h"
@@ -31,7 +32,7 @@ namespace stead::init {
 namespace {
 
 constexpr Duration kLoaderTime = 30_s;
-constexpr std::uint64_t kLoaderMemory = 512U << 20U;
+constexpr std::uint64_t kLoaderMemory = space_limit(512U << 20U);
 constexpr std::uint64_t kLoaderSeconds = 20;
 constexpr std::size_t kMaxDirectories = 64;
 constexpr int kSeals = sys::kSealSeal | sys::kSealShrink | sys::kSealGrow | sys::kSealWrite;

@@ -6,6 +6,7 @@
 
 #include "init/loop.h"
 #include "init/main_process.h"
+#include "init/plan_address.h"
 #include "sys/events.h"
 
 namespace stead::init {
@@ -20,13 +21,13 @@ void tell_holds(Supervisor& self, UnitId unit) {
 
 void probe_connection(Supervisor& self, UnitId unit, std::span<const std::byte> address) {
     if (address.size() < sizeof(sa_family_t)) return;
-    const auto* name = reinterpret_cast<const sockaddr*>(address.data());
-    sys::UniqueFd fd(::socket(name->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sa_family_t family = family_of(address.data());
+    sys::UniqueFd fd(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd) return;
-    const int connected = ::connect(fd.get(), name, static_cast<socklen_t>(address.size()));
+    const int connected =
+        ::connect(fd.get(), for_kernel(address.data()), static_cast<socklen_t>(address.size()));
     // A unix socket's EAGAIN is a full backlog: somebody listens, which is what was asked.
-    if (connected == 0 || (errno == EAGAIN && name->sa_family == AF_UNIX))
-        return tell_holds(self, unit);
+    if (connected == 0 || (errno == EAGAIN && family == AF_UNIX)) return tell_holds(self, unit);
     if (errno != EINPROGRESS) return;
     SlotFd& probe = self.units[unit].probe;
     probe.take(std::move(fd));

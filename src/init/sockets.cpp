@@ -15,6 +15,7 @@
 #include "base/words.h"
 #include "init/environment.h"
 #include "init/loop.h"
+#include "init/plan_address.h"
 #include "init/say.h"
 #include "init/timers.h"
 #include "init/transient.h"
@@ -81,26 +82,26 @@ Result<void> give_away(const char* path, const SocketView& socket) {
 }
 
 /// Where IPv6 is missing, every address is every one of IPv4.
-int open_inet(const sockaddr*& address, socklen_t& size, sockaddr_in& plain, int type) {
-    const int fd = ::socket(address->sa_family, type, 0);
-    if (fd >= 0 || errno != EAFNOSUPPORT || address->sa_family != AF_INET6) return fd;
-    const auto* wide = reinterpret_cast<const sockaddr_in6*>(address);
-    for (const auto byte : wide->sin6_addr.s6_addr)
-        if (byte != 0) return fd;
+int open_inet(const std::byte*& address, socklen_t& size, sockaddr_in& plain, int type) {
+    const sa_family_t family = family_of(address);
+    const int fd = ::socket(family, type, 0);
+    if (fd >= 0 || errno != EAFNOSUPPORT || family != AF_INET6) return fd;
+    for (std::size_t i = 0; i < sizeof(in6_addr); ++i)
+        if (address[offsetof(sockaddr_in6, sin6_addr) + i] != std::byte{0}) return fd;
     plain = {};
     plain.sin_family = AF_INET;
-    plain.sin_port = wide->sin6_port;
-    address = reinterpret_cast<const sockaddr*>(&plain);
+    std::memcpy(&plain.sin_port, address + offsetof(sockaddr_in6, sin6_port), sizeof(in_port_t));
+    address = reinterpret_cast<const std::byte*>(&plain);
     size = sizeof plain;
     return ::socket(AF_INET, type, 0);
 }
 
 Result<sys::UniqueFd> open_socket(const SocketView& socket) {
     constexpr std::array<int, 3> kTypes{SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
-    const auto* address = reinterpret_cast<const sockaddr*>(socket.address.data());
+    const std::byte* address = socket.address.data();
     auto size = static_cast<socklen_t>(socket.address.size());
-    const bool local = address->sa_family == AF_UNIX;
-    const char* path = reinterpret_cast<const char*>(socket.address.data()) + sizeof(sa_family_t);
+    const bool local = family_of(address) == AF_UNIX;
+    const char* path = reinterpret_cast<const char*>(address) + sizeof(sa_family_t);
     if (local) clear_way(path);
     if (socket.kind == SocketKind::Fifo) {
         const mode_t before = ::umask(0);
@@ -119,7 +120,7 @@ Result<sys::UniqueFd> open_socket(const SocketView& socket) {
     if (!fd) return last_error("socket");
     if (!local) (void)sys::set_socket_option(fd.get(), SO_REUSEADDR, 1);
     const mode_t before = ::umask(~socket.mode & 0777U);
-    const int bound = ::bind(fd.get(), address, size);
+    const int bound = ::bind(fd.get(), for_kernel(address), size);
     const int error = errno;
     ::umask(before);
     if (bound < 0) return make_error("bind", local ? path : "", error);
