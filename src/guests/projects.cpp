@@ -18,7 +18,7 @@ namespace stead::guests {
 
 namespace {
 
-constexpr std::size_t kMaxProjects = std::size_t{1} << 20U;
+constexpr std::size_t kMaxList = std::size_t{1} << 20U;
 
 bool is_ours(const sys::Project& project) {
     return project.inherited && project.id >= resources::kFirstProject &&
@@ -30,7 +30,7 @@ bool is_ours(const sys::Project& project) {
 std::set<std::uint32_t> foreign_projects() {
     std::set<std::uint32_t> found;
     for (const char* path : {"/etc/projid", "/etc/projects"}) {
-        const auto text = read_file(AT_FDCWD, path, kMaxProjects);
+        const auto text = read_file(AT_FDCWD, path, kMaxList);
         if (!text) continue; // Most hosts have none.
         for (std::size_t at = 0; at < text->size();) {
             const std::size_t first = text->find_first_of("0123456789", at);
@@ -86,7 +86,7 @@ Result<void> forget_groups(const Paths& paths, int folder, std::optional<std::ui
     const sys::UniqueFd state =
         TRY(sys::open_at(AT_FDCWD, paths.state.c_str(), O_RDONLY | O_DIRECTORY));
     std::string known;
-    if (auto text = read_file(state.get(), kGone, kMaxProjects)) known = *std::move(text);
+    if (auto text = read_file(state.get(), kGone, kMaxList)) known = *std::move(text);
     std::string gone = known;
     if (going) gone += std::to_string(*going) + "\n";
     std::string left;

@@ -83,9 +83,9 @@ Result<void> give_away(const char* path, const SocketView& socket) {
 
 /// Where IPv6 is missing, every address is every one of IPv4.
 int open_inet(const std::byte*& address, socklen_t& size, sockaddr_in& plain, int type) {
-    const sa_family_t family = family_of(address);
-    const int fd = ::socket(family, type, 0);
-    if (fd >= 0 || errno != EAFNOSUPPORT || family != AF_INET6) return fd;
+    const int fd = ::socket(family_of(address), type, 0);
+    // By its length, of which a plan that a guest has made itself may have less than its family.
+    if (fd >= 0 || errno != EAFNOSUPPORT || size < sizeof(sockaddr_in6)) return fd;
     for (std::size_t i = 0; i < sizeof(in6_addr); ++i)
         if (address[offsetof(sockaddr_in6, sin6_addr) + i] != std::byte{0}) return fd;
     plain = {};

@@ -90,7 +90,8 @@ constexpr Level
 disk(std::string_view key, std::string_view object, Form form, std::string_view doc) {
     Level level = inside(key, DiskQuota, object, form, doc, "project quota");
     level.default_text = "max";
-    level.needs = "ext4 or xfs mounted with prjquota; of btrfs the bytes";
+    level.needs = form == Form::Space ? "ext4 or xfs mounted with prjquota, or btrfs with quotas"
+                                      : "ext4 or xfs mounted with prjquota";
     level.low = 1;
     return level;
 }

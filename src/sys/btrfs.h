@@ -33,8 +33,8 @@ struct QgroupUse {
 Result<QgroupUse> read_qgroup(int fd, std::uint64_t subvolume);
 /// 0: no limit. It holds from now on. CAP_SYS_ADMIN of the host.
 Result<void> limit_qgroup(int fd, std::uint64_t subvolume, std::uint64_t bytes);
-/// Counts the subvolume no more, which is going to be removed. EBUSY: this kernel (6.11) does that
-/// by itself when the subvolume is gone.
+/// Counts the subvolume no more. EBUSY: it is there, or on its way out still; Linux 6.11 does this
+/// by itself in the end, before that it is to be asked again.
 Result<void> forget_qgroup(int fd, std::uint64_t subvolume);
 
 } // namespace stead::sys

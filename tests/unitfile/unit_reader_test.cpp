@@ -246,7 +246,9 @@ TEST(ReadUnit, RaisesTheLongestDelayWithAWrittenOne) {
 }
 
 TEST(ReadUnit, IgnoresPrivateTables) {
-    (void)good_unit("command = \"a\"\n[x-mine]\nuser = 5\n[limits.x-other]\na = 1\n");
+    const auto unit = good_unit("command = \"a\"\n[x-mine]\nuser = 5\n[limits.x-other]\na = 1\n");
+    EXPECT_EQ(unit.command, Argv{"a"});
+    EXPECT_EQ(unit.user.value, "root");
 }
 
 TEST(ReadUnit, DoesNotMindTheOrderOfKeys) {

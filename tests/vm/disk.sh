@@ -54,6 +54,15 @@ fails() { # claim pattern command...
 }
 near() { [ "$1" -ge "$2" ] && [ "$1" -le "$3" ] || { echo "  $1 is not within $2 to $3"; false; }; }
 size_in() { tail -n 1 <<<"$1"; }
+tear_clones() { # of a guest: three that are killed, and one that may be whole, all called torn
+    for delay in 0.02 0.05 0.08; do
+        stead clone "$1" torn >/dev/null 2>&1 &
+        sleep $delay
+        kill -KILL $! 2>/dev/null
+        wait $! 2>/dev/null
+    done
+    stead clone "$1" torn >/dev/null 2>&1
+}
 
 all_of_it() { # kind: everything that holds on any file system that counts
     local kind=$1 out
@@ -163,13 +172,7 @@ P
     check "$kind: limited" is "$(limits_of shop)" "26214400 1500"
     check "$kind: as it was at the snapshot" is "$(inside shop 'cat /srv/d/f /srv/second 2>/dev/null')" 1
     stead stop --direct shop
-    for delay in 0.02 0.05 0.08; do
-        stead clone shop torn >/dev/null 2>&1 &
-        sleep $delay
-        kill -KILL $! 2>/dev/null
-        wait $! 2>/dev/null
-    done
-    stead clone shop torn >/dev/null 2>&1 # It may be whole by now.
+    tear_clones shop
     check "$kind: of clones that were killed nothing is counted" is "$(projects | wc -l)" $((rows + 1))
     check "$kind: and the last is whole" is "$(find "${STEAD_STATE_DIR:-/var/lib/stead}/guests/torn/disk" | wc -l)" "$(row_of torn | cut -d' ' -f3)"
     stead delete torn --yes
@@ -351,13 +354,7 @@ on_btrfs() { # Each disk is a subvolume; what it takes is known after a commit o
     check "btrfs: limited" is "$(most_of web)" 26214400
     check "btrfs: as it was" is "$(inside web 'cat /srv/small')" much
     stead stop --direct web
-    for delay in 0.02 0.05 0.08; do
-        stead clone web torn >/dev/null 2>&1 &
-        sleep $delay
-        kill -KILL $! 2>/dev/null
-        wait $! 2>/dev/null
-    done
-    stead clone web torn >/dev/null 2>&1 # It may be whole by now.
+    tear_clones web
     check "btrfs: of clones that were killed nothing is counted" is "$(counted 2)" 2
     stead delete torn --yes
     check "btrfs: reset" stead reset web --yes
