@@ -31,11 +31,17 @@ TEST(CallFold, NamesEachCallOfWhichItsGroupHasFewUses) {
     EXPECT_EQ(texts(fold_calls(used("brk read openat"))), (Words{"@default", "read", "openat"}));
 }
 
+TEST(CallFold, GivesTheCallsOfWaitingWhichDependOnTheRunsTiming) {
+    EXPECT_EQ(texts(fold_calls(used("brk rt_sigaction"))), (Words{"@default", "@signal"}));
+    EXPECT_EQ(texts(fold_calls(used("brk poll"))), (Words{"@default", "@io-event"}));
+    EXPECT_EQ(texts(fold_calls(used("brk socket"))), (Words{"@default", "@io-event", "socket"}));
+}
+
 TEST(CallFold, NeverOpensAGroupThatAJailDoesNotHave) {
     const auto list = texts(fold_calls(used("@setuid @chown @mount @inspect @process")));
     for (const std::string& word : list)
         EXPECT_TRUE(word == "@default" || word == "@signal" || word == "@timer" ||
-                    !word.starts_with('@'))
+                    word == "@io-event" || !word.starts_with('@'))
             << word;
     EXPECT_NE(std::find(list.begin(), list.end(), "setuid"), list.end());
 }

@@ -218,6 +218,16 @@ TEST_F(Learn, FollowsProgramsThatForkALot) {
     EXPECT_EQ(host_.remains(), "");
 }
 
+TEST_F(Learn, WritesAFileThatAlsoWorksWhereAChildIsSlower) {
+    // A shell suspends itself only where its child still runs when it waits.
+    const Outcome learned = learn({"--", "sh", "-c", "sleep 0 & sleep 0.5; wait"});
+    ASSERT_EQ(learned.code, 0) << learned.err;
+    const std::string slower =
+        std::regex_replace(learned.out, std::regex("sleep 0 & sleep 0.5"), "sleep 0.5 & sleep 0");
+    EXPECT_EQ(run(slower).code, 0) << slower;
+    EXPECT_EQ(host_.remains(), "");
+}
+
 TEST_F(Learn, CountsCallsThatNeverReturned) {
     NEED("/usr/bin/python3");
     const std::string program = python("import os, signal, threading\n"
