@@ -40,7 +40,8 @@ bool collect(Answer& answer, Reply& reply) {
 Asking::Asking(Context& context, Place place)
     : context_(context)
     , place_(std::move(place)) {
-    if (place_.on_host()) guests::clear_ended(place_.paths());
+    if (!place_.on_host() || context_.cleared) return;
+    context_.cleared = guests::clear_ended(place_.paths());
 }
 
 int Asking::fail(int code, std::string_view text, std::string_view hint) {

@@ -43,7 +43,8 @@ struct Patience {
 /// `code` is what to leave with.
 class Asking {
 public:
-    /// On the host, what guests that have ended without a keeper left is cleared away first.
+    /// On the host, what guests that have ended without a keeper left is cleared away first, once a
+    /// command.
     Asking(Context& context, Place place);
 
     [[nodiscard]] const Place& place() const { return place_; }

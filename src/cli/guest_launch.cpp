@@ -262,7 +262,7 @@ int launch_guest(Context& context, const guests::Paths& paths, const Launch& lau
     if (!may_start_guests(context, guest->profile.value == unitfile::ProfileKind::Jail))
         return kCouldNot;
 
-    auto start = guests::Start::begin(paths, guest->name);
+    auto start = guests::Start::begin(paths, guest->name, context.cleared);
     if (!start) {
         explain_failure(context, guest->name, start.error());
         return start.error().code == EBUSY ? kCouldNot : failed;

@@ -78,7 +78,7 @@ void connect(unitfile::GuestSpec& guest, bool terminal) {
 
 int launch_jail(Context& context, unitfile::GuestSpec& guest, unitfile::Diagnostics& diagnostics) {
     const auto paths = guests::Paths::from_environment();
-    auto start = guests::Start::begin(paths, guest.name);
+    auto start = guests::Start::begin(paths, guest.name, context.cleared);
     if (!start) {
         explain_failure(context, guest.name, start.error());
         return start.error().code == EBUSY ? kCouldNot : kSteadFailed;

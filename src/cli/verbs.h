@@ -18,6 +18,8 @@ struct Context {
     Console& console;
     /// The program as it was called, for messages and for finding what lies beside it.
     std::string program = "stead";
+    /// Whether this command has cleared away already what ended guests left.
+    bool cleared = false;
 };
 
 /// The words after the verb.

@@ -94,24 +94,29 @@ Result<void> clean_up(const Paths& paths, std::string_view name) {
 bool clear_ended_guests(const Paths& paths) {
     const auto names = names_of_guests(paths);
     if (!names) return false;
+    if (names->empty()) return true;
+    const std::string all = paths.runtime + "/guests";
+    const auto folder = sys::open_at(AT_FDCWD, all.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!folder) return false;
     for (const std::string& name : *names) {
         // One whose lock is held is somebody's: its keeper, or a start, clears it.
-        const std::string lock = paths.guest(name) + "/lock";
-        const auto file = sys::open_at(AT_FDCWD, lock.c_str(), O_RDWR | O_NOFOLLOW);
+        const std::string lock = name + "/lock";
+        const auto file = sys::open_at(folder->get(), lock.c_str(), O_RDWR | O_NOFOLLOW);
         const auto locked = file ? sys::is_locked(file->get()) : Result<bool>(false);
         if (locked && !*locked) (void)clean_up(paths, name);
     }
-    return names->empty();
+    return false;
 }
 
-void clear_ended(const Paths& paths) {
-    if (::geteuid() != 0) return;
+bool clear_ended(const Paths& paths) {
+    if (::geteuid() != 0) return false;
     repair_levels(paths);
     refresh_resolvers(paths);
-    if (!clear_ended_guests(paths)) return;
+    if (!clear_ended_guests(paths)) return true;
     // The last of them may have ended between its own removal and this one's.
     if (const auto cgroup2 = find_cgroup2())
         (void)sys::remove_at(AT_FDCWD, cgroup_parent(paths, *cgroup2).c_str(), true);
+    return true;
 }
 
 } // namespace stead::guests

@@ -125,8 +125,8 @@ void await_removal(const Paths& paths, std::string_view name);
 Result<void> clean_up(const Paths& paths, std::string_view name);
 
 /// The same for every guest that has ended without its keeper; what cannot be cleared stays for the
-/// next time. Only root's commands do it.
-void clear_ended(const Paths& paths);
+/// next time. Only root's commands do it; whether this one did.
+bool clear_ended(const Paths& paths);
 
 /// What PID 1 of a running guest is to execute instead of itself: the stead-init of this `stead`,
 /// or, with `file`, a copy of that, written to /run/stead/lib as for a start and sealed as there.

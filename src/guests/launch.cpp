@@ -259,8 +259,8 @@ Start::~Start() {
     if (claim_.lock) (void)clear(paths_, name_, claim_); // The failure that led here is told.
 }
 
-Result<Start> Start::begin(const Paths& paths, std::string_view name) {
-    (void)clear_ended_guests(paths); // A start makes the common folder of all again.
+Result<Start> Start::begin(const Paths& paths, std::string_view name, bool cleared) {
+    if (!cleared) (void)clear_ended_guests(paths); // A start makes the common folder of all again.
     Claim claimed = TRY(claim(paths, name));
     if (!claimed.is_new) {
         // It runs, and only its keeper is gone.

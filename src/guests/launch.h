@@ -59,9 +59,9 @@ struct LaunchOptions {
 /// nothing is left of it: no process, cgroup, file or claimed id.
 class Start {
 public:
-    /// Clears what ended guests left, and takes the guest's lock. EBUSY: it runs, or
-    /// somebody else is starting it.
-    static Result<Start> begin(const Paths& paths, std::string_view name);
+    /// Clears what ended guests left, unless the caller has just done it (`cleared`), and takes the
+    /// guest's lock. EBUSY: it runs, or somebody else is starting it.
+    static Result<Start> begin(const Paths& paths, std::string_view name, bool cleared);
 
     Start(Start&&) = default;
     Start(const Start&) = delete;

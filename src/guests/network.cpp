@@ -46,12 +46,21 @@ std::string lock_path(const Paths& paths) {
     return paths.runtime + "/network.lock";
 }
 
-Result<sys::UniqueFd> lock_networks(const Paths& paths) {
+Result<sys::UniqueFd> open_lock(const Paths& paths) {
     TRY(make_folders(paths.runtime));
     const std::string path = lock_path(paths);
-    sys::UniqueFd lock =
-        TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600));
+    return sys::open_at(AT_FDCWD, path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+}
+
+Result<sys::UniqueFd> lock_networks(const Paths& paths) {
+    sys::UniqueFd lock = TRY(open_lock(paths));
     TRY(sys::wait_for_lock(lock.get()));
+    return lock;
+}
+
+Result<sys::UniqueFd> try_lock_networks(const Paths& paths) {
+    sys::UniqueFd lock = TRY(open_lock(paths));
+    TRY(sys::take_lock(lock.get()));
     return lock;
 }
 
@@ -61,12 +70,32 @@ std::optional<Attachment> attachment_in(int folder) {
     return network::read_attachment(*text);
 }
 
+/// All records in one file, so that the hundredth start reads one file and not a hundred. It is
+/// there only while it says what the guests' own records say: whoever changes one of those removes
+/// it first, and writes it again when all is done.
+std::string list_path(const Paths& paths) {
+    return paths.runtime + "/network.guests";
+}
+
+std::optional<std::vector<Attachment>> listed_attachments(const Paths& paths,
+                                                          const std::vector<std::string>& names) {
+    const auto text = read_file(AT_FDCWD, list_path(paths).c_str(), kMaxElements);
+    auto list = text ? network::read_attachments(*text) : std::nullopt;
+    if (!list) return std::nullopt;
+    // Somebody may have removed a guest's folder.
+    std::erase_if(*list, [&](const Attachment& one) {
+        return !std::binary_search(names.begin(), names.end(), one.guest);
+    });
+    return list;
+}
+
 /// Of every guest with a folder. One that has ended keeps its own until it is cleared, which
 /// forbids more than it needs to and never less.
 std::vector<Attachment> all_attachments(const Paths& paths) {
     std::vector<Attachment> list;
     const auto names = names_of_guests(paths);
     if (!names) return list;
+    if (auto listed = listed_attachments(paths, *names)) return *std::move(listed);
     for (const std::string& name : *names) {
         const auto folder =
             sys::open_at(AT_FDCWD, paths.guest(name).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
@@ -107,6 +136,20 @@ put_rules(const Paths& paths, const std::vector<Attachment>& guests, const sys::
     if (marked && !needed) (void)sys::remove_at(AT_FDCWD, mark.c_str(), false);
     if (guests.empty()) return {};
     return replace_file(AT_FDCWD, file.c_str(), now, 0600);
+}
+
+/// Before a record changes, and after all is as the records say.
+Result<void> drop_list(const Paths& paths) {
+    auto removed = sys::remove_at(AT_FDCWD, list_path(paths).c_str(), false);
+    if (!removed && removed.error().code != ENOENT) return removed.error();
+    return {};
+}
+
+void keep_list(const Paths& paths, const std::vector<Attachment>& guests) {
+    if (guests.empty()) return;
+    // Without it the next command reads the records themselves.
+    (void)replace_file(AT_FDCWD, list_path(paths).c_str(), network::write_attachments(guests),
+                       0600);
 }
 
 /// Lines "NAME NUMBER" in /var/lib/stead/addresses.
@@ -246,11 +289,23 @@ Result<void> write_in_place(int folder, const std::string& text) {
     return {};
 }
 
+/// What all guests that follow the host's name servers were given last; not there while one of them
+/// may have something else.
+std::string resolver_mark(const Paths& paths) {
+    return paths.runtime + "/network.resolver";
+}
+
 /// The guest's resolv.conf, and the mount that shows it.
-Result<void> add_resolver(const Claim& claim, recipe::Context& context) {
+Result<void> add_resolver(const Paths& paths, const Claim& claim, recipe::Context& context) {
     const recipe::Network& network = context.network;
     if (network.dns == recipe::NameServers::None || network.resolver_place.empty()) return {};
-    TRY(write_in_place(claim.folder.get(), resolver_of(network)));
+    const std::string text = resolver_of(network);
+    if (network.dns == recipe::NameServers::Host) {
+        const std::string mark = resolver_mark(paths);
+        const auto given = read_file(AT_FDCWD, mark.c_str(), kMaxResolver);
+        if (given && *given != text) TRY(sys::remove_at(AT_FDCWD, mark.c_str(), false));
+    }
+    TRY(write_in_place(claim.folder.get(), text));
     const std::string& place = network.resolver_place;
     recipe::Mount mount;
     if (place.starts_with("/run/")) {
@@ -295,10 +350,12 @@ Result<void> prepare_network(const Paths& paths, const Claim& claim, recipe::Con
     TRY(network::check_wishes(guest, host, guests));
 
     context.network.addresses = guest.network.addresses;
+    TRY(drop_list(paths));
     TRY(replace_file(claim.folder.get(), kRecord, network::write_attachment(guest), 0600));
     guests.push_back(std::move(guest));
     TRY(put_rules(paths, guests, lock));
-    return add_resolver(claim, context);
+    keep_list(paths, guests);
+    return add_resolver(paths, claim, context);
 }
 
 Result<void>
@@ -336,9 +393,12 @@ Result<void> clear_network(const Paths& paths, const Claim& claim) {
     std::vector<Attachment> others = all_attachments(paths);
     std::erase_if(others,
                   [&](const Attachment& one) { return guest && one.guest == guest->guest; });
+    TRY(drop_list(paths));
     TRY(put_rules(paths, others, lock));
     // Last: as long as there is a record, somebody will clear what is left.
-    return remove_file(claim.folder.get(), kRecord);
+    TRY(remove_file(claim.folder.get(), kRecord));
+    keep_list(paths, others);
+    return {};
 }
 
 std::string host_resolver() {
@@ -355,21 +415,28 @@ std::string host_resolver() {
 void refresh_resolvers(const Paths& paths) {
     // Where no guest ever had a network there is nothing to look for.
     if (!sys::status_at(AT_FDCWD, lock_path(paths).c_str(), AT_SYMLINK_NOFOLLOW)) return;
+    // A host that has lost its name servers for a moment takes nobody's away.
+    const std::string wanted = host_resolver();
+    if (wanted.empty()) return;
+    const std::string mark = resolver_mark(paths);
+    const auto given = read_file(AT_FDCWD, mark.c_str(), kMaxResolver);
+    if (given && *given == wanted) return;
+    // Whoever holds it starts or clears a guest: the next command looks again.
+    const auto lock = try_lock_networks(paths);
     const auto names = names_of_guests(paths);
-    if (!names || names->empty()) return;
-    std::optional<std::string> wanted;
+    if (!lock || !names) return;
+    bool all_written = true;
     for (const std::string& name : *names) {
         const auto folder =
             sys::open_at(AT_FDCWD, paths.guest(name).c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
         if (!folder) continue;
         const auto now = read_file(folder->get(), kResolver, kMaxResolver);
-        const auto guest = now ? attachment_in(folder->get()) : std::nullopt;
+        if (!now || *now == wanted) continue;
+        const auto guest = attachment_in(folder->get());
         if (!guest || guest->network.dns != recipe::NameServers::Host) continue;
-        if (!wanted) wanted = host_resolver();
-        // A host that has lost its name servers for a moment takes nobody's away.
-        if (!wanted->empty() && *now != *wanted)
-            (void)write_in_place(folder->get(), *wanted); // the next command tries again
+        all_written &= write_in_place(folder->get(), wanted).has_value();
     }
+    if (all_written) (void)replace_file(AT_FDCWD, mark.c_str(), wanted, 0600);
 }
 
 Result<void> rename_address(const Paths& paths, std::string_view from, std::string_view to) {

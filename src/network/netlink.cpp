@@ -4,6 +4,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -17,6 +18,8 @@
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
+
+#include "sys/unique_fd.h"
 
 namespace stead::network {
 
@@ -115,6 +118,15 @@ Result<Link> get_link(nl_sock* socket, const std::string& name) {
     return Link(found);
 }
 
+/// Empty if it has just gone. By netdevice(7), one by one: a list of all links by netlink comes
+/// with their statistics, 1.5 kB for each guest, and if_indextoname(3) makes a socket each time.
+std::string name_of(int socket, int interface) {
+    ifreq request{};
+    request.ifr_ifindex = interface;
+    if (::ioctl(socket, SIOCGIFNAME, &request) != 0) return {};
+    return {request.ifr_name, ::strnlen(request.ifr_name, IFNAMSIZ)};
+}
+
 Result<void> set_inner(rtnl_link* link, const NewInterface& inner) {
     rtnl_link_set_name(link, inner.name.c_str());
     rtnl_link_set_ns_fd(link, inner.network_namespace);
@@ -161,12 +173,11 @@ Result<std::vector<Address>> Netlink::addresses() {
 }
 
 Result<std::vector<Route>> Netlink::routes() {
-    nl_cache* named = nullptr;
-    TRY(check("netlink", "interfaces", rtnl_link_alloc_cache(socket_.get(), AF_UNSPEC, &named)));
-    const Cache links(named);
     nl_cache* filled = nullptr;
     TRY(check("netlink", "routes", rtnl_route_alloc_cache(socket_.get(), AF_UNSPEC, 0, &filled)));
     const Cache cache(filled);
+    const sys::UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return last_error("socket", {});
     std::vector<Route> list;
     for_each<rtnl_route>(cache, [&](rtnl_route* one) {
         const int family = rtnl_route_get_family(one);
@@ -179,9 +190,7 @@ Result<std::vector<Route>> Netlink::routes() {
         for (int i = 0; i < rtnl_route_get_nnexthops(one); ++i) {
             rtnl_nexthop* const hop = rtnl_route_nexthop_n(one, i);
             route.gateway = address_of(rtnl_route_nh_get_gateway(hop));
-            Link link(rtnl_link_get(links.get(), rtnl_route_nh_get_ifindex(hop)));
-            const char* const name = link ? rtnl_link_get_name(link.get()) : nullptr;
-            route.interface = name == nullptr ? "" : name;
+            route.interface = name_of(socket.get(), rtnl_route_nh_get_ifindex(hop));
             list.push_back(route);
         }
     });

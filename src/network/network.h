@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ bool is_hidden(const recipe::Network& network, const recipe::Address& address);
 /// As a JSON text and back; nothing for what no record of this version is.
 std::string write_attachment(const Attachment& attachment);
 std::optional<Attachment> read_attachment(std::string_view text);
+/// Many of them in one text; nothing if one of them is no record of this version.
+std::string write_attachments(std::span<const Attachment> attachments);
+std::optional<std::vector<Attachment>> read_attachments(std::string_view text);
 
 /// Makes the guest's interface: its outer end in this network namespace, its inner end, addresses
 /// and routes in the one of `network_namespace`. The rules must be there before. On failure the

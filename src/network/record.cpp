@@ -97,6 +97,55 @@ std::string word_of(const std::array<std::string_view, Size>& words, Enumeration
     return std::string(words.at(static_cast<std::size_t>(value)));
 }
 
+json record_of(const Attachment& attachment) {
+    const recipe::Network& network = attachment.network;
+    auto ports = json::array();
+    for (const recipe::Forward& port : network.ports) {
+        json object{{"protocol", port.protocol == recipe::Listen::Protocol::Udp ? "udp" : "tcp"},
+                    {"outside", port.outside},
+                    {"inside", port.inside},
+                    {"text", port.text}};
+        if (port.at) object["at"] = recipe::address_text(*port.at);
+        ports.push_back(std::move(object));
+    }
+    return {{"guest", attachment.guest},
+            {"interface", attachment.interface},
+            {"link", word_of(kLinks, network.link)},
+            {"parent", network.parent},
+            {"addresses", texts(network.addresses)},
+            {"gateways", texts(network.gateways)},
+            {"ports", std::move(ports)},
+            {"peers", network.peers},
+            {"masquerade", word_of(kMasquerades, network.masquerade)},
+            {"dns", word_of(kNameServers, network.dns)},
+            {"name_servers", texts(network.name_servers)}};
+}
+
+std::optional<Attachment> attachment_of(const json& record) {
+    if (!record.is_object()) return std::nullopt;
+    Attachment attachment;
+    attachment.guest = text_of(record, "guest");
+    attachment.interface = text_of(record, "interface");
+    recipe::Network& network = attachment.network;
+    network.link = word<recipe::Link>(kLinks, text_of(record, "link"));
+    network.parent = text_of(record, "parent");
+    network.addresses = addresses(record, "addresses");
+    network.gateways = addresses(record, "gateways");
+    network.peers = strings(record, "peers");
+    network.masquerade = word<recipe::Masquerade>(kMasquerades, text_of(record, "masquerade"));
+    network.dns = word<recipe::NameServers>(kNameServers, text_of(record, "dns"));
+    network.name_servers = addresses(record, "name_servers");
+    const auto ports = record.find("ports");
+    if (ports != record.end() && ports->is_array()) {
+        for (const json& item : *ports) {
+            recipe::Forward port = port_of(item);
+            if (port.outside != 0 && port.inside != 0) network.ports.push_back(std::move(port));
+        }
+    }
+    if (network.link == recipe::Link::None || attachment.guest.empty()) return std::nullopt;
+    return attachment;
+}
+
 } // namespace
 
 bool Attachment::has_family(bool v6) const {
@@ -136,54 +185,31 @@ bool is_hidden(const recipe::Network& network, const Address& address) {
 }
 
 std::string write_attachment(const Attachment& attachment) {
-    const recipe::Network& network = attachment.network;
-    auto ports = json::array();
-    for (const recipe::Forward& port : network.ports) {
-        json object{{"protocol", port.protocol == recipe::Listen::Protocol::Udp ? "udp" : "tcp"},
-                    {"outside", port.outside},
-                    {"inside", port.inside},
-                    {"text", port.text}};
-        if (port.at) object["at"] = recipe::address_text(*port.at);
-        ports.push_back(std::move(object));
-    }
-    const json record{{"guest", attachment.guest},
-                      {"interface", attachment.interface},
-                      {"link", word_of(kLinks, network.link)},
-                      {"parent", network.parent},
-                      {"addresses", texts(network.addresses)},
-                      {"gateways", texts(network.gateways)},
-                      {"ports", std::move(ports)},
-                      {"peers", network.peers},
-                      {"masquerade", word_of(kMasquerades, network.masquerade)},
-                      {"dns", word_of(kNameServers, network.dns)},
-                      {"name_servers", texts(network.name_servers)}};
-    return record.dump(4) + "\n";
+    return record_of(attachment).dump(4) + "\n";
 }
 
 std::optional<Attachment> read_attachment(std::string_view text) {
-    const json record = json::parse(text, nullptr, false);
-    if (!record.is_object()) return std::nullopt;
-    Attachment attachment;
-    attachment.guest = text_of(record, "guest");
-    attachment.interface = text_of(record, "interface");
-    recipe::Network& network = attachment.network;
-    network.link = word<recipe::Link>(kLinks, text_of(record, "link"));
-    network.parent = text_of(record, "parent");
-    network.addresses = addresses(record, "addresses");
-    network.gateways = addresses(record, "gateways");
-    network.peers = strings(record, "peers");
-    network.masquerade = word<recipe::Masquerade>(kMasquerades, text_of(record, "masquerade"));
-    network.dns = word<recipe::NameServers>(kNameServers, text_of(record, "dns"));
-    network.name_servers = addresses(record, "name_servers");
-    const auto ports = record.find("ports");
-    if (ports != record.end() && ports->is_array()) {
-        for (const json& item : *ports) {
-            recipe::Forward port = port_of(item);
-            if (port.outside != 0 && port.inside != 0) network.ports.push_back(std::move(port));
-        }
+    return attachment_of(json::parse(text, nullptr, false));
+}
+
+std::string write_attachments(std::span<const Attachment> attachments) {
+    auto list = json::array();
+    for (const Attachment& one : attachments)
+        list.push_back(record_of(one));
+    return list.dump() + "\n";
+}
+
+std::optional<std::vector<Attachment>> read_attachments(std::string_view text) {
+    const json list = json::parse(text, nullptr, false);
+    if (!list.is_array()) return std::nullopt;
+    std::vector<Attachment> attachments;
+    attachments.reserve(list.size());
+    for (const json& record : list) {
+        auto one = attachment_of(record);
+        if (!one) return std::nullopt;
+        attachments.push_back(*std::move(one));
     }
-    if (network.link == recipe::Link::None || attachment.guest.empty()) return std::nullopt;
-    return attachment;
+    return attachments;
 }
 
 } // namespace stead::network

@@ -53,14 +53,17 @@ std::string_view what_it_is(mode_t mode) {
     return "a device";
 }
 
-/// All of a regular file, or nothing and a message.
-std::optional<std::string> read_all(int fd, const std::string& path, Diagnostics& diagnostics) {
+/// All of a regular file that claims this size, or nothing and a message.
+std::optional<std::string>
+read_all(int fd, off_t size, const std::string& path, Diagnostics& diagnostics) {
     const Place place{path, 0, 0};
     std::string text;
-    // One byte more than allowed shows a file that is too large, whatever its size claims to be.
-    text.resize(kMaxFileSize + 1);
+    // One byte more than it claims, and at last one more than allowed: the size may be wrong (0 in
+    // /proc) or change, and memory that no file needs is not made, many times a command.
+    text.resize(std::min(static_cast<std::size_t>(size), kMaxFileSize) + 1);
     std::size_t filled = 0;
-    while (filled < text.size()) {
+    while (filled <= kMaxFileSize) {
+        if (filled == text.size()) text.resize(kMaxFileSize + 1);
         const ssize_t got = ::read(fd, text.data() + filled, text.size() - filled);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
@@ -111,7 +114,7 @@ std::optional<std::string> load_text(const std::string& path, Diagnostics& diagn
         diagnostics.error(place, std::string(what_it_is(status.st_mode)) + ", not a file");
         return std::nullopt;
     }
-    auto text = read_all(file.fd(), path, diagnostics);
+    auto text = read_all(file.fd(), status.st_size, path, diagnostics);
     if (!text) return std::nullopt;
     if (const auto at = find_invalid_utf8(*text)) {
         diagnostics.error({path, at->line, at->column},

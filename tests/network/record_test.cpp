@@ -69,6 +69,21 @@ TEST(Record, IsReadAsItWasWritten) {
     EXPECT_EQ(again->network.masquerade, recipe::Masquerade::Never);
 }
 
+TEST(Record, OfManyGuestsIsOneText) {
+    const std::vector<Attachment> guests{guest("web", {"10.7.0.10"}), guest("db", {"fd00:7::11"})};
+    const std::string text = write_attachments(guests);
+    const auto again = read_attachments(text);
+    ASSERT_TRUE(again);
+    ASSERT_EQ(again->size(), 2U);
+    EXPECT_EQ(write_attachment((*again)[0]), write_attachment(guests[0]));
+    EXPECT_EQ(write_attachment((*again)[1]), write_attachment(guests[1]));
+    EXPECT_TRUE(read_attachments("[]")->empty());
+    // One that cannot be read might be one whose address somebody else would get.
+    const std::string half = text.substr(0, text.size() / 2);
+    for (const std::string& bad : {half, std::string("{}"), std::string("[{}]"), std::string()})
+        EXPECT_FALSE(read_attachments(bad)) << bad;
+}
+
 TEST(Record, ThatIsNoneIsNothing) {
     for (const char* text :
          {"", "{", "[]", "null", "{}", R"({"guest":"web"})", R"({"guest":1,"link":"routed"})",

@@ -320,6 +320,49 @@ TEST_F(Networks, NameServersAreTheHostsButThoseOnLoopback) {
               "nameserver 9.9.9.9\nnameserver 2620:fe::fe\n");
 }
 
+TEST_F(Networks, NameServersFollowTheHosts) {
+    const std::string file = host.folder() + "/resolv.conf";
+    // The file of the host as this command sees it, and nobody else.
+    const auto seeing = [&](const Words& words) {
+        Words all{"unshare",
+                  "-m",
+                  "sh",
+                  "-c",
+                  "mount --bind " + file + " /etc/resolv.conf && exec \"$@\"",
+                  "sh"};
+        const Words command = host.command(words);
+        all.insert(all.end(), command.begin(), command.end());
+        return all;
+    };
+    const auto with = [&](const std::string& servers, const Words& words) {
+        write_text(file, servers);
+        return run_program(seeing(words));
+    };
+    const auto given = [&](const std::string& name) {
+        return read_text(host.folder() + "/run/guests/" + name + "/resolv.conf");
+    };
+    define("web", "addresses = [\"10.7.0.10\"]\ndns = \"host\"");
+    define("db", "addresses = [\"10.7.0.11\"]\ndns = \"host\"");
+    started = {"web", "db"};
+    const std::string first = "nameserver 192.0.2.53\n";
+    const std::string second = "nameserver 192.0.2.54\n";
+    // Any command without them would give the guests what this machine has.
+    ASSERT_EQ(with(first, {"start", "web"}).code, 0);
+    EXPECT_EQ(given("web"), first);
+    EXPECT_EQ(with(second, {"exec", "web", "--", "cat", "/etc/resolv.conf"}).out, second);
+    EXPECT_EQ(given("web"), second);
+    // One that nobody can reach from a guest takes nobody's away.
+    EXPECT_EQ(with("nameserver 127.0.0.53\n", {"list"}).code, 0);
+    EXPECT_EQ(given("web"), second);
+    // What one guest gets at its start is not what all have, even if the host is back at that.
+    write_text(file, first);
+    const Background db(seeing({"run", "db"}), host.folder() + "/db.log");
+    ASSERT_TRUE(eventually([&] { return init_of("db") > 1; }));
+    EXPECT_EQ(given("web") + given("db"), second + first);
+    EXPECT_EQ(with(second, {"list"}).code, 0);
+    EXPECT_EQ(given("web") + given("db"), second + second);
+}
+
 TEST_F(Networks, KilledWithoutWarningLeavesNothingToTheNextCommand) {
     for (const char* victim : {"keeper", "init"}) {
         SCOPED_TRACE(victim);
@@ -406,6 +449,7 @@ TEST_F(Networks, RulesChangedBitByBitAreThoseMadeAsAWhole) {
     const auto forget = [&] {
         EXPECT_TRUE(std::filesystem::remove(host.folder() + "/run/network.elements"));
     };
+    const std::string list = host.folder() + "/run/network.guests";
     start("web", web);
     start("db", "addresses = [\"10.7.0.11\", \"fd00:7::11\"]\npeers = [\"web\"]");
     const std::string both = rules();
@@ -418,6 +462,25 @@ TEST_F(Networks, RulesChangedBitByBitAreThoseMadeAsAWhole) {
     forget();
     ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
     EXPECT_EQ(rules(), one);
+
+    // The list of all records is gone, was written by half, and knows a guest that nobody has.
+    const std::string listed = read_text(list);
+    EXPECT_NE(listed.find("10.7.0.11"), std::string::npos) << listed;
+    EXPECT_TRUE(std::filesystem::remove(list));
+    ASSERT_EQ(host.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(rules(), both);
+    write_text(list, listed.substr(0, listed.size() / 2));
+    ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
+    EXPECT_EQ(rules(), one);
+    EXPECT_EQ(read_text(list), listed);
+    auto ghosts = nlohmann::json::parse(listed);
+    ghosts.push_back(ghosts.front());
+    ghosts.back()["guest"] = "gone";
+    ghosts.back()["addresses"] = {"10.7.0.10"};
+    write_text(list, ghosts.dump());
+    ASSERT_EQ(host.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(rules(), both);
+    ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
 
     // Somebody else has loaded rules of his own, which began with a flush.
     ASSERT_EQ(output_of("nft flush ruleset 2>&1"), "");
