@@ -36,6 +36,7 @@ BootUnit boot_unit(const GuestRecord& guest, const UnitRecord& unit) {
             .began = after_start(guest, unit.first.began).value_or(Duration{}),
             .up = after_start(guest, unit.first.up),
             .over = after_start(guest, unit.first.over),
+            .done_at_once = unit.state == UnitState::Done && unit.restarts == 0,
             .after = {}};
 }
 

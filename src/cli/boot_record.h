@@ -23,11 +23,16 @@ struct BootUnit {
     Duration began;
     std::optional<Duration> up;
     std::optional<Duration> over;
+    /// Its work is done, at the first attempt: where it was over before it was up, the rest of its
+    /// processes was ended in between.
+    bool done_at_once = false;
     /// Indices of units it starts after, whatever became of them.
     std::vector<std::size_t> after;
 
     /// The first start ended without the unit having been up.
-    [[nodiscard]] bool failed() const { return over.has_value() && (!up || *over < *up); }
+    [[nodiscard]] bool failed() const {
+        return over.has_value() && (!up || (*over < *up && !done_at_once));
+    }
 
     /// When others no longer had to wait for it: it was up, or would not be; nothing: they still
     /// wait.

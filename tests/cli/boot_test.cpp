@@ -104,6 +104,18 @@ TEST(Blame, NamesTheSlowestStartFirstAndFailuresToo) {
     EXPECT_EQ(boot.took(boot.units[*boot.find("stuck")]), 59_s);
 }
 
+TEST(Blame, DoesNotTakeTheEndOfAOneshotsRestForAFailure) {
+    Booted web;
+    // Its program ended well, what it had left behind was ended, and then it was done.
+    const auto once = web.add("once", 100_ms, 200_ms, 190_ms);
+    const auto again = web.add("again", 100_ms, 900_ms, 190_ms);
+    web.units[once].state = web.units[again].state = UnitState::Done;
+    web.units[again].restarts = 1;
+    const Boot boot = web.read();
+    EXPECT_FALSE(boot.units[*boot.find("once")].failed());
+    EXPECT_TRUE(boot.units[*boot.find("again")].failed());
+}
+
 TEST(CriticalChain, FollowsTheSlowSideOfADiamond) {
     Booted web;
     const auto top = web.add("top", 3_s, 4_s);
