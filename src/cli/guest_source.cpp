@@ -148,6 +148,10 @@ bool become_root(Context& context, bool jail) {
 
 } // namespace
 
+bool may_change_disks(Context& context) {
+    return ::geteuid() == 0 || become_root(context, false);
+}
+
 bool may_start_guests(Context& context, bool jail) {
     if (::geteuid() != 0 && !become_root(context, jail)) return false;
     const auto sets = sys::capabilities();

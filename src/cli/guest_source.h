@@ -39,6 +39,10 @@ bool check_guest_text(Context& context,
                       const std::string& file,
                       const std::string& text);
 
+/// Makes this process able to change files of a guest's disk, which belong to ids of its user
+/// namespace: an ordinary user's becomes root of one. False, and a message, if it cannot.
+bool may_change_disks(Context& context);
+
 /// Makes this process able to start a guest: an ordinary user's becomes root of a user namespace.
 /// What is missing is printed; false then.
 bool may_start_guests(Context& context, bool jail);

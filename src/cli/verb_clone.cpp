@@ -144,6 +144,8 @@ int verb_clone(Context& context, Arguments arguments) {
     if (!wrong.empty()) return asking.fail(kAskedWrongly, "'" + safe(wrong) + "' is no KEY=VALUE");
     if (const auto code = check_names(asking, words)) return *code;
 
+    if (guests::has_disk(asking.place().paths(), words.from) && !may_change_disks(context))
+        return kCouldNot;
     ProgressLine progress(context.console, words.to);
     std::uint64_t told = 0;
     const auto show = [&](std::uint64_t bytes) {

@@ -223,6 +223,7 @@ int image_check(Context& context, Arguments arguments) {
     for (const std::string& name : names) {
         const auto image = of.store.find(name);
         if (!image) return no_such_image(context, of, name);
+        if (!may_make_images(context)) return kCouldNot;
         images::Report report;
         std::vector<std::string> lines;
         std::uint64_t count = 0;
@@ -259,6 +260,7 @@ int image_export(Context& context, Arguments arguments) {
         context.console.error("standard output is a terminal, which wants no archive");
         return kAskedWrongly;
     }
+    if (!may_make_images(context)) return kCouldNot;
     sys::UniqueFd file;
     if (to_file) {
         auto made = sys::open_at(AT_FDCWD, path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -296,6 +298,7 @@ int image_delete(Context& context, Arguments arguments) {
         context.console.hint("'stead delete " + users.front() + "' deletes that guest");
         return kCouldNot;
     }
+    if (!may_make_images(context)) return kCouldNot;
     for (const std::string& name : names) {
         const auto removed = of.store.remove(name);
         if (removed) continue;

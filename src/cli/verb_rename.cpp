@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/asking.h"
+#include "cli/guest_source.h"
 #include "cli/guest_verbs.h"
 #include "cli/options.h"
 #include "guests/disk.h"
@@ -106,6 +107,7 @@ int verb_delete(Context& context, Arguments arguments) {
     int worst = kDone;
     for (const std::string& name : names) {
         if (!yes && !is_sure(context.console, name)) continue;
+        if (guests::has_disk(paths, name) && !may_change_disks(context)) return kCouldNot;
         const auto deleted = guests::delete_guest(paths, name);
         if (!deleted) worst = explain(asking, name, deleted.error());
         if (deleted) remark_names(asking, name);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/asking.h"
+#include "cli/guest_source.h"
 #include "cli/guest_verbs.h"
 #include "cli/image_words.h"
 #include "cli/options.h"
@@ -114,6 +115,7 @@ int verb_snapshot(Context& context, Arguments arguments) {
     if (!guests::valid_name(snapshot))
         return asking.fail(kAskedWrongly, "'" + safe(snapshot) + "' is no snapshot's name",
                            "letters, digits, '.', '_' and '-', 63 at most");
+    if (!may_change_disks(context)) return kCouldNot;
     if (remove) {
         const auto removed = guests::delete_snapshot(paths, name, snapshot);
         if (!removed && removed.error().code == ENOENT) {
@@ -148,6 +150,7 @@ int verb_restore(Context& context, Arguments arguments) {
         asking.no_such("snapshot", snapshot, known);
         return asking.code();
     }
+    if (!may_change_disks(context)) return kCouldNot;
     Shown shown(context.console, name);
     const auto restored = guests::restore_snapshot(paths, name, snapshot, shown);
     shown.line.clear();
@@ -171,6 +174,7 @@ int verb_reset(Context& context, Arguments arguments) {
         const auto image = image_of(asking, name);
         if (!image) return asking.code();
         if (!yes && !is_sure(context.console, name)) continue;
+        if (!may_change_disks(context)) return kCouldNot;
         const auto reset = guests::reset_disk(asking.place().paths(), name, *image);
         if (!reset) worst = explain(asking, name, reset.error());
     }
@@ -186,6 +190,7 @@ int verb_diff(Context& context, Arguments arguments) {
     if (const auto code = options.parse(arguments)) return *code;
     Asking asking(context, Place::look());
     if (!image_of(asking, name)) return asking.code();
+    if (!may_change_disks(context)) return kCouldNot;
     const auto changes = guests::changes_of(asking.place().paths(), name);
     if (!changes) return explain(asking, name, changes.error());
     nlohmann::json all = nlohmann::json::array();

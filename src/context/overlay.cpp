@@ -16,6 +16,9 @@ constexpr const char* kMemoryOptions = "size=25%,nr_inodes=400000,mode=755";
 /// Nothing is written into layers but what the guest changes, and a folder that it moves is copied:
 /// so its changes mean the same above any copy of the image, and can be read by name.
 constexpr const char* kPlain = ",index=off,metacopy=off,redirect_dir=off";
+/// The same in a user namespace (userxattr): metacopy is never on there, and "off" is refused where
+/// the kernel takes it for "follow what is there".
+constexpr const char* kPlainOfUsers = ",index=off,redirect_dir=nofollow";
 
 /// With private users a tree that belongs to the host's root is one that nobody inside owns.
 Result<void> check_owner(const recipe::Context& recipe, int mount, const std::string& path) {
@@ -95,7 +98,9 @@ Result<int> make_image_root(const recipe::Context& recipe, int user_namespace) {
     std::string layers = std::string(recipe.rootless_ids != 0 ? "userxattr," : "") +
                          "lowerdir=" + sys::DescriptorPath(memory, "layer").c_str() + ":" +
                          sys::DescriptorPath(lower).c_str();
-    if (!root.read_only) layers += TRY(changes_of(recipe, memory, user_namespace)) + kPlain;
+    if (!root.read_only)
+        layers += TRY(changes_of(recipe, memory, user_namespace)) +
+                  (recipe.rootless_ids != 0 ? kPlainOfUsers : kPlain);
     auto made = sys::mount_filesystem("stead", sys::DescriptorPath(memory, "merged").c_str(),
                                       "overlay", root_attributes(recipe), layers.c_str());
     if (!made)

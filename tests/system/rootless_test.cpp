@@ -51,6 +51,22 @@ protected:
 
     [[nodiscard]] Outcome stead(const Words& words) const { return run_program(command(words)); }
 
+    /// With 65536 ids from 700000 on. The host's own files stay what they are: this command sees
+    /// others in their place. Exit code 77: there are none.
+    [[nodiscard]] Outcome with_range(const Words& words) const {
+        const std::string ranges = host_.write("ranges", "daemon:700000:65536\n");
+        ::chmod(ranges.c_str(), 0644);
+        Words all{"unshare",
+                  "--mount",
+                  "sh",
+                  "-c",
+                  "for f in /etc/subuid /etc/subgid; do [ -e $f ] || exit 77; mount --bind '" +
+                      ranges + "' $f || exit 78; done; exec \"$@\"",
+                  "sh"};
+        all.insert(all.end(), words.begin(), words.end());
+        return run_program(all);
+    }
+
     /// A root folder with busybox, which belongs to the user as a whole.
     [[nodiscard]] std::string make_root(const std::string& unit) const {
         const std::string root = home_ + "/root";
@@ -82,7 +98,9 @@ protected:
         for (const auto& entry : fs::directory_iterator("/proc")) {
             struct stat status {};
 
-            if (::stat(entry.path().c_str(), &status) == 0 && status.st_uid == kUser)
+            if (::stat(entry.path().c_str(), &status) != 0 || status.st_uid != kUser) continue;
+            // What has ended and waits for the machine's init is nobody's.
+            if (!read_text(entry.path() / "cmdline").empty())
                 left += entry.path().string() + " " + read_text(entry.path() / "comm");
         }
         std::error_code none;
@@ -316,23 +334,58 @@ TEST_F(Rootless, SubordinateIdsMakeTheOtherUsersOfAGuest) {
     const std::string root = make_root("command = [\"/bin/sh\", \"-c\", \"id -u; touch /tmp/mine; "
                                        "stat -c %%u /tmp/mine; cat /proc/self/uid_map\"]\n"
                                        "user = \"www\"\ntype = \"oneshot\"\nessential = true\n");
-    const std::string ranges = host_.write("ranges", "daemon:700000:65536\n");
-    ::chmod(ranges.c_str(), 0644);
-    const std::string file = guest_file("root = \"" + root + "\"\n");
-    std::string line;
-    for (const std::string& word : command({"run", file}))
-        line += " '" + word + "'";
-    // The host's own files stay what they are: this shell sees others in their place.
-    const Outcome outcome =
-        run_program({"unshare", "--mount", "sh", "-c",
-                     "touch '" + host_.folder() +
-                         "/none' && for f in /etc/subuid /etc/subgid; do [ -e $f ] || exit 77; "
-                         "mount --bind '" +
-                         ranges + "' $f || exit 78; done; exec" + line});
+    const Outcome outcome = with_range(command({"run", guest_file("root = \"" + root + "\"\n")}));
     if (outcome.code == 77) GTEST_SKIP() << "needs /etc/subuid and /etc/subgid";
     EXPECT_EQ(outcome.code, 0) << outcome.err << outcome.out;
     EXPECT_NE(outcome.out.find("33\n"), std::string::npos) << outcome.out << outcome.err;
     EXPECT_NE(outcome.out.find("700000      65536"), std::string::npos) << outcome.out;
+}
+
+TEST_F(Rootless, GuestsOnImagesKeepWhatTheyChange) {
+    if (::access("/usr/bin/newuidmap", X_OK) != 0) GTEST_SKIP() << "needs newuidmap (uidmap)";
+    const std::string root = make_root("command = [\"sleep\", \"1000\"]\n");
+    fs::create_directories(root + "/srv/data");
+    write_text(root + "/srv/data/seed", "seed\n");
+    // One of a subordinate id, which is 33 inside.
+    ASSERT_EQ(::chown((root + "/srv/data").c_str(), 700032, 700032), 0);
+    ASSERT_EQ(::chown((root + "/srv/data/seed").c_str(), kUser, kUser), 0);
+    const std::string script = R"(
+        set -e
+        look() { $S start $1 >&2; $S exec $1 -- sh -c \
+            'cat /srv/data/*; [ ! -e /root/mine ] || cat /root/mine; stat -c %u /root'; $S stop $1 >&2; }
+        $S image import $R --name base >&2
+        $S image check base
+        $S image export base - | tar -tv --numeric-owner | grep srv/data | tr -s ' ' | cut -d' ' -f 2,6
+        $S create v image=base 'volumes=["/srv/data"]' >&2
+        $S start v >&2
+        $S exec v -- sh -c 'echo new > /srv/data/new; echo mine > /root/mine; chown 33 /root'
+        $S diff v
+        $S stop v >&2
+        $S snapshot v one
+        $S reset v --yes
+        echo reset; look v
+        $S restore v one
+        echo restored; look v
+        $S clone v w >&2
+        echo cloned; look w
+        $S image delete base && exit 1
+        $S delete v w --yes >&2
+        $S image delete base
+        ls -A $HOME/.local/state/stead/guests $HOME/.local/state/stead/images
+    )";
+    const Outcome outcome =
+        with_range(words_of({"env", "S=" + program_, "R=" + root, "sh", "-c", script}));
+    if (outcome.code == 77) GTEST_SKIP() << "needs /etc/subuid and /etc/subgid";
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const std::string state = home_ + "/.local/state/stead/";
+    EXPECT_EQ(outcome.out, "base: 26 files, all whole\n33/33 ./srv/data/\n0/0 ./srv/data/seed\n"
+                           "changed /root\nadded   /root/mine\n"
+                           "reset\nnew\nseed\n0\n"
+                           "restored\nnew\nseed\nmine\n33\n"
+                           "cloned\nnew\nseed\nmine\n33\n" +
+                               state + "guests:\n\n" + state + "images:\n.lock\n")
+        << outcome.err;
+    EXPECT_EQ(remains(), "");
 }
 
 } // namespace
