@@ -294,7 +294,7 @@ private:
                                    resources::in_words(*step.level, step.after));
         asking_.console().line(ending());
         // A service of systemd that allows less than its guest would hold that back.
-        if (target_.unit.empty() && is_service(paths(), target_.guest))
+        if (target_.unit.empty() && found.service)
             return run_systemd_helper(asking_.context(), "levels", target_.guest,
                                       {.limit = Instant::never()});
         return kDone;

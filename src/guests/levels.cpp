@@ -138,6 +138,7 @@ Result<LevelTarget> find_levels(const Paths& paths, std::string_view name, std::
     target.unit = std::string(unit);
     target.file = record.file;
     target.created = record.created;
+    target.service = record.service.has_value();
     resources::Subject& subject = target.subject;
     subject.name = target.guest + (unit.empty() ? "" : "/" + target.unit);
     subject.cgroup = record.cgroup;
@@ -199,6 +200,7 @@ std::optional<std::string> LevelChange::apply(const LevelTarget& target,
                                               const std::vector<resources::Step>& steps) {
     const auto guest = find(paths_, target.guest);
     if (!guest || !*guest || !(*guest)->running()) return target.guest + " has just ended";
+    guest_ = (*guest)->record;
     json change{{"guest", target.guest},
                 {"pid", (*guest)->record.pid},
                 {"start-time", (*guest)->record.start_time},
@@ -245,11 +247,15 @@ Result<void> LevelChange::finish() {
 
 Result<void> LevelChange::finish(const LevelTarget& target,
                                  const std::vector<WantedLevel>& changed) {
-    const auto guest = TRY(find(paths_, target.guest));
-    if (!guest) return make_error("no such process:", target.guest, ESRCH);
-    json state = live_of(paths_, guest->record);
-    state["pid"] = guest->record.pid;
-    state["start-time"] = guest->record.start_time;
+    // What has been applied was, to this life of the guest: the state names it.
+    if (!guest_) {
+        const auto found = TRY(find(paths_, target.guest));
+        if (!found) return make_error("no such process:", target.guest, ESRCH);
+        guest_ = found->record;
+    }
+    json state = live_of(paths_, *guest_);
+    state["pid"] = guest_->pid;
+    state["start-time"] = guest_->start_time;
     json& levels = state["targets"][target.unit]["levels"];
     for (const WantedLevel& level : changed)
         levels[std::string(level.wish.level->key)] = {

@@ -36,6 +36,8 @@ struct LevelTarget {
     std::int64_t since_when = 0;
     /// Seconds since 1970.
     std::int64_t created = 0;
+    /// It is a service of systemd's.
+    bool service = false;
     /// The file that `--save` puts a drop-in beside; empty: there is none.
     std::string file;
 };
@@ -93,6 +95,8 @@ private:
     sys::UniqueFd folder_;
     sys::UniqueFd lock_;
     bool open_ = false;
+    /// The guest that steps were applied to, as it was found then.
+    std::optional<Record> guest_;
     std::string applied_;
     std::string kept_file_;
     std::optional<std::string> kept_before_;

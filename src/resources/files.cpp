@@ -8,11 +8,13 @@
 #include <span>
 
 #include "sys/file.h"
+#include "sys/stream.h"
 
 namespace stead::resources {
 
 namespace {
 
+constexpr std::size_t kHalfPage = 2048;
 constexpr std::size_t kBlock = 16384;
 constexpr std::size_t kMaxFile = std::size_t{1} << 20U;
 /// Deeper than any tree that a guest may make by delegation.
@@ -40,10 +42,12 @@ void add_processes(const std::string& cgroup, int depth, std::vector<pid_t>& fou
 Result<std::string> read_text(const std::string& path) {
     const auto file =
         TRY(sys::open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
-    std::string text;
-    std::size_t used = 0;
-    while (used == text.size() && used < kMaxFile) {
-        text.resize(used + kBlock);
+    std::string text(kBlock, '\0');
+    // The kernel gives as many lines at once as fit into a page, and no line is half a page long:
+    // less is all there is, without a second call that says so.
+    std::size_t used = TRY(sys::read_some(file.get(), text));
+    for (bool more = used >= kHalfPage; more; more = used == text.size() && used < kMaxFile) {
+        if (used == text.size()) text.resize(used + kBlock);
         used +=
             TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(text)).subspan(used)));
     }

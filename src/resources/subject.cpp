@@ -154,7 +154,8 @@ std::string impossible(const Subject& subject, const Level& level) {
                      "(mount -t cgroup2 none /sys/fs/cgroup)";
     const std::string_view controller = controller_of(level);
     const std::string root = subject.above.empty() ? subject.cgroup : subject.above.front();
-    if (!controller.empty() && !offers(root, controller))
+    // A level that has its file has its controller.
+    if (!controller.empty() && !exists(file_of(subject, level)) && !offers(root, controller))
         return key + " needs the cgroup v2 controller '" + std::string(controller) +
                "', which this machine does not offer; where it sits on cgroup v1, boot with "
                "cgroup_no_v1=all";
