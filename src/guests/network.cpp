@@ -72,13 +72,28 @@ std::optional<Attachment> attachment_in(int folder) {
 
 /// All records in one file, so that the hundredth start reads one file and not a hundred. It is
 /// there only while it says what the guests' own records say: whoever changes one of those removes
-/// it first, and writes it again when all is done.
+/// it first, and writes it again when all is done, after the list of elements. Versions that do not
+/// know this file leave it older than that one.
 std::string list_path(const Paths& paths) {
     return paths.runtime + "/network.guests";
 }
 
+std::string elements_path(const Paths& paths) {
+    return paths.runtime + "/network.elements";
+}
+
+bool is_newest(const Paths& paths) {
+    const auto list = sys::status_at(AT_FDCWD, list_path(paths).c_str(), AT_SYMLINK_NOFOLLOW);
+    const auto rules = sys::status_at(AT_FDCWD, elements_path(paths).c_str(), AT_SYMLINK_NOFOLLOW);
+    const auto moment = [](const struct stat& status) {
+        return std::pair(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    };
+    return list && (!rules || moment(*rules) <= moment(*list));
+}
+
 std::optional<std::vector<Attachment>> listed_attachments(const Paths& paths,
                                                           const std::vector<std::string>& names) {
+    if (!is_newest(paths)) return std::nullopt;
     const auto text = read_file(AT_FDCWD, list_path(paths).c_str(), kMaxElements);
     auto list = text ? network::read_attachments(*text) : std::nullopt;
     if (!list) return std::nullopt;
@@ -123,7 +138,7 @@ bool change_rules(const std::string& file,
 Result<void>
 put_rules(const Paths& paths, const std::vector<Attachment>& guests, const sys::UniqueFd& lock) {
     const std::string instance = instance_of(paths);
-    const std::string file = paths.runtime + "/network.elements";
+    const std::string file = elements_path(paths);
     const std::string now = network::list_elements(guests, instance);
     if (change_rules(file, now, instance, lock))
         return replace_file(AT_FDCWD, file.c_str(), now, 0600);
@@ -138,13 +153,14 @@ put_rules(const Paths& paths, const std::vector<Attachment>& guests, const sys::
     return replace_file(AT_FDCWD, file.c_str(), now, 0600);
 }
 
-/// Before a record changes, and after all is as the records say.
+/// Before a record changes.
 Result<void> drop_list(const Paths& paths) {
     auto removed = sys::remove_at(AT_FDCWD, list_path(paths).c_str(), false);
     if (!removed && removed.error().code != ENOENT) return removed.error();
     return {};
 }
 
+/// When everything is as the records say: the last file to be written.
 void keep_list(const Paths& paths, const std::vector<Attachment>& guests) {
     if (guests.empty()) return;
     // Without it the next command reads the records themselves.
@@ -390,9 +406,9 @@ Result<void> clear_network(const Paths& paths, const Claim& claim) {
     const sys::UniqueFd lock = TRY(lock_networks(paths));
     const auto guest = attachment_in(claim.folder.get());
     if (guest) TRY(network::disconnect(guest->interface));
+    const std::string own = claim.path.substr(claim.path.rfind('/') + 1);
     std::vector<Attachment> others = all_attachments(paths);
-    std::erase_if(others,
-                  [&](const Attachment& one) { return guest && one.guest == guest->guest; });
+    std::erase_if(others, [&](const Attachment& one) { return one.guest == own; });
     TRY(drop_list(paths));
     TRY(put_rules(paths, others, lock));
     // Last: as long as there is a record, somebody will clear what is left.

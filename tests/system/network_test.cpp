@@ -481,6 +481,13 @@ TEST_F(Networks, RulesChangedBitByBitAreThoseMadeAsAWhole) {
     ASSERT_EQ(host.stead({"start", "web"}).code, 0);
     EXPECT_EQ(rules(), both);
     ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
+    // A version that does not know the list has changed rules after it was written.
+    write_text(list, "[]\n");
+    std::filesystem::last_write_time(list, std::filesystem::last_write_time(list) -
+                                               std::chrono::hours(1));
+    ASSERT_EQ(host.stead({"start", "web"}).code, 0);
+    EXPECT_EQ(rules(), both);
+    ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
 
     // Somebody else has loaded rules of his own, which began with a flush.
     ASSERT_EQ(output_of("nft flush ruleset 2>&1"), "");
