@@ -126,8 +126,11 @@ const char* find_row(int code) {
 // what is undone meanwhile: on the host that can be a whole guest's start.
 #ifdef STEAD_PID1
 constexpr std::uint32_t kKeptTexts = 8;
+#define STEAD_PER_THREAD
 #else
 constexpr std::uint32_t kKeptTexts = 1024;
+// An error's subject is told by the thread that made it (images/contents.h has several).
+#define STEAD_PER_THREAD thread_local
 #endif
 
 struct KeptText {
@@ -137,8 +140,8 @@ struct KeptText {
 
 // The one mutable global of the project: an error must neither fail to be made nor be wider than
 // two registers, so what it is about lies here.
-constinit KeptText kept_texts[kKeptTexts];
-std::uint32_t last_text = 0;
+constinit STEAD_PER_THREAD KeptText kept_texts[kKeptTexts];
+constinit STEAD_PER_THREAD std::uint32_t last_text = 0;
 
 std::uint32_t keep_text(std::string_view text) {
     if (text.empty()) return 0;
@@ -188,7 +191,7 @@ FixedString<256> describe(const Error& error) {
 #ifdef STEAD_PID1
         text.append("Unknown error ").append_number(error.code);
 #else
-        // Every program of this project has one thread.
+        // Only a program's first thread describes errors.
         text.append(std::strerror(error.code)); // NOLINT(concurrency-mt-unsafe)
 #endif
     }
