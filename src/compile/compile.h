@@ -77,12 +77,14 @@ struct CompiledGuest {
     plan::PlanInput plan;
     /// The same, ready for the sealed memfd. Who changes `plan` writes it again (plan::write).
     std::vector<std::byte> image;
+    // The rest only if HostFacts::explained.
+
     /// For `explain`: where each key of the boundary was decided ("redis.toml:3", "default of
     /// profile jail"), and its system calls in words.
-    std::map<std::string, std::string> origins;
-    std::string calls;
+    std::map<std::string, std::string> origins = {};
+    std::string calls = {};
     /// For `score`: the names of the system calls that its units may make, some of them checked.
-    std::vector<std::string> allowed_calls;
+    std::vector<std::string> allowed_calls = {};
 };
 
 /// Nothing if the guest cannot be started as it is written; the Diagnostics then hold at least one

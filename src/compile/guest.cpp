@@ -175,8 +175,12 @@ std::optional<CompiledGuest> compile_guest(const unitfile::GuestSpec& guest,
         report.error({guest.file, 0, 0}, describe(image.error()).c_str());
         return std::nullopt;
     }
-    return CompiledGuest{std::move(draft.context), std::move(draft.plan), std::move(*image),
-                         origins_of(draft),        describe_calls(draft), allowed_calls(draft)};
+    CompiledGuest compiled{std::move(draft.context), std::move(draft.plan), std::move(*image)};
+    if (!facts.explained) return compiled;
+    compiled.origins = origins_of(draft);
+    compiled.calls = describe_calls(draft);
+    compiled.allowed_calls = allowed_calls(draft);
+    return compiled;
 }
 
 } // namespace stead::compile

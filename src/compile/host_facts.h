@@ -78,6 +78,10 @@ struct HostFacts {
     /// nothing when none is left.
     std::function<std::optional<std::uint32_t>(const std::string& guest, const std::string& unit)>
         dynamic_uid;
+
+    /// Whether the guest may be asked to explain itself or be graded: what only those need takes as
+    /// long as a tenth of its start.
+    bool explained = true;
 };
 
 } // namespace stead::compile

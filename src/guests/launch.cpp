@@ -281,6 +281,7 @@ Result<void> Start::join_service() {
 
 compile::HostFacts Start::facts() {
     compile::HostFacts facts = host_facts(paths_, true, cgroup2_);
+    facts.explained = false;
     if (delegated_) facts.controllers = controllers_of(cgroup_parent_->path);
     controllers_ = facts.controllers;
     facts.dynamic_uid = [this](const std::string& guest,
