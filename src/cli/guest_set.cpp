@@ -261,23 +261,23 @@ stop_set(Context& context, const guests::Paths& paths, const std::vector<std::st
     return checked(context, std::move(backward));
 }
 
-std::vector<std::string>
-running_dependents(const guests::Paths& paths, const std::string& name, const GuestSet& set) {
-    std::vector<std::string> found;
-    const auto all = guests::list(paths);
-    if (!all || all->size() < 2) return found;
-    for (const guests::Guest& guest : *all) {
-        const std::string& other = guest.record.name;
-        const bool named = std::any_of(
-            set.begin(), set.end(), [&](const SetMember& member) { return member.name == other; });
-        if (named || !guest.running()) continue;
-        const auto spec = quietly_read(paths, other);
+std::optional<Dependence> running_dependent(const guests::Paths& paths, const GuestSet& set) {
+    const auto is_member = [&](const std::string& name) {
+        return std::any_of(set.begin(), set.end(),
+                           [&](const SetMember& member) { return member.name == name; });
+    };
+    for (const std::string& name : guests::configured(paths)) {
+        if (is_member(name) || !unitfile::may_set(paths.guest_file(name), "requires")) continue;
+        const auto spec = quietly_read(paths, name);
         if (!spec) continue;
-        if (std::any_of(spec->needs.begin(), spec->needs.end(),
-                        [&](const auto& need) { return need.value == name; }))
-            found.push_back(other);
+        for (const auto& need : spec->needs) {
+            if (!is_member(need.value)) continue;
+            const auto guest = guests::find(paths, name);
+            if (guest && *guest && (*guest)->running()) return Dependence{need.value, name};
+            break;
+        }
     }
-    return found;
+    return std::nullopt;
 }
 
 std::vector<std::string> enabled_guests(const guests::Paths& paths) {

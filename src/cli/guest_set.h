@@ -33,9 +33,14 @@ start_set(Context& context, const guests::Paths& paths, const std::vector<std::s
 std::optional<GuestSet>
 stop_set(Context& context, const guests::Paths& paths, const std::vector<std::string>& names);
 
-/// Running guests that require `name` and are not in `set`.
-std::vector<std::string>
-running_dependents(const guests::Paths& paths, const std::string& name, const GuestSet& set);
+struct Dependence {
+    std::string guest;
+    /// The running guest that requires it.
+    std::string by;
+};
+
+/// A guest of `set` that a running guest outside of it requires.
+std::optional<Dependence> running_dependent(const guests::Paths& paths, const GuestSet& set);
 
 /// Guests whose files say enabled = true, or cannot be read.
 std::vector<std::string> enabled_guests(const guests::Paths& paths);

@@ -79,16 +79,14 @@ int stop_guests(Asking& asking,
                 bool despite_others) {
     const auto set = stop_set(context, paths, wishes.names);
     if (!set) return kAskedWrongly;
-    for (const SetMember& member : *set) {
-        if (despite_others) break;
-        const auto others = running_dependents(paths, member.name, *set);
-        if (others.empty()) continue;
+    const auto dependence =
+        despite_others ? std::optional<Dependence>() : running_dependent(paths, *set);
+    if (dependence)
         return asking.fail(kCouldNot,
-                           "guest '" + member.name + "' is required by '" + others.front() +
+                           "guest '" + dependence->guest + "' is required by '" + dependence->by +
                                "', which runs",
-                           "'stead stop " + member.name + " " + others.front() +
+                           "'stead stop " + dependence->guest + " " + dependence->by +
                                "' stops both in order, --force only the one");
-    }
     const StopWishes stop{.no_wait = wishes.no_wait,
                           .force = wishes.force,
                           .direct = wishes.direct,

@@ -120,6 +120,7 @@ struct Family {
 private:
     void
     add_peers(const Attachment& guest, const std::string& to, std::span<const Attachment> all) {
+        if (guest.network.peers.empty()) return; // Nearly all, of hundreds.
         for (const Attachment& peer : all) {
             if (!lets_in(guest, peer.guest)) continue;
             for (const Address& from : peer.network.addresses) {
@@ -267,7 +268,8 @@ RuleTable bridge_table(std::span<const Attachment> guests, std::string_view inst
         hardware.items.insert(link + " . " + hardware_address(guest.guest, instance));
         for (const Address& one : guest.network.addresses)
             (one.v6 ? sources6 : sources4).items.insert(link + " . " + recipe::address_text(one));
-        for (const Attachment& peer : guests) {
+        for (const Attachment& peer :
+             guest.network.peers.empty() ? std::span<const Attachment>() : guests) {
             const bool in = lets_in(guest, peer.guest) || lets_in(guest, "*");
             if (peer.network.link != Link::Bridge || &peer == &guest || !in) continue;
             const std::string from = quoted(peer.interface);

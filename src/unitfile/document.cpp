@@ -144,6 +144,17 @@ std::size_t sequence_length(std::string_view text) {
     return length;
 }
 
+/// Of what follows `text`, which is UTF-8; columns count letters.
+Position position_of(std::string_view text) {
+    const std::size_t line = text.rfind('\n') + 1; // npos + 1 is 0.
+    const auto begins = [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xc0U) != 0x80U;
+    };
+    return {1 + static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n')),
+            1 + static_cast<std::uint32_t>(std::count_if(
+                    text.begin() + static_cast<std::ptrdiff_t>(line), text.end(), begins))};
+}
+
 } // namespace
 
 const Member* Node::find(std::string_view key) const {
@@ -154,17 +165,12 @@ const Member* Node::find(std::string_view key) const {
 }
 
 std::optional<Position> find_invalid_utf8(std::string_view text) {
-    Position at{1, 1};
-    for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = sequence_length(text.substr(i));
-        if (length == 0) return at;
-        if (text[i] == '\n') {
-            ++at.line;
-            at.column = 1;
-        } else {
-            ++at.column;
-        }
-        i += length;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const bool plain = static_cast<unsigned char>(text[at]) < 0x80;
+        const std::size_t length = plain ? 1 : sequence_length(text.substr(at));
+        if (length == 0) return position_of(text.substr(0, at));
+        at += length;
     }
     return std::nullopt;
 }

@@ -52,6 +52,21 @@ void flatten(const Layers& layers,
     }
 }
 
+/// Whether a line that is no comment holds `key`, or an escape, which can spell any key. A
+/// comment's line in the midst of a string is none, but sets no key either.
+bool holds(std::string_view text, std::string_view key) {
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        std::string_view line = text.substr(0, end);
+        text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+        line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+        if (line.starts_with('#')) continue;
+        if (line.find(key) != std::string_view::npos || line.find('\\') != std::string_view::npos)
+            return true;
+    }
+    return false;
+}
+
 } // namespace
 
 std::vector<std::string> guest_drop_ins(const std::string& path, Diagnostics& diagnostics) {
@@ -91,6 +106,17 @@ std::optional<std::vector<EffectiveKey>> effective_keys(const std::string& path,
     std::vector<EffectiveKey> keys;
     flatten(*layers, path, layers->document, "", keys);
     return keys;
+}
+
+bool may_set(const std::string& path, std::string_view key) {
+    Diagnostics ignored; // Who reads the file says what is wrong with it.
+    const auto may = [&](const std::string& file) {
+        const auto text = load_text(file, ignored);
+        return !text || holds(*text, key);
+    };
+    if (may(path)) return true;
+    const auto drop_ins = guest_drop_ins(path, ignored);
+    return !ignored.empty() || std::any_of(drop_ins.begin(), drop_ins.end(), may);
 }
 
 } // namespace stead::unitfile

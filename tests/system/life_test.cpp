@@ -232,6 +232,28 @@ TEST_F(Life, OfAGuestThatAsksForARebootBeginsAgain) {
     EXPECT_NE(init_of("web"), 0);
 }
 
+TEST_F(Life, IsNotStoppedUnderWhoeverRequiresIt) {
+    guest("db");
+    guest("by-drop-in");
+    guest("by-escape", "\"sleep 1000\"", "\"requ\\u0069res\" = [\"db\"]\n");
+    guest("talks-of-it", "\"sleep 1000\"", "# requires = [\"db\"]\n");
+    host_.write("etc/guests/by-drop-in.toml.d/need.toml", "requires = [\"db\"]\n");
+    ASSERT_EQ(host_.stead({"start", "talks-of-it", "by-drop-in"}).code, 0);
+    ASSERT_TRUE(runs("db"));
+    Outcome refused = host_.stead({"stop", "db"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_NE(refused.err.find("required by 'by-drop-in', which runs"), std::string::npos)
+        << refused.err;
+    ASSERT_EQ(host_.stead({"stop", "by-drop-in"}).code, 0);
+    ASSERT_EQ(host_.stead({"start", "by-escape"}).code, 0);
+    refused = host_.stead({"stop", "db"});
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_NE(refused.err.find("required by 'by-escape', which runs"), std::string::npos)
+        << refused.err;
+    ASSERT_EQ(host_.stead({"stop", "by-escape"}).code, 0);
+    EXPECT_EQ(host_.stead({"stop", "db"}).code, 0) << "a comment requires nothing";
+}
+
 TEST_F(Life, RestartIsAnotherLife) {
     guest("db");
     guest("web", "\"sleep 1000\"", "requires = [\"db\"]\n");

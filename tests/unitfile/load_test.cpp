@@ -265,4 +265,38 @@ TEST(LoadUnitFolders, LoadsAThousandUnits) {
     EXPECT_TRUE(diagnostics.empty());
 }
 
+TEST(MaySet, TellsByTheTextAlone) {
+    const Folder folder;
+    const auto may = [&](const std::string& text) {
+        folder.write("g.toml", text);
+        return may_set(folder.path("g.toml"), "requires");
+    };
+    EXPECT_TRUE(may("requires = [\"db\"]\n"));
+    EXPECT_TRUE(may("root = \"/\" # first\n  \"requires\" = [\"db\"]"));
+    EXPECT_TRUE(may("\"requ\\u0069res\" = [\"db\"]\n")) << "an escape can spell it";
+    EXPECT_TRUE(may("requires = [")) << "broken: whoever reads it says so";
+    EXPECT_FALSE(may("# requires = [\"db\"]\n \t# requires\nroot = \"/\"\n"));
+    EXPECT_FALSE(may(""));
+    std::filesystem::create_directory(folder.path("g.toml.d"));
+    folder.write("g.toml.d/a.toml", "after = [\"db\"]\n");
+    EXPECT_FALSE(may("root = \"/\"\n"));
+    folder.write("g.toml.d/b.toml", "requires = [\"db\"]\n");
+    EXPECT_TRUE(may("root = \"/\"\n"));
+    EXPECT_TRUE(may_set(folder.path("none.toml"), "requires")) << "what cannot be read may";
+}
+
+TEST(InvalidUtf8, IsFoundBehindLettersOfEveryLength) {
+    const auto place = [](std::string_view text) {
+        const auto at = find_invalid_utf8(text);
+        return at ? std::to_string(at->line) + ":" + std::to_string(at->column) : "none";
+    };
+    EXPECT_EQ(place("plain\n\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\n"), "none");
+    EXPECT_EQ(place("\xff"), "1:1");
+    EXPECT_EQ(place("ab\xff"), "1:3");
+    EXPECT_EQ(place("one\n\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80.\x80"), "2:5");
+    EXPECT_EQ(place("\n\n\xc0\xaf"), "3:1") << "overlong";
+    EXPECT_EQ(place("\n\xed\xa0\x80"), "2:1") << "a surrogate";
+    EXPECT_EQ(place("x\xe2\x82"), "1:2") << "cut";
+}
+
 } // namespace stead::unitfile
