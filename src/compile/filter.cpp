@@ -10,13 +10,15 @@
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
-#include <memory>
+#include <span>
+#include <utility>
 
 #include <seccomp.h>
 
@@ -25,12 +27,6 @@ namespace stead::compile {
 namespace {
 
 using Program = std::vector<sock_filter>;
-
-/// libseccomp can give one call one answer, or answers by argument with the default for the rest,
-/// and the default is needed for unknown numbers. So every answer that is not its default or ALLOW
-/// goes in as SECCOMP_RET_TRACE with a number of ours, and comes out replaced: by the refusal, or
-/// by a jump to the argument check behind the tree.
-constexpr std::uint32_t kMarker = SECCOMP_RET_TRACE | 0x5ea0U;
 
 constexpr std::uint32_t errno_answer(int code) {
     return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(code);
@@ -206,78 +202,156 @@ Program check_of(Answer kind, const CallPolicy& policy) {
     return {};
 }
 
-struct ReleaseFilter {
-    void operator()(void* context) const { ::seccomp_release(context); }
+/// Numbers in a row with the same answer.
+struct Run {
+    std::uint32_t first = 0;
+    Answer answer = Answer::Missing;
 };
 
-using Filter = std::unique_ptr<void, ReleaseFilter>;
-
-/// libseccomp answers a negative errno.
-Error failure(const char* operation, int code, int call = -1) {
-    return make_error(operation, call < 0 ? std::string() : call_name(call), -code);
-}
-
-Result<Filter> fill(const CallPolicy& policy) {
-    Filter filter(::seccomp_init(SCMP_ACT_ERRNO(ENOSYS)));
-    if (!filter) return make_error("seccomp_init", {}, ENOMEM);
-    for (const auto& [attribute, value] :
-         {std::pair{SCMP_FLTATR_ACT_BADARCH, static_cast<std::uint32_t>(SCMP_ACT_ERRNO(ENOSYS))},
-          std::pair{SCMP_FLTATR_CTL_OPTIMIZE, 2U}}) {
-        const int done = ::seccomp_attr_set(filter.get(), attribute, value);
-        if (done < 0) return failure("seccomp_attr_set", done);
-    }
+/// Up to the last number there is: what no policy knows is missing, the numbers of x32 with it.
+std::vector<Run> runs_of(const CallPolicy& policy) {
+    std::vector<Run> runs;
     for (int number = 0; number <= kNewestCall; ++number) {
-        const Answer kind = policy.of(number);
-        if (kind == Answer::Missing) continue;
-        const std::uint32_t action =
-            kind == Answer::Allow ? SCMP_ACT_ALLOW : kMarker + static_cast<std::uint32_t>(kind);
-        const int done = ::seccomp_rule_add_exact(filter.get(), action, number, 0);
-        if (done < 0) return failure("seccomp_rule_add", done, number);
+        const Answer answer = policy.of(number);
+        if (runs.empty() || runs.back().answer != answer)
+            runs.push_back({static_cast<std::uint32_t>(number), answer});
     }
-    return filter;
+    if (runs.back().answer != Answer::Missing) runs.push_back({kNewestCall + 1U, Answer::Missing});
+    return runs;
 }
 
-/// libseccomp 2.5 writes a program to a descriptor and nowhere else.
-Result<Program> export_program(const Filter& filter) {
-    const int fd = ::memfd_create("filter", MFD_CLOEXEC);
-    if (fd < 0) return last_error("memfd_create");
-    const int done = ::seccomp_export_bpf(filter.get(), fd);
-    const off_t size = ::lseek(fd, 0, SEEK_END);
-    Program program(size > 0 ? static_cast<std::size_t>(size) / sizeof(sock_filter) : 0);
-    const ssize_t got = ::pread(fd, program.data(), program.size() * sizeof(sock_filter), 0);
-    ::close(fd);
-    if (done < 0) return failure("seccomp_export_bpf", done);
-    if (program.empty() || got != size) return make_error("seccomp_export_bpf", {}, EIO);
-    return program;
-}
+/// The program that finds a number's run and answers. Its tree compares with the runs' first
+/// numbers; below it stand the answers, one of each kind for every hundred comparisons, because a
+/// jump reaches 255 instructions; then the argument checks.
+class Tree {
+public:
+    explicit Tree(const CallPolicy& policy)
+        : policy_(policy)
+        , runs_(runs_of(policy)) {}
 
-/// Replaces each marker by what it stands for and appends the checks that are needed.
-Program resolve_markers(Program program, const CallPolicy& policy) {
-    std::array<std::size_t, kAnswers> check_at{};
-    const std::size_t tree = program.size();
-    for (std::size_t at = 0; at < tree; ++at) {
-        if (program[at].code != (BPF_RET | BPF_K)) continue;
-        const std::uint32_t kind = program[at].k - kMarker;
-        if (program[at].k < kMarker || kind >= kAnswers) continue;
-        if (kind == static_cast<std::uint32_t>(Answer::Deny)) {
-            program[at].k = policy.refusal();
-            continue;
-        }
-        if (check_at[kind] == 0) {
-            check_at[kind] = program.size();
-            append(program, check_of(static_cast<Answer>(kind), policy));
-        }
-        program[at] =
-            statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(check_at[kind] - at - 1));
+    Program build() {
+        program_ = {load_word(offsetof(seccomp_data, arch)),
+                    jump(BPF_JEQ, ::seccomp_arch_native(), 1, 0), answer(errno_answer(ENOSYS)),
+                    load_word(offsetof(seccomp_data, nr))};
+        add(runs_);
+        add_checks();
+        return std::move(program_);
     }
-    return program;
-}
+
+private:
+    using Runs = std::span<const Run>;
+
+    static constexpr std::size_t kMaxReach = 100;
+
+    static sock_filter load_word(std::size_t offset) {
+        return statement(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+    }
+
+    [[nodiscard]] static bool is_checked(Answer kind) {
+        return kind > Answer::Deny && kind < Answer::Allow;
+    }
+
+    /// Where to part `runs`. The kernel remembers which numbers it always allows and runs the
+    /// program for the others alone, so those that are checked shall have a short way.
+    [[nodiscard]] static std::size_t middle_of(Runs runs) {
+        constexpr std::size_t kChecked = 16;
+        const auto weight = [](const Run& run) {
+            return is_checked(run.answer) ? kChecked : std::size_t{1};
+        };
+        std::size_t all = 0;
+        for (const Run& run : runs)
+            all += weight(run);
+        std::size_t before = weight(runs.front());
+        std::size_t middle = 1;
+        while (middle + 1 < runs.size() && 2 * before + weight(runs[middle]) <= all)
+            before += weight(runs[middle++]);
+        return middle;
+    }
+
+    void add(Runs runs) {
+        if (runs.size() <= kMaxReach) return add_near(runs);
+        const std::size_t middle = middle_of(runs);
+        program_.push_back(jump(BPF_JGE, runs[middle].first, 0, 1));
+        const std::size_t leap = program_.size();
+        program_.push_back(statement(BPF_JMP | BPF_JA, 0));
+        add(runs.first(middle));
+        program_[leap].k = static_cast<std::uint32_t>(program_.size() - leap - 1);
+        add(runs.subspan(middle));
+    }
+
+    /// A tree all of whose jumps reach its answers, and these.
+    void add_near(Runs runs) {
+        const std::size_t begin = program_.size();
+        // Every run but the first is compared with once.
+        answers_begin_ = begin + runs.size() - 1;
+        answers_.clear();
+        if (runs.size() > 1) {
+            add_comparisons(runs);
+        } else {
+            answers_.push_back(runs.front().answer);
+        }
+        for (const Answer kind : answers_)
+            add_answer(kind);
+    }
+
+    void add_comparisons(Runs runs) {
+        const std::size_t middle = middle_of(runs);
+        const std::size_t at = program_.size();
+        program_.push_back(jump(BPF_JGE, runs[middle].first, 0, 0));
+        program_[at].jf = add_side(runs.first(middle), at);
+        program_[at].jt = add_side(runs.subspan(middle), at);
+    }
+
+    /// How far it is from the comparison at `at` to what decides `runs`.
+    std::uint8_t add_side(Runs runs, std::size_t at) {
+        std::size_t target = program_.size();
+        if (runs.size() > 1) {
+            add_comparisons(runs);
+        } else {
+            const auto known = std::find(answers_.begin(), answers_.end(), runs.front().answer);
+            target = answers_begin_ + static_cast<std::size_t>(known - answers_.begin());
+            if (known == answers_.end()) answers_.push_back(runs.front().answer);
+        }
+        return static_cast<std::uint8_t>(target - at - 1);
+    }
+
+    void add_answer(Answer kind) {
+        if (is_checked(kind)) {
+            checks_.emplace_back(program_.size(), kind);
+            program_.push_back(statement(BPF_JMP | BPF_JA, 0));
+            return;
+        }
+        program_.push_back(answer(kind == Answer::Allow  ? SECCOMP_RET_ALLOW
+                                  : kind == Answer::Deny ? policy_.refusal()
+                                                         : errno_answer(ENOSYS)));
+    }
+
+    void add_checks() {
+        std::array<std::size_t, kAnswers> check_at{};
+        for (const auto& [at, kind] : checks_) {
+            std::size_t& check = check_at[static_cast<std::size_t>(kind)];
+            if (check == 0) {
+                check = program_.size();
+                append(program_, check_of(kind, policy_));
+            }
+            program_[at].k = static_cast<std::uint32_t>(check - at - 1);
+        }
+    }
+
+    const CallPolicy& policy_;
+    std::vector<Run> runs_;
+    Program program_;
+    /// Of the tree that is being made.
+    std::size_t answers_begin_ = 0;
+    std::vector<Answer> answers_;
+    /// Jumps to argument checks.
+    std::vector<std::pair<std::size_t, Answer>> checks_;
+};
 
 } // namespace
 
 Result<std::vector<std::uint64_t>> build_filter(const CallPolicy& policy) {
-    const Filter filter = TRY(fill(policy));
-    const Program program = resolve_markers(TRY(export_program(filter)), policy);
+    const Program program = Tree(policy).build();
     if (program.size() > BPF_MAXINSNS) return make_error("filter", "too long", E2BIG);
 
     static_assert(sizeof(sock_filter) == sizeof(std::uint64_t));

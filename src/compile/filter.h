@@ -115,8 +115,9 @@ void widen(CallPolicy& policy, const CallPolicy& other);
 /// The first call of which `inner` allows more than `outer`; -1 if there is none.
 int first_beyond(const CallPolicy& inner, const CallPolicy& outer);
 
-/// The policy as a classic BPF program: libseccomp builds and orders the tree of numbers, the
-/// argument checks are appended behind it.
+/// The policy as a classic BPF program: a tree over runs of numbers with one answer, the argument
+/// checks behind it. libseccomp, which knows the calls' names, would build a tree with a leaf for
+/// each number: three times as long, and the kernel translates each filter anew at each start.
 Result<std::vector<std::uint64_t>> build_filter(const CallPolicy& policy);
 
 } // namespace stead::compile
