@@ -60,12 +60,22 @@ void add_folder(Checked& checked, const fs::path& folder, int depth) {
     }
 }
 
-bool add_argument(Console& console, Checked& checked, const std::string& argument) {
+/// A path; without a slash, and where there is none, a guest of this host.
+bool add_argument(Console& console,
+                  const guests::Paths& paths,
+                  Checked& checked,
+                  const std::string& argument) {
     std::error_code failed;
     const fs::file_status status = fs::status(argument, failed);
     if (!fs::exists(status)) {
+        const bool may_be_name = argument.find('/') == std::string::npos;
+        if (may_be_name && guests::is_configured(paths, argument)) {
+            add_file(checked, paths.guest_file(argument));
+            return true;
+        }
         console.error(safe(argument) + ": " +
-                      (failed ? failed.message() : std::string("no such file or folder")));
+                      (failed ? failed.message() : std::string("no such file or folder")) +
+                      (may_be_name ? ", and no guest of this name" : ""));
         return false;
     }
     if (fs::is_directory(status)) {
@@ -221,7 +231,8 @@ int verb_check(Context& context, Arguments arguments) {
     std::string root = "/";
     bool json = false;
     Options options(context, "check");
-    options.positionals("FILE|DIR", words, "unit and guest files, or folders of them", 1);
+    options.positionals("FILE|DIR|NAME", words,
+                        "unit and guest files, folders of them, or guests of this host", 1);
     options.value("--root", root, "DIR", "look up users and groups of units in this root (/)");
     options.flag("--json", json, "the same for programs");
     options.footer("Exit code 0: no mistake; 2: at least one; 1: something could not be read.");
@@ -229,8 +240,9 @@ int verb_check(Context& context, Arguments arguments) {
     Console& console = context.console;
 
     Checked checked;
+    const auto paths = guests::Paths::from_environment();
     for (const std::string& word : words) {
-        if (!add_argument(console, checked, word)) checked.unreadable = true;
+        if (!add_argument(console, paths, checked, word)) checked.unreadable = true;
     }
     const auto accounts = guests::read_accounts(root);
     if (!accounts) {
@@ -238,7 +250,7 @@ int verb_check(Context& context, Arguments arguments) {
                       std::string(describe(accounts.error()).view()));
         return kCouldNot;
     }
-    const auto facts = guests::host_facts(guests::Paths::from_environment(), false);
+    const auto facts = guests::host_facts(paths, false);
     unitfile::Diagnostics diagnostics;
     for (const auto& [folder, files] : checked.files) {
         checked.count += files.size();

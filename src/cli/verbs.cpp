@@ -41,7 +41,7 @@ constexpr std::array kVerbs = {
          VerbGroup::Guests, verb_enable},
     Verb{"disable", "guests and units no longer start by themselves", "NAME[/UNIT] ...",
          VerbGroup::Guests, verb_disable},
-    Verb{"check", "every mistake of unit and guest files", "FILE|DIR ...", VerbGroup::Files,
+    Verb{"check", "every mistake of unit and guest files", "FILE|DIR|NAME ...", VerbGroup::Files,
          verb_check},
     Verb{"schema", "JSON Schema of the files, for editors", "unit|guest", VerbGroup::Files,
          verb_schema},

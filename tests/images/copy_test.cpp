@@ -147,12 +147,12 @@ TEST_F(CopyTree, NamesTheFileThatFoundNoRoom) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     const sys::UniqueFd small = small_file_system();
     ASSERT_GE(small.get(), 0);
-    // Many before and behind it fit; it does not.
+    // Those around it need no room: whichever asked while it fills the disk would fail, too.
     for (int number = 0; number < 100; ++number)
-        write("a" + std::to_string(number), "a");
+        write("a" + std::to_string(number), "");
     write("huge", std::string(3 << 20, 'h'));
     for (int number = 0; number < 100; ++number)
-        write("z" + std::to_string(number), "z");
+        write("z" + std::to_string(number), "");
     const auto copied = copy_tree(from_.get(), small.get(), {}, [](std::uint64_t) {});
     ASSERT_FALSE(copied);
     EXPECT_EQ(copied.error().code, ENOSPC);

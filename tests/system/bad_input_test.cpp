@@ -44,6 +44,13 @@ TEST_F(BadInput, AMissingFile) {
     EXPECT_TRUE(refused({"run", host_.folder() + "/none.toml"}, 2, {"none.toml", "No such file"}));
     EXPECT_TRUE(
         refused({"check", host_.folder() + "/none.toml"}, 1, {"none.toml", "No such file"}));
+    EXPECT_TRUE(refused({"check", "nobody"}, 1, {"nobody: No such file", "no guest of this name"}));
+}
+
+TEST_F(BadInput, AMistakeInTheFileOfAGuestThatIsNamed) {
+    host_.write("etc/guests/web.toml", "root = \"/\"\n");
+    host_.write("etc/guests/web.toml.d/over.toml", "rot = \"/\"\n");
+    EXPECT_TRUE(refused({"check", "web"}, 2, {"over.toml:1:1", "root"}));
 }
 
 TEST_F(BadInput, AFileThatIsNoFile) {
