@@ -10,6 +10,8 @@ _stead() {
             grep -oE -- '(^|[ ,])--?[a-z][a-z-]*' | tr -d ' ,')" -- "$word")
     else
         mapfile -t COMPREPLY < <(compgen -W "$(stead complete "$verb" "$word" 2>/dev/null)" -- "$word")
+        # check reads files as well.
+        [[ $verb == check ]] && mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$word")
         # A guest whose units can follow.
         [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
     fi

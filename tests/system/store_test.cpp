@@ -315,11 +315,17 @@ TEST_F(Store, CompletionKnowsGuestsAndUnits) {
     ASSERT_EQ(host_.stead({"start", "web"}).code, 0);
     EXPECT_EQ(host_.stead({"complete", "stop", "web"}).out, "web\nweb/\n");
     EXPECT_EQ(host_.stead({"complete", "stop", "web/"}).out, "web/web\n");
-    EXPECT_EQ(host_.stead({"complete", "check", "web"}).out, "") << "files are the shell's";
+    EXPECT_EQ(host_.stead({"complete", "check", "web"}).out, "web\n");
+    EXPECT_EQ(host_.stead({"complete", "schema", "web"}).out, "");
     Words words{"env", "PATH=" STEAD_BIN ":/usr/bin:/bin", "bash", "-c"};
     words.emplace_back("source " STEAD_SOURCE "/contrib/completions/stead.bash; "
                        "COMP_WORDS=(stead stop web/); COMP_CWORD=2; _stead; echo ${COMPREPLY[@]}");
     EXPECT_EQ(run_program(words).out, "web/web\n");
+    host_.write("web.toml", "");
+    words.back() = "cd " + host_.folder() +
+                   "; source " STEAD_SOURCE "/contrib/completions/stead.bash; "
+                   "COMP_WORDS=(stead check web); COMP_CWORD=2; _stead; echo ${COMPREPLY[@]}";
+    EXPECT_EQ(run_program(words).out, "web web.toml\n") << "guests and files";
 }
 
 TEST_F(Store, ListsFiveHundredGuestsAtOnce) {
