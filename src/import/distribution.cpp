@@ -4,6 +4,7 @@
 
 #include "import/distribution_parts.h"
 #include "import/rules.h"
+#include "import/sysusers.h"
 #include "recipe/guest_paths.h"
 
 /// Both halves together, and the units that come before all others.
@@ -104,9 +105,12 @@ std::vector<std::string> first_units(const RootView& root, Distribution& distrib
     }
     const bool has_accounts = has_files(root, "sysusers.d");
     if (has_accounts && has_program(root, "systemd-sysusers")) {
+        // Nearly always they are there: packages make theirs when they are installed.
+        const std::string what = lacks_accounts(root)
+                                     ? std::string(kOneshot) + "command = \"systemd-sysusers\"\n"
+                                     : "type = \"target\"\n";
         add_first(distribution, "sysusers", "sysusers.d",
-                  "description = \"Makes the accounts that sysusers.d lists\"\n" +
-                      std::string(kOneshot) + "command = \"systemd-sysusers\"\n");
+                  "description = \"The accounts that sysusers.d lists\"\n" + what);
         names.emplace_back("sysusers");
     } else if (has_accounts) {
         distribution.others.emplace("sysusers.d", "there is no systemd-sysusers; packages make "

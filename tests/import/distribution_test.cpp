@@ -268,6 +268,48 @@ TEST(Distribution, DpkgIsToldOfCommandsThatStandForItsOwn) {
                                 .file("/var/lib/dpkg/diversions", known)));
 }
 
+/// A root with accounts of its own, and `lines` of sysusers.d.
+std::string sysusers_unit(const std::string& lines) {
+    FakeRoot root;
+    root.file("/usr/bin/systemd-sysusers", "")
+        .file("/etc/passwd", "root:x:0:0::/root:/bin/sh\nweb:x:33:33::/:/bin/false\n")
+        .file("/etc/group", "root:x:0:\nweb:x:33:\ntty:x:5:web,root\n")
+        .file("/usr/lib/sysusers.d/a.conf", lines);
+    for (const auto& unit : root.distribution().units)
+        if (unit.name == "sysusers") return unit.text;
+    return "(none)";
+}
+
+TEST(Distribution, MakesAccountsOnlyWhereSomeAreMissing) {
+    for (const char* there :
+         {"", "# u none -\n\n", "u root 0 - /root /bin/bash\n", "g tty 5\nu! web -\n",
+          "  m web tty \n", "m root root\n", "r - 500-900\n", "u\tweb\t33:5"})
+        EXPECT_EQ(sysusers_unit(there).find("command"), std::string::npos) << there;
+    for (const char* missing :
+         {"u db -\n", "g db -\n", "u root -\nu db -", "m web root\n", "m db tty\n", "u %i -\n",
+          "u \"root\" -\n", "x root -\n", "m web %g\n"})
+        EXPECT_NE(sysusers_unit(missing).find("command = \"systemd-sysusers\""), std::string::npos)
+            << missing;
+}
+
+TEST(Distribution, ReadsWhoHidesWhomOfSysusers) {
+    FakeRoot root;
+    root.file("/usr/bin/systemd-sysusers", "").file("/etc/group", "root:x:0:\n");
+    root.file("/usr/lib/sysusers.d/a.conf", "u db -\n").file("/etc/sysusers.d/a.conf", "");
+    const auto asks = [&] {
+        for (const auto& unit : root.distribution().units)
+            if (unit.name == "sysusers") return unit.text.find("command") != std::string::npos;
+        return false;
+    };
+    EXPECT_TRUE(asks()) << "without an /etc/passwd nothing is known";
+    root.file("/etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    EXPECT_FALSE(asks()) << "hidden by a file of /etc";
+    root.file("/usr/lib/sysusers.d/README", "u db -\n");
+    EXPECT_FALSE(asks()) << "no .conf";
+    root.file("/run/sysusers.d/b.conf", "u db -\n");
+    EXPECT_TRUE(asks());
+}
+
 TEST(Distribution, LinksThatLeadInCirclesEnd) {
     const auto found = FakeRoot()
                            .file("/etc/systemd/system/a.service", "->b.service")
