@@ -164,8 +164,8 @@ Result<void> drop_list(const Paths& paths) {
 void keep_list(const Paths& paths, const std::vector<Attachment>& guests) {
     if (guests.empty()) return;
     // Without it the next command reads the records themselves.
-    (void)replace_file(AT_FDCWD, list_path(paths).c_str(), network::write_attachments(guests),
-                       0600);
+    if (const auto list = network::write_attachments(guests))
+        (void)replace_file(AT_FDCWD, list_path(paths).c_str(), *list, 0600);
 }
 
 /// Lines "NAME NUMBER" in /var/lib/stead/addresses.

@@ -110,7 +110,8 @@ Result<HostNetwork> look_at_host() {
     HostNetwork host;
     host.addresses = TRY(netlink.addresses());
     host.routes = TRY(netlink.routes());
-    host.has_v6 = sys::status_at(AT_FDCWD, "/proc/sys/net/ipv6", 0).has_value();
+    // Not in /proc/sys, where the kernel looks through the folders of all namespaces.
+    host.has_v6 = sys::status_at(AT_FDCWD, "/proc/thread-self/net/if_inet6", 0).has_value();
     return host;
 }
 

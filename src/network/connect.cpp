@@ -18,25 +18,44 @@ namespace {
 using recipe::Address;
 using recipe::Link;
 
-/// Writes a switch of the caller's network namespace: /proc/sys/net shows the reader's own. A
-/// switch that the kernel lacks is that of a family it lacks.
-Result<void> set_switch(const std::string& path, const char* value) {
-    const std::string whole = "/proc/sys/net/" + path;
-    const auto file = sys::open_at(AT_FDCWD, whole.c_str(), O_WRONLY);
-    if (!file && file.error().code == ENOENT) return {};
-    if (!file) return file.error();
-    return sys::write_full(file->get(), value);
-}
+/// Switches of the caller's network namespace for one family: /proc/sys/net shows the reader's own.
+/// The family's folder is opened once, because the kernel looks for it among those of all
+/// namespaces. A switch that the kernel lacks is that of a family it lacks.
+class Switches {
+public:
+    static Result<Switches> open(bool v6) {
+        const char* const path = v6 ? "/proc/sys/net/ipv6" : "/proc/sys/net/ipv4";
+        auto found = sys::open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY);
+        if (!found && found.error().code != ENOENT) return found.error();
+        return Switches(found ? *std::move(found) : sys::UniqueFd());
+    }
 
-Result<std::string> read_switch(const std::string& path) {
-    const std::string whole = "/proc/sys/net/" + path;
-    const sys::UniqueFd file = TRY(sys::open_at(AT_FDCWD, whole.c_str(), O_RDONLY));
-    std::string text(16, '\0');
-    const std::size_t size =
-        TRY(sys::read_full(file.get(), std::as_writable_bytes(std::span(text))));
-    text.resize(size);
-    return text.substr(0, text.find('\n'));
-}
+    [[nodiscard]] Result<void> set(const std::string& name, const char* value) const {
+        if (!folder_) return {};
+        const auto file = sys::open_at(folder_.get(), name.c_str(), O_WRONLY);
+        if (!file && file.error().code == ENOENT) return {};
+        if (!file) return file.error();
+        return sys::write_full(file->get(), value);
+    }
+
+    /// Nothing for one that cannot be read.
+    [[nodiscard]] std::string value(const std::string& name) const {
+        if (!folder_) return {};
+        const auto file = sys::open_at(folder_.get(), name.c_str(), O_RDONLY);
+        if (!file) return {};
+        std::string text(16, '\0');
+        const auto size = sys::read_full(file->get(), std::as_writable_bytes(std::span(text)));
+        if (!size) return {};
+        text.resize(*size);
+        return text.substr(0, text.find('\n'));
+    }
+
+private:
+    explicit Switches(sys::UniqueFd folder)
+        : folder_(std::move(folder)) {}
+
+    sys::UniqueFd folder_;
+};
 
 /// Being in another network namespace, until it goes out of scope.
 class Inside {
@@ -66,38 +85,32 @@ private:
 
 /// The kernel forwards only where it is told to. With IPv6 that also ends what routers announce to
 /// the host, unless the interface is told to go on listening.
-Result<void> let_forward(const Attachment& guest) {
-    if (guest.has_family(false)) {
-        const auto now = read_switch("ipv4/ip_forward");
-        if (!now || *now != "1") TRY(set_switch("ipv4/ip_forward", "1"));
-    }
-    if (!guest.has_family(true)) return {};
-    const auto now = read_switch("ipv6/conf/all/forwarding");
-    if (now && *now == "1") return {};
+Result<void> let_forward(const Attachment& guest, const Switches& four, const Switches& six) {
+    if (guest.has_family(false) && four.value("ip_forward") != "1")
+        TRY(four.set("ip_forward", "1"));
+    if (!guest.has_family(true) || six.value("conf/all/forwarding") == "1") return {};
     Netlink netlink = TRY(Netlink::open());
     for (const Route& route : TRY(netlink.routes())) {
         if (!route.v6 || route.interface.empty()) continue;
-        const std::string listens = "ipv6/conf/" + route.interface + "/accept_ra";
-        const auto value = read_switch(listens);
-        if (value && *value == "1") TRY(set_switch(listens, "2"));
+        const std::string listens = "conf/" + route.interface + "/accept_ra";
+        if (six.value(listens) == "1") TRY(six.set(listens, "2"));
     }
-    return set_switch("ipv6/conf/all/forwarding", "1");
+    return six.set("conf/all/forwarding", "1");
 }
 
 /// What a guest says on its wire changes nothing of the host.
-Result<void> harden_outer(const Attachment& guest) {
-    const std::string four = "ipv4/conf/" + guest.interface + "/";
-    const std::string six = "ipv6/conf/" + guest.interface + "/";
-    TRY(set_switch(four + "accept_redirects", "0"));
-    TRY(set_switch(four + "send_redirects", "0"));
-    TRY(set_switch(four + "rp_filter", "1"));
-    TRY(set_switch(six + "accept_ra", "0"));
-    TRY(set_switch(six + "accept_redirects", "0"));
-    TRY(set_switch(six + "accept_dad", "0"));
+Result<void> harden_outer(const Attachment& guest, const Switches& four, const Switches& six) {
+    const std::string own = "conf/" + guest.interface + "/";
+    TRY(four.set(own + "accept_redirects", "0"));
+    TRY(four.set(own + "send_redirects", "0"));
+    TRY(four.set(own + "rp_filter", "1"));
+    TRY(six.set(own + "accept_ra", "0"));
+    TRY(six.set(own + "accept_redirects", "0"));
+    TRY(six.set(own + "accept_dad", "0"));
     const bool routed = guest.network.link == Link::Routed;
-    if (!routed || !guest.has_family(true)) TRY(set_switch(six + "disable_ipv6", "1"));
+    if (!routed || !guest.has_family(true)) TRY(six.set(own + "disable_ipv6", "1"));
     // Ports of 127.0.0.1 lead into the guest; the rules let nothing come back that way.
-    if (routed && !guest.network.ports.empty()) TRY(set_switch(four + "route_localnet", "1"));
+    if (routed && !guest.network.ports.empty()) TRY(four.set(own + "route_localnet", "1"));
     return {};
 }
 
@@ -128,10 +141,11 @@ std::optional<Address> way_out(const recipe::Network& network, bool v6) {
 }
 
 Result<void> set_inside(const Attachment& guest) {
-    const std::string six = std::string("ipv6/conf/") + kInside + "/";
-    TRY(set_switch(six + "accept_ra", "0"));
-    TRY(set_switch(six + "accept_dad", "0"));
-    if (!guest.has_family(true)) TRY(set_switch(six + "disable_ipv6", "1"));
+    const Switches six = TRY(Switches::open(true));
+    const std::string own = std::string("conf/") + kInside + "/";
+    TRY(six.set(own + "accept_ra", "0"));
+    TRY(six.set(own + "accept_dad", "0"));
+    if (!guest.has_family(true)) TRY(six.set(own + "disable_ipv6", "1"));
     Netlink netlink = TRY(Netlink::open());
     const int inner = TRY(netlink.find(kInside)).index;
     const recipe::Network& network = guest.network;
@@ -169,10 +183,12 @@ make_interface(const Attachment& guest, std::string_view instance, int network_n
     } else if (!made) {
         return made.error();
     }
-    TRY(harden_outer(guest));
+    const Switches four = TRY(Switches::open(false));
+    const Switches six = TRY(Switches::open(true));
+    TRY(harden_outer(guest, four, six));
     TRY(netlink.bring_up(guest.interface, parent));
     if (network.link != Link::Routed) return {};
-    TRY(let_forward(guest));
+    TRY(let_forward(guest, four, six));
     return route_outer(netlink, guest);
 }
 

@@ -48,8 +48,9 @@ bool is_hidden(const recipe::Network& network, const recipe::Address& address);
 /// As a JSON text and back; nothing for what no record of this version is.
 std::string write_attachment(const Attachment& attachment);
 std::optional<Attachment> read_attachment(std::string_view text);
-/// Many of them in one text; nothing if one of them is no record of this version.
-std::string write_attachments(std::span<const Attachment> attachments);
+/// Many of them in one text that is quick to read; nothing if one has a text that does not fit in.
+std::optional<std::string> write_attachments(std::span<const Attachment> attachments);
+/// Nothing if one of them is no record of this version.
 std::optional<std::vector<Attachment>> read_attachments(std::string_view text);
 
 /// Makes the guest's interface: its outer end in this network namespace, its inner end, addresses

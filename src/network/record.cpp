@@ -192,24 +192,4 @@ std::optional<Attachment> read_attachment(std::string_view text) {
     return attachment_of(json::parse(text, nullptr, false));
 }
 
-std::string write_attachments(std::span<const Attachment> attachments) {
-    auto list = json::array();
-    for (const Attachment& one : attachments)
-        list.push_back(record_of(one));
-    return list.dump() + "\n";
-}
-
-std::optional<std::vector<Attachment>> read_attachments(std::string_view text) {
-    const json list = json::parse(text, nullptr, false);
-    if (!list.is_array()) return std::nullopt;
-    std::vector<Attachment> attachments;
-    attachments.reserve(list.size());
-    for (const json& record : list) {
-        auto one = attachment_of(record);
-        if (!one) return std::nullopt;
-        attachments.push_back(*std::move(one));
-    }
-    return attachments;
-}
-
 } // namespace stead::network

@@ -4,6 +4,7 @@
 #include <functional>
 #include <iterator>
 #include <set>
+#include <unordered_set>
 #include <vector>
 
 namespace stead::network {
@@ -380,14 +381,13 @@ render_changes(std::string_view before, std::string_view after, std::string_view
     std::vector<std::string_view> old = lines_of(before);
     std::vector<std::string_view> now = lines_of(after);
     if (old.size() < 2 || now.size() < 2 || old.front() != now.front()) return std::nullopt;
-    for (auto* lines : {&old, &now}) {
-        lines->erase(lines->begin());
-        std::sort(lines->begin(), lines->end());
-    }
+    // A few lines differ among thousands: only those are put in order.
     const auto only_in = [](const auto& these, const auto& others) {
+        const std::unordered_set<std::string_view> known(others.begin(), others.end());
         std::vector<std::string_view> only;
-        std::set_difference(these.begin(), these.end(), others.begin(), others.end(),
-                            std::back_inserter(only));
+        std::copy_if(these.begin(), these.end(), std::back_inserter(only),
+                     [&](std::string_view line) { return !known.contains(line); });
+        std::sort(only.begin(), only.end());
         return only;
     };
     const std::string name = table_name(instance);

@@ -69,19 +69,61 @@ TEST(Record, IsReadAsItWasWritten) {
     EXPECT_EQ(again->network.masquerade, recipe::Masquerade::Never);
 }
 
-TEST(Record, OfManyGuestsIsOneText) {
-    const std::vector<Attachment> guests{guest("web", {"10.7.0.10"}), guest("db", {"fd00:7::11"})};
-    const std::string text = write_attachments(guests);
-    const auto again = read_attachments(text);
+TEST(ListOfRecords, IsReadAsItWasWritten) {
+    std::vector<Attachment> guests{guest("web", {"10.7.0.10"}), guest("db", {"fd00:7::11/64"}),
+                                   guest("mail", {"10.7.0.12", "fd00:7::12"})};
+    recipe::Network& network = guests[2].network;
+    network.link = recipe::Link::Bridge;
+    network.parent = "br0";
+    network.gateways = {address("10.7.0.1"), address("fe80::1")};
+    network.ports = {port(8080, 80), port(53, 5353, "127.0.0.1")};
+    network.ports[1].protocol = recipe::Listen::Protocol::Udp;
+    network.ports[1].text = "127.0.0.1:53:5353/udp";
+    network.peers = {"db", "*"};
+    network.masquerade = recipe::Masquerade::Never;
+    network.dns = recipe::NameServers::Listed;
+    network.name_servers = {address("9.9.9.9")};
+    const auto text = write_attachments(guests);
+    ASSERT_TRUE(text);
+    const auto again = read_attachments(*text);
     ASSERT_TRUE(again);
-    ASSERT_EQ(again->size(), 2U);
-    EXPECT_EQ(write_attachment((*again)[0]), write_attachment(guests[0]));
-    EXPECT_EQ(write_attachment((*again)[1]), write_attachment(guests[1]));
-    EXPECT_TRUE(read_attachments("[]")->empty());
+    ASSERT_EQ(again->size(), guests.size());
+    for (std::size_t i = 0; i < guests.size(); ++i)
+        EXPECT_EQ(write_attachment((*again)[i]), write_attachment(guests[i]));
+    EXPECT_TRUE(read_attachments(*write_attachments({}))->empty());
+}
+
+TEST(ListOfRecords, ThatIsNotWholeIsNothing) {
     // One that cannot be read might be one whose address somebody else would get.
-    const std::string half = text.substr(0, text.size() / 2);
-    for (const std::string& bad : {half, std::string("{}"), std::string("[{}]"), std::string()})
+    const std::vector<Attachment> guests{guest("web", {"10.7.0.10"}), guest("db", {"10.7.0.11"})};
+    const std::string text = *write_attachments(guests);
+    for (std::size_t size = 0; size < text.size(); ++size)
+        EXPECT_FALSE(read_attachments(std::string_view(text).substr(0, size))) << size;
+    const std::string first = "networks 1 1\n";
+    const std::string rest = "\t0\t0\t10.7.0.10/32\t\t\t\t\n";
+    const auto with = [&](const char* begin) {
+        return std::string(first).append(begin).append(rest);
+    };
+    ASSERT_TRUE(read_attachments(with("web\tst-web\t\t1")));
+    for (const std::string& bad :
+         {std::string("[]\n"), std::string("networks 2 0\n"), std::string("networks 1 x\n"),
+          std::string("networks 1 -1\n"), first + "\n", with("web\tst-web\t\t0"),
+          with("web\tst-web\t\t9"), with("\tst-web\t\t1"),
+          first + "web\tst-web\t\t1\t0\t0\tnone\t\t\t\t\n",
+          first + "web\tst-web\t\t1\t0\t0\t10.7.0.10/32\t\t\t0,80,99999,,\t\n",
+          first + "web\tst-web\t\t1\t0\t0\t10.7.0.10/32\t\t\t0,80,80,x,\t\n"})
         EXPECT_FALSE(read_attachments(bad)) << bad;
+}
+
+TEST(ListOfRecords, HoldsNoTextThatWouldBeReadAsAnother) {
+    for (const char* odd : {"a b", "a\tb", "a\nb", "a,b", ""}) {
+        std::vector<Attachment> guests{guest("web", {"10.7.0.10"})};
+        guests[0].network.peers = {odd};
+        EXPECT_FALSE(write_attachments(guests)) << odd;
+    }
+    std::vector<Attachment> guests{guest("web", {"10.7.0.10"})};
+    guests[0].network.parent = "a b";
+    EXPECT_FALSE(write_attachments(guests));
 }
 
 TEST(Record, ThatIsNoneIsNothing) {

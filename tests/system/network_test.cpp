@@ -369,8 +369,8 @@ TEST_F(Networks, KilledWithoutWarningLeavesNothingToTheNextCommand) {
         start("web", "addresses = [\"10.7.0.10\"]\nports = [\"80:8080\"]");
         const int init = init_of("web");
         ASSERT_GT(init, 1);
-        const int keeper = std::atoi(
-            output_of("ps -o ppid= -p " + std::to_string(init) + " | tr -d ' \\n'").c_str());
+        const int keeper = std::stoi(
+            "0" + output_of("ps -o ppid= -p " + std::to_string(init) + " | tr -d ' \\n'"));
         ASSERT_GT(keeper, 1);
         const std::string comm = output_of("cat /proc/" + std::to_string(keeper) + "/comm");
         ASSERT_TRUE(comm.starts_with("stead-init")) << comm;
@@ -473,16 +473,14 @@ TEST_F(Networks, RulesChangedBitByBitAreThoseMadeAsAWhole) {
     ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
     EXPECT_EQ(rules(), one);
     EXPECT_EQ(read_text(list), listed);
-    auto ghosts = nlohmann::json::parse(listed);
-    ghosts.push_back(ghosts.front());
-    ghosts.back()["guest"] = "gone";
-    ghosts.back()["addresses"] = {"10.7.0.10"};
-    write_text(list, ghosts.dump());
+    ASSERT_TRUE(listed.starts_with("networks 1 1\n")) << listed;
+    write_text(list, "networks 1 2\n" + listed.substr(listed.find('\n') + 1) +
+                         "gone\tst-gone\t\t1\t0\t1\t10.7.0.10/32\t\t\t\t\n");
     ASSERT_EQ(host.stead({"start", "web"}).code, 0);
     EXPECT_EQ(rules(), both);
     ASSERT_EQ(host.stead({"stop", "web"}).code, 0);
     // A version that does not know the list has changed rules after it was written.
-    write_text(list, "[]\n");
+    write_text(list, "networks 1 0\n");
     std::filesystem::last_write_time(list, std::filesystem::last_write_time(list) -
                                                std::chrono::hours(1));
     ASSERT_EQ(host.stead({"start", "web"}).code, 0);
